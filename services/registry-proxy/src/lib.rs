@@ -1,0 +1,1 @@
+//! @@deis-registry-proxy
