@@ -1,1 +1,10 @@
-//! @@deis-api
+//! The platform's vocabulary: names that are parsed once, error codes that never change, and the REST types that server and
+//! command line share. No I/O.
+
+#![warn(missing_docs)]
+
+mod code;
+pub mod names;
+
+pub use code::Code;
+pub use names::{AppName, ConfigKey, GitSha, Hostname, KeyId, NameError, ProcType, ReleaseVersion, Username};
