@@ -12,30 +12,65 @@ pub const DESCRIPTORS: &[u8] = include_bytes!("gen/descriptors.bin");
 
 /// `deis.builder.v1`: builder and build pods.
 pub mod builder {
-    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::disallowed_types, clippy::use_self, reason = "generated; the .proto files hold the documentation")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::disallowed_types,
+        clippy::use_self,
+        reason = "generated; the .proto files hold the documentation"
+    )]
     include!("gen/deis.builder.v1.rs");
 }
 
 /// `deis.registry.v1`: the nodes' registry proxies.
 pub mod registry {
-    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::disallowed_types, clippy::use_self, reason = "generated; the .proto files hold the documentation")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::disallowed_types,
+        clippy::use_self,
+        reason = "generated; the .proto files hold the documentation"
+    )]
     include!("gen/deis.registry.v1.rs");
 }
 
 /// `deis.router.v1`: routers.
 pub mod router {
-    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::disallowed_types, clippy::use_self, reason = "generated; the .proto files hold the documentation")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::disallowed_types,
+        clippy::use_self,
+        reason = "generated; the .proto files hold the documentation"
+    )]
     include!("gen/deis.router.v1.rs");
 }
 
 /// `deis.state.v1`: what must be agreed on now.
 pub mod state {
-    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::disallowed_types, clippy::use_self, reason = "generated; the .proto files hold the documentation")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::disallowed_types,
+        clippy::use_self,
+        reason = "generated; the .proto files hold the documentation"
+    )]
     include!("gen/deis.state.v1.rs");
 }
 
 /// `deis.workflow.v1`: the controller, as the builder sees it.
 pub mod workflow {
-    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::disallowed_types, clippy::use_self, reason = "generated; the .proto files hold the documentation")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::disallowed_types,
+        clippy::use_self,
+        reason = "generated; the .proto files hold the documentation"
+    )]
     include!("gen/deis.workflow.v1.rs");
 }

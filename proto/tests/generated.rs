@@ -26,9 +26,8 @@ fn generated_code_is_current() {
         }
         return;
     }
-    let names = |folder: &Path| {
-        files(folder).iter().map(|file| file.file_name().unwrap().to_owned()).collect::<Vec<_>>()
-    };
+    let names =
+        |folder: &Path| files(folder).iter().map(|file| file.file_name().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(names(scratch.path()), names(&target), "run `make proto`");
     for fresh in files(scratch.path()) {
         let name = fresh.file_name().unwrap();
@@ -109,8 +108,7 @@ fn proto_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let mut found = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
     found.sort();
     found
 }
