@@ -1,0 +1,78 @@
+# `make up` ends with the platform serving; `make test` passes every test. Both do all set-up, on Debian 12 as root with
+# git, Rust and Go. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export DEIS_CACHE ?= $(HOME)/.cache/deis
+DOMAIN ?= localhost
+BIN := target/debug
+NODE := $(BIN)/deis-node
+IMAGES := target/images
+
+# What this file and the tests call; the node's and the images' packages stand beside their code.
+PACKAGES := build-essential ca-certificates curl git openssh-client openssl postgresql-15
+PACKAGE_LISTS := integration/node/packages.txt images/packages.txt
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: platform ## install the platform: on the test node, or on the cluster that KUBECONFIG names
+	@scripts/next-lines "$(DOMAIN)"
+
+.PHONY: down
+down: ## stop the test node and remove all that it made
+	@if [ -x $(NODE) ]; then $(NODE) down; fi
+
+.PHONY: test
+test: packages lint build upstream ## pass every test
+	@scripts/test
+
+.PHONY: lint
+lint: packages
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+.PHONY: build
+build: packages ## compile everything once, tests included
+	cargo build --workspace --all-targets --locked
+
+.PHONY: upstream
+upstream: build ## build Kubernetes, etcd, CoreDNS, helm and the registry into the cache
+	@$(NODE) build >/dev/null
+
+.PHONY: images
+images: build upstream ## make all container images
+	@$(BIN)/deis-images build --bin-dir $(BIN) --upstream-dir "$$($(NODE) build)" --out $(IMAGES)
+
+.PHONY: push-images
+push-images: images ## push all images to another registry: make push-images REGISTRY=registry.example.com/deis
+	@$(BIN)/deis-images push --from $(IMAGES) --registry "$(REGISTRY)"
+
+.PHONY: platform
+platform: images
+	@DOMAIN="$(DOMAIN)" scripts/platform
+
+.PHONY: proto
+proto: ## generate the gRPC code again after a change of proto/
+	UPDATE_GENERATED=1 cargo test --package deis-proto --test generated
+
+.PHONY: audit
+audit: ## check licences, sources and banned or doubled dependencies (needs cargo-deny)
+	cargo deny check bans licenses sources
+
+# Only what is missing is installed, so that this costs nothing the second time and needs no network then.
+.PHONY: packages
+packages:
+	@wanted="$(PACKAGES) $$(sed -E 's/#.*//' $(PACKAGE_LISTS) | tr '\n' ' ')"; \
+	missing=; for package in $$wanted; do \
+	  dpkg-query --show --showformat='$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing"; \
+	  DEBIAN_FRONTEND=noninteractive apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
