@@ -1,0 +1,53 @@
+//! The parts of the platform in namespace `deis`.
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+
+use crate::support::{Platform, eventually};
+
+#[tokio::test]
+async fn every_part_runs_and_is_ready() {
+    let platform = Platform::connect().await;
+    assert_eq!(
+        platform.names::<Deployment>("deis").await,
+        ["deis-router", "deis-state", "deis-workflow"],
+    );
+    assert_eq!(
+        platform.names::<StatefulSet>("deis").await,
+        ["deis-builder", "deis-database", "deis-etcd", "deis-registry"],
+    );
+    assert_eq!(platform.names::<DaemonSet>("deis").await, ["deis-registry-proxy"]);
+    eventually("all pods of the platform are ready", &platform.own::<Pod>(), "heritage=deis", |pods| {
+        !pods.is_empty() && pods.iter().all(is_ready)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_data_store_has_a_volume() {
+    let platform = Platform::connect().await;
+    let claims = platform.names::<PersistentVolumeClaim>("deis").await;
+    for part in ["deis-builder", "deis-database", "deis-etcd", "deis-registry"] {
+        assert!(claims.iter().any(|claim| claim.contains(part)), "{part} has no volume among {claims:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_router_has_an_address() {
+    let platform = Platform::connect().await;
+    let service = platform.own::<Service>().get("deis-router").await.unwrap();
+    let ports = service.spec.unwrap().ports.unwrap_or_default();
+    let mut ports = ports.iter().map(|port| port.port).collect::<Vec<_>>();
+    ports.sort_unstable();
+    assert_eq!(ports, [80, 443, 2222]);
+    let balancer = service.status.and_then(|status| status.load_balancer).and_then(|balancer| balancer.ingress);
+    assert!(balancer.is_some_and(|addresses| !addresses.is_empty()), "deis-router has no external address");
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    // The hook's pod has ended by itself, and stays for its log.
+    let has_ended = status.and_then(|status| status.phase.as_deref()) == Some("Succeeded");
+    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    has_ended || conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}

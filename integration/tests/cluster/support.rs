@@ -1,0 +1,11 @@
+//! What the tests on the real node share: the platform that `make test` has installed, and a developer who uses it.
+
+mod developer;
+mod eventually;
+mod output;
+mod platform;
+
+pub(crate) use developer::{Developer, Repository};
+pub(crate) use eventually::eventually;
+pub(crate) use output::Output;
+pub(crate) use platform::Platform;

@@ -1,0 +1,149 @@
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::{Output, Platform};
+
+/// No command of a developer takes longer.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Somebody with an account, an SSH key and a home of his own, who types commands.
+pub(crate) struct Developer {
+    home: TempDir,
+    domain: String,
+    pub(crate) name: String,
+}
+
+/// A folder with a git repository in it.
+pub(crate) struct Repository<'a> {
+    developer: &'a Developer,
+    folder: TempDir,
+}
+
+impl Developer {
+    /// Makes an account with a fresh name, logs in, makes and uploads an SSH key.
+    pub(crate) async fn register(platform: &Platform, name: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let unique = home.path().file_name().unwrap().to_string_lossy().replace(['.', '_'], "").to_lowercase();
+        let developer = Self { home, domain: platform.domain.clone(), name: format!("{name}-{unique}") };
+
+        let controller = format!("http://deis.{}", platform.domain);
+        let email = format!("--email={}@example.com", developer.name);
+        let username = format!("--username={}", developer.name);
+        let register = ["register", &controller, &username, "--password=correct horse", &email];
+        drop(developer.deis(&register).await.succeeded());
+
+        let ssh = developer.home.path().join(".ssh");
+        std::fs::create_dir(&ssh).unwrap();
+        let key = ssh.join("id_ed25519");
+        let key = key.to_string_lossy();
+        let keygen = ["-q", "-t", "ed25519", "-N", "", "-C", &developer.name, "-f", &key];
+        drop(developer.run("ssh-keygen", developer.home.path(), keygen).await.succeeded());
+        drop(developer.deis(&["keys:add", &format!("{key}.pub")]).await.succeeded());
+        developer
+    }
+
+    /// Runs `deis` outside any repository.
+    pub(crate) async fn deis(&self, arguments: &[&str]) -> Output {
+        self.run(&binary("deis"), self.home.path(), arguments).await
+    }
+
+    /// A repository with a copy of one of `examples/`, committed on `master`.
+    pub(crate) async fn repository(&self, example: &str) -> Repository<'_> {
+        let repository = Repository { developer: self, folder: tempfile::tempdir().unwrap() };
+        copy(&root().join("examples").join(example), repository.folder.path());
+        drop(repository.git(&["init", "--quiet", "--initial-branch=master"]).await.succeeded());
+        drop(repository.commit("First version").await);
+        repository
+    }
+
+    async fn run<S: AsRef<OsStr>>(
+        &self,
+        program: impl AsRef<OsStr>,
+        folder: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Output {
+        let ssh = "ssh -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=\"$HOME/.ssh/known_hosts\" \
+                   -o IdentitiesOnly=yes -i \"$HOME/.ssh/id_ed25519\"";
+        #[expect(clippy::disallowed_methods, reason = "the commands a developer types")]
+        let mut command = Command::new(&program);
+        command
+            .args(arguments)
+            .current_dir(folder)
+            .env_clear()
+            .env("PATH", format!("{}:{}", static_binaries().display(), std::env::var("PATH").unwrap()))
+            .env("HOME", self.home.path())
+            .env("GIT_SSH_COMMAND", ssh)
+            .envs([("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C.UTF-8")])
+            .envs([("GIT_AUTHOR_NAME", "Developer"), ("GIT_AUTHOR_EMAIL", "developer@example.com")])
+            .envs([("GIT_COMMITTER_NAME", "Developer"), ("GIT_COMMITTER_EMAIL", "developer@example.com")])
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let text = format!("{:?}", command.as_std());
+        let output = deis_bootstrap::deadline(LIMIT, command.output()).await;
+        let output = output.unwrap_or_else(|late| panic!("{text}: {late}")).unwrap();
+        Output {
+            command: text,
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The address of an app, as a browser sees it.
+    pub(crate) fn url(&self, app: &str) -> String {
+        format!("http://{app}.{}/", self.domain)
+    }
+}
+
+impl Repository<'_> {
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) async fn git(&self, arguments: &[&str]) -> Output {
+        self.developer.run("git", self.path(), arguments).await
+    }
+
+    pub(crate) async fn deis(&self, arguments: &[&str]) -> Output {
+        self.developer.run(&binary("deis"), self.path(), arguments).await
+    }
+
+    /// Commits everything that is there and returns the commit's id.
+    pub(crate) async fn commit(&self, message: &str) -> String {
+        drop(self.git(&["add", "--all"]).await.succeeded());
+        drop(self.git(&["commit", "--quiet", "--allow-empty", "--message", message]).await.succeeded());
+        self.git(&["rev-parse", "HEAD"]).await.succeeded().stdout.trim().to_owned()
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn static_binaries() -> PathBuf {
+    root().join("target/static")
+}
+
+fn binary(name: &str) -> PathBuf {
+    let path = static_binaries().join(name);
+    assert!(path.exists(), "{} is missing: run `make test`", path.display());
+    path
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

@@ -1,0 +1,56 @@
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::Resource;
+use kube::api::{Api, ListParams};
+use kube::{Client, Config, ResourceExt as _};
+
+/// The namespace of the platform's own parts.
+const NAMESPACE: &str = "deis";
+
+/// The platform that the tests run against.
+pub(crate) struct Platform {
+    pub(crate) client: Client,
+    pub(crate) domain: String,
+}
+
+impl Platform {
+    /// The platform that `make test` has installed.
+    pub(crate) async fn connect() -> Self {
+        // An error means that another test has installed it.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        assert!(std::env::var_os("KUBECONFIG").is_some(), "these tests need an installed platform: run `make test`");
+        let config = Config::infer().await.unwrap();
+        let client = Client::try_from(config).unwrap();
+        Self { client, domain: std::env::var("DEIS_DOMAIN").unwrap_or_else(|_absent| "localhost".to_owned()) }
+    }
+
+    /// Objects of one kind in an app's namespace.
+    pub(crate) fn objects<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope> + Resource,
+    {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Objects of one kind of the platform itself.
+    pub(crate) fn own<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope> + Resource,
+    {
+        self.objects(NAMESPACE)
+    }
+
+    /// The names of all objects of one kind in a namespace, ordered.
+    pub(crate) async fn names<K>(&self, namespace: &str) -> Vec<String>
+    where
+        K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Resource
+            + Clone
+            + std::fmt::Debug
+            + serde::de::DeserializeOwned,
+    {
+        let list = self.objects::<K>(namespace).list(&ListParams::default()).await.unwrap();
+        let mut names = list.iter().map(|object| object.name_any()).collect::<Vec<_>>();
+        names.sort();
+        names
+    }
+}
