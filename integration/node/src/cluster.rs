@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::jiff::Timestamp;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -22,8 +23,12 @@ pub async fn is_ready(client: &Client) -> bool {
     }
 }
 
-/// The condition Ready of the node.
-pub fn node_is_ready(node: Option<&Node>) -> bool {
+/// Whether the kubelet has said, at `since` or later, that the node is Ready. A kept folder holds the word of a kubelet
+/// that is long gone.
+pub fn node_is_ready(node: Option<&Node>, since: Timestamp) -> bool {
     let conditions = node.and_then(|node| node.status.as_ref()).and_then(|status| status.conditions.as_ref());
-    conditions.is_some_and(|all| all.iter().any(|it| it.type_ == "Ready" && it.status == "True"))
+    conditions.into_iter().flatten().any(|condition| {
+        let heard = condition.last_heartbeat_time.as_ref().is_some_and(|time| time.0 >= since);
+        condition.type_ == "Ready" && condition.status == "True" && heard
+    })
 }

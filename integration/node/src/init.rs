@@ -13,10 +13,9 @@ use std::process::Child;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
@@ -55,8 +54,7 @@ pub async fn run(folder: Folder, programs: PathBuf) -> Result<()> {
             () = exec::pause_until(running.next_restart()) => running.restart()?,
         }
     }
-    stop(&mut dead).await;
-    Ok(())
+    stop(running, &mut dead).await
 }
 
 /// What was started, and when what ended may start again.
@@ -81,10 +79,18 @@ impl Running {
         while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             let Some(pid) = status.pid() else { return };
             if let Some((name, started)) = self.children.remove(&pid.as_raw()) {
-                warn!(name, ?status, "ended; it starts again");
+                warn!(name, ?status, "ended");
                 self.restarts.insert(name, started + RESTART_INTERVAL);
             }
         }
+    }
+
+    fn pids_of(&self, name: &str) -> impl Iterator<Item = Pid> {
+        self.children.iter().filter(move |(_, (other, _))| other == name).map(|(pid, _)| Pid::from_raw(*pid))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.children.values().map(|(name, _)| name.as_str()).collect()
     }
 
     fn next_restart(&self) -> Instant {
@@ -99,25 +105,24 @@ impl Running {
     }
 }
 
-/// Asks every process of the node to end, and waits as long as they may take. The kernel kills what is left.
-async fn stop(dead: &mut tokio::signal::unix::Signal) {
+/// Asks every process of the node to end, and waits for those that we started: stores want to close their files. Pods
+/// get no more time than that; the kernel kills what is left, as when a machine is switched off.
+async fn stop(mut running: Running, dead: &mut tokio::signal::unix::Signal) -> Result<()> {
     info!("stopping");
     let end = Instant::now() + STOP_LIMIT;
+    // The API server keeps nothing; asked kindly, it and etcd would wait for each other.
+    for pid in running.pids_of("kube-apiserver") {
+        kill(pid, Signal::SIGKILL)?;
+    }
     // For process 1, "every process" is every other process of its namespace.
-    if kill(Pid::from_raw(-1), Signal::SIGTERM).is_err() {
-        return;
-    }
-    loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Err(Errno::ECHILD) => return,
-            Ok(WaitStatus::StillAlive) => {}
-            _ => continue,
-        }
+    kill(Pid::from_raw(-1), Signal::SIGTERM)?;
+    while !running.children.is_empty() && Instant::now() < end {
         tokio::select! {
-            _ = dead.recv() => {}
-            () = exec::pause_until(end) => return,
+            _ = dead.recv() => running.bury(),
+            () = exec::pause_until(end) => warn!(running = ?running.names(), "they take too long"),
         }
     }
+    Ok(())
 }
 
 /// Gives the node its own `/run`, `/var/lib` and `/var/log`. The mounts live in a namespace of their own: the machine

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::jiff::Timestamp;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -128,6 +129,8 @@ async fn bring_up(
     orders: &mut ChildStdin,
 ) -> Result<Client> {
     let begin = Instant::now();
+    // The kubelet's clock, in whole seconds.
+    let since = Timestamp::from_second(Timestamp::now().as_second())?;
     let progress = |what: &str| say(&format!("{what} after {:.1} s", begin.elapsed().as_secs_f32()));
     order(orders, &components::FIRST).await?;
     let client = cluster::client(folder).await?;
@@ -146,7 +149,8 @@ async fn bring_up(
     };
     tokio::try_join!(runtime, api)?;
     order(orders, &components::SECOND).await?;
-    let ready = await_condition(Api::<Node>::all(client.clone()), NODE_NAME, cluster::node_is_ready);
+    let ready = |node: Option<&Node>| cluster::node_is_ready(node, since);
+    let ready = await_condition(Api::<Node>::all(client.clone()), NODE_NAME, ready);
     tokio::time::timeout(STEP_LIMIT, ready).await.context("the node is not Ready in time")??;
     progress("the node is Ready");
     Ok(client)

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use deis_node::folder::Folder;
 use deis_node::{DOMAIN, cluster, network, pki, state};
 use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use serde::Serialize;
 
@@ -79,5 +80,5 @@ async fn is_ready(folder: &Folder) -> Result<bool> {
         return Ok(false);
     }
     let node = Api::<Node>::all(client).get_opt(pki::NODE_NAME).await?;
-    Ok(cluster::node_is_ready(node.as_ref()))
+    Ok(cluster::node_is_ready(node.as_ref(), Timestamp::UNIX_EPOCH))
 }
