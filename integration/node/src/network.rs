@@ -66,11 +66,13 @@ pub async fn connect(process: u32, owner: &str) -> Result<()> {
     exec::run("nsenter", &[&[network.as_str(), "sysctl", "-qw"], settings.as_slice()].concat()).await
 }
 
-/// Removes the link if `owner` made it; the kernel would do so too, but some time after the last process.
-pub async fn disconnect(owner: &str) -> Result<()> {
+/// Removes the link, which the kernel would do too, but some time after the last process. Returns whether the name is
+/// free: false says that another node holds it.
+pub async fn disconnect(owner: &str) -> Result<bool> {
     match owner_of_link().await? {
-        Some(found) if found == owner => exec::run("ip", &["link", "del", HOST_LINK]).await,
-        _ => Ok(()),
+        Some(found) if found == owner => exec::run("ip", &["link", "del", HOST_LINK]).await.map(|()| true),
+        Some(_) => Ok(false),
+        None => Ok(true),
     }
 }
 

@@ -76,8 +76,8 @@ pub async fn clean(folder: &Folder) -> Result<()> {
         // Its supervisor was killed: the first process inside has seen that and is about to end.
         exec::eventually("the old node's end", STOP_LIMIT, async || inner.try_lock().ok()).await?;
     }
-    network::disconnect(&folder.path().to_string_lossy()).await?;
-    cgroups::remove().await
+    // The control groups have one name for all nodes, so they are ours only if the link is not another's.
+    if network::disconnect(&folder.path().to_string_lossy()).await? { cgroups::remove().await } else { Ok(()) }
 }
 
 /// The node's processes, from outside.
