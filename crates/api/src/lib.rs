@@ -5,6 +5,7 @@
 
 mod code;
 pub mod names;
+pub mod rest;
 
 pub use code::Code;
 pub use names::{AppName, ConfigKey, GitSha, Hostname, KeyId, NameError, ProcType, ReleaseVersion, Username};

@@ -1,0 +1,42 @@
+//! The bodies of the REST contract, version 2.3, as the server writes them and the command line reads them.
+//!
+//! Field names and shapes are the contract with clients that are years old: they change in no release. Names stay
+//! text here; a handler parses them into the crate's name types, because its error body must name the field.
+#![expect(missing_docs, reason = "field names are the contract's own; what they do not say is documented")]
+
+mod app;
+mod auth;
+mod build;
+mod config;
+mod domain;
+mod error;
+mod key;
+mod page;
+mod pod;
+mod release;
+mod secret;
+mod settings;
+mod time;
+
+pub use self::app::{App, NewApp};
+pub use self::auth::{Login, Registration, Token, User};
+pub use self::build::{Build, NewBuild};
+pub use self::config::{Config, ConfigPatch};
+pub use self::domain::Domain;
+pub use self::error::ErrorBody;
+pub use self::key::{Key, NewKey};
+pub use self::page::{DEFAULT_LIMIT, Page};
+pub use self::pod::{Pod, PodList, Scale};
+pub use self::release::{Release, Rollback, RolledBack};
+pub use self::secret::Secret;
+pub use self::settings::{AppSettings, Autoscale};
+pub use self::time::Time;
+
+/// Major and minor version of the contract, the value of header [`API_VERSION_HEADER`].
+pub const API_VERSION: &str = "2.3";
+/// Stands on every answer, errors included. Clients compare it with their own version.
+pub const API_VERSION_HEADER: &str = "deis_api_version";
+/// Full version of the platform; stands on every answer.
+pub const PLATFORM_VERSION_HEADER: &str = "deis_platform_version";
+/// The stable code of an error; ours, beside the body that old clients know.
+pub const ERROR_CODE_HEADER: &str = "deis-error-code";

@@ -1,0 +1,37 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Time;
+
+/// `POST /v2/apps/{id}/builds/`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct NewBuild {
+    #[serde(default)]
+    pub image: String,
+    /// Process type → command.
+    #[serde(default)]
+    pub procfile: BTreeMap<String, String>,
+    #[serde(default)]
+    pub sha: String,
+    #[serde(default)]
+    pub dockerfile: String,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Build {
+    pub uuid: Uuid,
+    pub owner: String,
+    pub app: String,
+    pub image: String,
+    /// Empty for a build that came from no commit.
+    pub sha: String,
+    /// Process type → command.
+    #[serde(default)]
+    pub procfile: BTreeMap<String, String>,
+    /// Empty, or anything else for a build from a Dockerfile.
+    pub dockerfile: String,
+    pub created: Time,
+    pub updated: Time,
+}

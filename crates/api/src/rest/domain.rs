@@ -1,0 +1,13 @@
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+
+/// A name under which an app is served. Without a dot it is a sub-domain of the platform's domain.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Domain {
+    pub owner: String,
+    pub app: String,
+    pub domain: String,
+    pub created: Time,
+    pub updated: Time,
+}
