@@ -1,1 +1,24 @@
-//! @@deis-cli
+//! What the two command lines, `deis` and `deisctl`, share: where text goes, output formats, how a failure is told,
+//! progress, prompts, suggestions and completions.
+//!
+//! Data goes to stdout, everything said to a person about trouble to stderr. Colours and progress appear on a
+//! terminal only; `NO_COLOR` switches colours off.
+
+mod completions;
+mod failure;
+mod output;
+mod progress;
+mod prompt;
+mod suggest;
+mod table;
+mod ui;
+
+pub use self::completions::completions;
+pub use self::failure::{Failure, Kind};
+pub use self::output::{Format, OutputArgs};
+pub use self::progress::Progress;
+pub use self::prompt::{NoTerminal, ask, ask_new_secret, ask_secret, choose};
+pub use self::suggest::closest;
+pub use self::table::table;
+pub use self::ui::Ui;
+pub use clap_complete::Shell;

@@ -1,0 +1,154 @@
+//! How a command fails: a kind, a chain of causes, and hints about what to do next. Printed in one place, [`Ui::report`].
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use owo_colors::OwoColorize;
+
+use crate::Ui;
+
+/// What sort of failure it is; it decides the exit code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// The command was not done, and the message says why. Exit code 1.
+    Error,
+    /// The person stopped waiting. Exit code 130, as a shell counts SIGINT.
+    Interrupted,
+    /// Nobody reads our output any more, as after `| head`. Nothing is said; exit code 1.
+    ClosedPipe,
+}
+
+/// Why a command ends early.
+///
+/// It is made from any error by `?`; it is no error itself, since nothing handles it but [`Ui::report`].
+#[derive(Debug)]
+pub struct Failure {
+    kind: Kind,
+    error: Box<dyn Error + Send + Sync>,
+    code: Option<String>,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure that is a sentence of its own.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Error, error: message.into().into(), code: None, hints: Vec::new() }
+    }
+
+    /// The person pressed Ctrl-C; `message` says what goes on without them.
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Interrupted, ..Self::new(message) }
+    }
+
+    /// Adds a sentence about what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds the stable code that the platform gave.
+    #[must_use]
+    pub fn code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// The cause as a type, to add a hint where it is known what it means.
+    #[must_use]
+    pub fn cause<E: Error + 'static>(&self) -> Option<&E> {
+        self.error.downcast_ref()
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let kind = if is_closed_pipe(&error) { Kind::ClosedPipe } else { Kind::Error };
+        Self { kind, error: Box::new(error), code: None, hints: Vec::new() }
+    }
+}
+
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+impl Ui {
+    /// Tells why the command failed and gives the exit code.
+    ///
+    /// The first line is `Error: {message}`; below it stand the causes, the code and the hints.
+    pub fn report(&mut self, failure: &Failure) -> ExitCode {
+        // Nothing is left to be told when stderr is closed too.
+        let _unreported = self.write_failure(failure);
+        ExitCode::from(match failure.kind {
+            Kind::Error | Kind::ClosedPipe => 1,
+            Kind::Interrupted => 130,
+        })
+    }
+
+    fn write_failure(&mut self, failure: &Failure) -> io::Result<()> {
+        match failure.kind {
+            Kind::ClosedPipe => return Ok(()),
+            Kind::Error => self.warn(format_args!("{} {}", "Error:".red().bold(), failure.error))?,
+            Kind::Interrupted => self.warn(format_args!("{} {}", "Interrupted:".yellow().bold(), failure.error))?,
+        }
+        let mut cause = failure.error.source();
+        while let Some(error) = cause {
+            self.warn(format_args!("  because: {error}"))?;
+            cause = error.source();
+        }
+        if let Some(code) = &failure.code {
+            self.warn(format_args!("{} {code}", "Code:".dimmed()))?;
+        }
+        for hint in &failure.hints {
+            self.warn(format_args!("{} {hint}", "Hint:".cyan()))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(failure: &Failure) -> String {
+        let (mut ui, _, stderr) = Ui::captured();
+        ui.report(failure);
+        stderr.text()
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read the file")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn a_failure_is_told_with_its_causes_its_code_and_its_hints() {
+        let cause = io::Error::other("the disk is gone");
+        let failure = Failure::from(Outer(cause)).code("unavailable").hint("Mount it.").hint("Or buy one.");
+        insta::assert_snapshot!(told(&failure), @r"
+        Error: cannot read the file
+          because: the disk is gone
+        Code: unavailable
+        Hint: Mount it.
+        Hint: Or buy one.
+        ");
+    }
+
+    #[test]
+    fn an_interruption_is_no_error() {
+        insta::assert_snapshot!(told(&Failure::interrupted("the deploy goes on")), @"Interrupted: the deploy goes on");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_not_worth_a_word() {
+        assert_eq!(told(&io::Error::from(io::ErrorKind::BrokenPipe).into()), "");
+    }
+
+    #[test]
+    fn the_kind_decides_the_exit_code() {
+        let (mut ui, ..) = Ui::captured();
+        let code = |failure: &Failure| format!("{:?}", ui.report(failure));
+        let codes = [Failure::new("no"), Failure::interrupted("later")].iter().map(code).collect::<Vec<_>>();
+        assert_eq!(codes, [1, 130].map(|code| format!("{:?}", ExitCode::from(code))));
+    }
+}
