@@ -1,0 +1,139 @@
+//! Writing objects, always under a fence and on top of a known version.
+
+use std::fmt::Debug;
+
+use k8s_openapi::api::core::v1::{Pod, ReplicationController};
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::{Error, labels};
+
+/// The name under which our fields are kept by server-side apply.
+const MANAGER: &str = "deis-workflow";
+
+/// An object as it was seen: what a write builds upon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its name.
+    pub name: String,
+    /// Tells it from an earlier object of the same name.
+    pub uid: String,
+    /// Its version; a write on top of another version is refused.
+    pub resource_version: String,
+    /// The fence it was last written under; 0 when it carries none.
+    pub fence: i64,
+}
+
+impl Seen {
+    /// Remembers an object.
+    #[must_use]
+    pub fn of<K: Resource>(object: &K) -> Self {
+        Self {
+            name: object.name_any(),
+            uid: object.uid().unwrap_or_default(),
+            resource_version: object.resource_version().unwrap_or_default(),
+            fence: labels::fence(object.meta()),
+        }
+    }
+
+    fn check(&self, fence: i64, object: &str) -> Result<(), Error> {
+        if self.fence > fence { Err(Error::Fenced { object: object.to_owned() }) } else { Ok(()) }
+    }
+}
+
+/// Makes an object be as described, and leaves fields that others own alone.
+///
+/// # Errors
+/// [`Error::Fenced`] when the object carries a higher fence than `fence`, [`Error::Conflict`] when it changed between the
+/// look and the write.
+pub async fn ensure<K>(api: &Api<K>, mut desired: K, fence: i64) -> Result<K, Error>
+where
+    K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned + Debug,
+{
+    let name = desired.name_any();
+    let object = format!("{} {name}", K::kind(&()));
+    stamp(&mut desired, fence);
+    let Some(current) = api.get_opt(&name).await.map_err(|error| Error::of(&object, error))? else {
+        return create_stamped(api, &desired, &object).await;
+    };
+    Seen::of(&current).check(fence, &object)?;
+    desired.meta_mut().resource_version = current.resource_version();
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let written = api.patch(&name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&desired)).await;
+    written.map_err(|error| Error::of(&object, error))
+}
+
+/// Creates an object that must not exist yet.
+///
+/// # Errors
+/// [`Error::Conflict`] when it exists.
+pub async fn create<K>(api: &Api<K>, mut desired: K, fence: i64) -> Result<K, Error>
+where
+    K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned + Debug,
+{
+    let object = format!("{} {}", K::kind(&()), desired.name_any());
+    stamp(&mut desired, fence);
+    create_stamped(api, &desired, &object).await
+}
+
+/// Sets the number of replicas of the controller as it was seen.
+///
+/// # Errors
+/// [`Error::Conflict`] when it is not the version that was seen, [`Error::Fenced`] when it carries a higher fence.
+pub async fn scale(
+    api: &Api<ReplicationController>,
+    seen: &Seen,
+    replicas: i32,
+    fence: i64,
+) -> Result<ReplicationController, Error> {
+    let object = format!("ReplicationController {}", seen.name);
+    seen.check(fence, &object)?;
+    let patch = json!({
+        "metadata": {
+            "uid": seen.uid,
+            "resourceVersion": seen.resource_version,
+            "annotations": { labels::FENCE: fence.to_string() },
+        },
+        "spec": { "replicas": replicas },
+    });
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let written = api.patch(&seen.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+    written.map_err(|error| Error::of(&object, error))
+}
+
+/// Marks a pod as the next that its controller is to delete. A pod that is gone already is fine.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Refused`].
+pub async fn mark_for_deletion(api: &Api<Pod>, name: &str, uid: &str, fence: i64) -> Result<(), Error> {
+    let patch = json!({
+        "metadata": {
+            "uid": uid,
+            "annotations": { labels::DELETION_COST: "-1000", labels::FENCE: fence.to_string() },
+        },
+    });
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let written = api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+    match written.map_err(|error| Error::of(&format!("Pod {name}"), error)) {
+        // A conflict is another uid: the name was used again.
+        Ok(_) | Err(Error::NotFound { .. } | Error::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn stamp<K: Resource>(object: &mut K, fence: i64) {
+    object.annotations_mut().insert(labels::FENCE.to_owned(), fence.to_string());
+}
+
+async fn create_stamped<K>(api: &Api<K>, desired: &K, object: &str) -> Result<K, Error>
+where
+    K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned + Debug,
+{
+    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let created = api.create(&params, desired).await;
+    created.map_err(|error| Error::of(object, error))
+}

@@ -1,0 +1,117 @@
+//! Labels and annotations. Identity stands in labels; nothing parses the name of a pod.
+
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, ProcType, ReleaseVersion};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+/// Label: the app an object belongs to.
+pub const APP: &str = "app";
+/// Label: the release, `v{N}`; [`CANARY`] on a pod that was taken out of its controller by hand.
+pub const VERSION: &str = "version";
+/// Label: the process type, or one of the reserved types.
+pub const TYPE: &str = "type";
+/// Label on everything that Deis owns, with value [`DEIS`].
+pub const HERITAGE: &str = "heritage";
+/// The value of [`HERITAGE`].
+pub const DEIS: &str = "deis";
+/// The value of [`VERSION`] on a pod that is served and shown, and never counted, adopted or pruned.
+pub const CANARY: &str = "canary";
+
+/// Label on pods of the served process type: the app's Service selects it.
+pub const BACKEND: &str = "router.deis.io/backend";
+/// Label on Services that the routers serve.
+pub const ROUTABLE: &str = "router.deis.io/routable";
+/// Annotation on a Service: its hosts, separated by commas; a name without a dot is completed with the platform's domain.
+pub const DOMAINS: &str = "router.deis.io/domains";
+/// Annotation: the fence of the deploy lock under which the object was last written.
+pub const FENCE: &str = "deis.io/fence";
+/// Annotation of Kubernetes: of the ready pods of a controller, the one with the lowest cost is deleted first.
+pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// Selects everything that Deis owns.
+pub const OURS: &str = "heritage=deis";
+
+/// The labels of everything in an app's namespace.
+#[must_use]
+pub fn of_app(app: &AppName) -> BTreeMap<String, String> {
+    BTreeMap::from([(APP.to_owned(), app.to_string()), (HERITAGE.to_owned(), DEIS.to_owned())])
+}
+
+/// The labels of one process type of one release: the selector of its controller, and on its pods.
+#[must_use]
+pub fn of_process(app: &AppName, version: ReleaseVersion, proc_type: &ProcType) -> BTreeMap<String, String> {
+    let mut labels = of_app(app);
+    labels.insert(VERSION.to_owned(), version.to_string());
+    labels.insert(TYPE.to_owned(), proc_type.to_string());
+    labels
+}
+
+/// The app an object belongs to, if it is one of ours.
+#[must_use]
+pub fn app(meta: &ObjectMeta) -> Option<AppName> {
+    if label(meta, HERITAGE)? != DEIS {
+        return None;
+    }
+    label(meta, APP)?.parse().ok()
+}
+
+/// The release an object belongs to; `None` for a canary too.
+#[must_use]
+pub fn version(meta: &ObjectMeta) -> Option<ReleaseVersion> {
+    label(meta, VERSION)?.parse().ok()
+}
+
+/// Whether a pod was taken out of its controller by hand, to be observed while it is served.
+#[must_use]
+pub fn is_canary(meta: &ObjectMeta) -> bool {
+    label(meta, VERSION) == Some(CANARY)
+}
+
+/// The process type of an app's pod; `None` for build pods and one-off pods.
+#[must_use]
+pub fn proc_type(meta: &ObjectMeta) -> Option<ProcType> {
+    label(meta, TYPE)?.parse::<ProcType>().ok().filter(|kind| !kind.is_reserved())
+}
+
+/// The fence an object was last written under; 0 when it carries none.
+#[must_use]
+pub fn fence(meta: &ObjectMeta) -> i64 {
+    let text = meta.annotations.as_ref().and_then(|annotations| annotations.get(FENCE));
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// One label of an object.
+#[must_use]
+pub fn label<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
+    meta.labels.as_ref()?.get(key).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(labels: &[(&str, &str)]) -> ObjectMeta {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        ObjectMeta { labels: Some(labels), ..ObjectMeta::default() }
+    }
+
+    #[test]
+    fn identity_is_read_from_labels() {
+        let pod = meta(&[("app", "a"), ("heritage", "deis"), ("version", "v3"), ("type", "web")]);
+        assert_eq!(app(&pod).unwrap().as_str(), "a");
+        assert_eq!(version(&pod).unwrap().get(), 3);
+        assert_eq!(proc_type(&pod).unwrap(), ProcType::web());
+        assert!(!is_canary(&pod));
+    }
+
+    #[test]
+    fn strangers_and_reserved_types_have_no_identity() {
+        assert_eq!(app(&meta(&[("app", "a")])), None);
+        assert_eq!(app(&meta(&[("app", "a"), ("heritage", "helm")])), None);
+        assert_eq!(proc_type(&meta(&[("type", "build")])), None);
+        let canary = meta(&[("version", "canary")]);
+        assert!(is_canary(&canary));
+        assert_eq!(version(&canary), None);
+    }
+}

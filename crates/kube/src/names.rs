@@ -1,0 +1,21 @@
+//! Names of objects. Kubernetes cuts long names, so they are written here and parsed nowhere.
+
+use deis_api::{AppName, ProcType, ReleaseVersion};
+
+/// The controller of one process type of one release: `{app}-v{N}-{type}`.
+#[must_use]
+pub fn controller(app: &AppName, version: ReleaseVersion, proc_type: &ProcType) -> String {
+    format!("{app}-{version}-{proc_type}")
+}
+
+/// The Secret with the environment of one release: `{app}-v{N}-env`.
+#[must_use]
+pub fn environment(app: &AppName, version: ReleaseVersion) -> String {
+    format!("{app}-{version}-env")
+}
+
+/// The Secret that lets the kubelet pull this app's repository and no other's: `{app}-pull`.
+#[must_use]
+pub fn pull_secret(app: &AppName) -> String {
+    format!("{app}-pull")
+}

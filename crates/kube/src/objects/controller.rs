@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, ProcType, ReleaseVersion};
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, ContainerPort, EnvFromSource, Lifecycle, LifecycleHandler, LocalObjectReference,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ReplicationController, ReplicationControllerSpec,
+    ResourceRequirements, SeccompProfile, SecretEnvSource, SecurityContext, SleepAction, Sysctl, TCPSocketAction,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::service::PORT_NAME;
+use crate::{labels, names};
+
+/// The program in every app image that starts a process type.
+const LAUNCHER: &str = "/cnb/lifecycle/launcher";
+/// The numeric user of the stack's images.
+const USER: i64 = 1000;
+/// How long a leaving pod goes on serving, so that the routers have stopped choosing it, in seconds.
+const DRAIN_SECONDS: i64 = 5;
+/// How much longer than the deploy's patience the startup probe waits, in seconds: the deploy is to judge, not the kubelet.
+const STARTUP_MARGIN: i32 = 60;
+
+/// One process type of one release.
+#[derive(Clone, Debug)]
+pub struct Process<'a> {
+    /// The app.
+    pub app: &'a AppName,
+    /// The release.
+    pub version: ReleaseVersion,
+    /// The process type.
+    pub proc_type: &'a ProcType,
+    /// The image, by digest.
+    pub image: &'a str,
+    /// The port it listens on, if it is the served type.
+    pub port: Option<u16>,
+    /// How long it may take to become ready, in seconds.
+    pub patience_seconds: i32,
+    /// How long a pod may take to end, the drain included, in seconds.
+    pub grace_seconds: i64,
+}
+
+/// The controller of a process, with no replicas yet.
+#[must_use]
+pub fn controller(process: &Process<'_>) -> ReplicationController {
+    let selector = labels::of_process(process.app, process.version, process.proc_type);
+    let mut pod_labels = selector.clone();
+    if process.port.is_some() {
+        pod_labels.insert(labels::BACKEND.to_owned(), "true".to_owned());
+    }
+    ReplicationController {
+        metadata: ObjectMeta {
+            name: Some(names::controller(process.app, process.version, process.proc_type)),
+            namespace: Some(process.app.to_string()),
+            labels: Some(selector.clone()),
+            ..ObjectMeta::default()
+        },
+        spec: Some(ReplicationControllerSpec {
+            replicas: Some(0),
+            selector: Some(selector),
+            template: Some(PodTemplateSpec {
+                metadata: Some(ObjectMeta { labels: Some(pod_labels), ..ObjectMeta::default() }),
+                spec: Some(pod(process)),
+            }),
+            ..ReplicationControllerSpec::default()
+        }),
+        ..ReplicationController::default()
+    }
+}
+
+fn pod(process: &Process<'_>) -> PodSpec {
+    PodSpec {
+        containers: vec![container(process)],
+        restart_policy: Some("Always".to_owned()),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        image_pull_secrets: Some(vec![LocalObjectReference { name: names::pull_secret(process.app) }]),
+        termination_grace_period_seconds: Some(process.grace_seconds),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            run_as_group: Some(USER),
+            fs_group: Some(USER),
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+            // An app may listen on port 80 without being root.
+            sysctls: Some(vec![Sysctl {
+                name: "net.ipv4.ip_unprivileged_port_start".to_owned(),
+                value: "0".to_owned(),
+            }]),
+            ..PodSecurityContext::default()
+        }),
+        ..PodSpec::default()
+    }
+}
+
+fn container(process: &Process<'_>) -> Container {
+    let environment = names::environment(process.app, process.version);
+    Container {
+        name: process.proc_type.to_string(),
+        image: Some(process.image.to_owned()),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        command: Some(vec![LAUNCHER.to_owned()]),
+        args: Some(vec![process.proc_type.to_string()]),
+        env_from: Some(vec![EnvFromSource {
+            secret_ref: Some(SecretEnvSource { name: environment, optional: Some(false) }),
+            ..EnvFromSource::default()
+        }]),
+        ports: process.port.map(|port| {
+            vec![ContainerPort {
+                name: Some(PORT_NAME.to_owned()),
+                container_port: port.into(),
+                protocol: Some("TCP".to_owned()),
+                ..ContainerPort::default()
+            }]
+        }),
+        startup_probe: process.port.map(|_| Probe {
+            period_seconds: Some(1),
+            timeout_seconds: Some(1),
+            failure_threshold: Some(process.patience_seconds.saturating_add(STARTUP_MARGIN)),
+            tcp_socket: Some(listens()),
+            ..Probe::default()
+        }),
+        readiness_probe: process.port.map(|_| Probe {
+            period_seconds: Some(5),
+            timeout_seconds: Some(5),
+            failure_threshold: Some(3),
+            tcp_socket: Some(listens()),
+            ..Probe::default()
+        }),
+        lifecycle: process.port.map(|_| Lifecycle {
+            pre_stop: Some(LifecycleHandler {
+                sleep: Some(SleepAction { seconds: DRAIN_SECONDS.min(process.grace_seconds) }),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        }),
+        resources: Some(ResourceRequirements {
+            requests: Some(quantities(&[("cpu", "20m"), ("memory", "32Mi")])),
+            limits: Some(quantities(&[("cpu", "1"), ("memory", "512Mi"), ("ephemeral-storage", "1Gi")])),
+            ..ResourceRequirements::default()
+        }),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+            run_as_non_root: Some(true),
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    }
+}
+
+fn listens() -> TCPSocketAction {
+    TCPSocketAction { port: IntOrString::String(PORT_NAME.to_owned()), host: None }
+}
+
+fn quantities(pairs: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
+    pairs.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built(proc_type: &str, port: Option<u16>) -> ReplicationController {
+        controller(&Process {
+            app: &"peachy-waxworks".parse().unwrap(),
+            version: "v3".parse().unwrap(),
+            proc_type: &proc_type.parse().unwrap(),
+            image: "127.0.0.1:5555/peachy-waxworks@sha256:00",
+            port,
+            patience_seconds: 120,
+            grace_seconds: 30,
+        })
+    }
+
+    #[test]
+    fn the_served_type_is_probed_and_drained() {
+        insta::assert_yaml_snapshot!(built("web", Some(5000)));
+    }
+
+    #[test]
+    fn other_types_are_neither_served_nor_probed() {
+        insta::assert_yaml_snapshot!(built("worker", None));
+    }
+}

@@ -1,0 +1,11 @@
+//! Pure builders: what an app looks like in Kubernetes.
+
+mod controller;
+mod namespace;
+mod secrets;
+mod service;
+
+pub use controller::{Process, controller};
+pub use namespace::namespace;
+pub use secrets::{REGISTRY, environment, pull_secret};
+pub use service::service;
