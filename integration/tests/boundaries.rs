@@ -83,7 +83,8 @@ fn some_libraries_are_out_of_reach() {
     for (name, banned) in &workspace.boundaries.never {
         let package = workspace.members().into_iter().find(|package| package.name.as_str() == name).unwrap();
         let reached = workspace.reaches(package);
-        let bad = reached.iter().filter(|library| banned.contains("*") || banned.contains(*library)).collect::<Vec<_>>();
+        let bad =
+            reached.iter().filter(|library| banned.contains("*") || banned.contains(*library)).collect::<Vec<_>>();
         assert!(bad.is_empty(), "{name} must not reach {bad:?}");
     }
 }

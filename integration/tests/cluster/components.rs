@@ -8,10 +8,7 @@ use crate::support::{Platform, eventually};
 #[tokio::test]
 async fn every_part_runs_and_is_ready() {
     let platform = Platform::connect().await;
-    assert_eq!(
-        platform.names::<Deployment>("deis").await,
-        ["deis-router", "deis-state", "deis-workflow"],
-    );
+    assert_eq!(platform.names::<Deployment>("deis").await, ["deis-router", "deis-state", "deis-workflow"],);
     assert_eq!(
         platform.names::<StatefulSet>("deis").await,
         ["deis-builder", "deis-database", "deis-etcd", "deis-registry"],

@@ -1,10 +1,13 @@
 //! What the tests on the real node share: the platform that `make test` has installed, and a developer who uses it.
 
+mod app;
 mod developer;
 mod eventually;
 mod output;
 mod platform;
+mod record;
 
+pub(crate) use app::{App, ready_backends};
 pub(crate) use developer::{Developer, Repository};
 pub(crate) use eventually::eventually;
 pub(crate) use output::Output;

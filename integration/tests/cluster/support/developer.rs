@@ -6,30 +6,30 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Output, Platform};
+use super::{App, Output, Platform};
 
 /// No command of a developer takes longer.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Somebody with an account, an SSH key and a home of his own, who types commands.
-pub(crate) struct Developer {
+pub(crate) struct Developer<'a> {
+    platform: &'a Platform,
     home: TempDir,
-    domain: String,
     pub(crate) name: String,
 }
 
 /// A folder with a git repository in it.
 pub(crate) struct Repository<'a> {
-    developer: &'a Developer,
+    developer: &'a Developer<'a>,
     folder: TempDir,
 }
 
-impl Developer {
+impl<'a> Developer<'a> {
     /// Makes an account with a fresh name, logs in, makes and uploads an SSH key.
-    pub(crate) async fn register(platform: &Platform, name: &str) -> Self {
+    pub(crate) async fn register(platform: &'a Platform, name: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let unique = home.path().file_name().unwrap().to_string_lossy().replace(['.', '_'], "").to_lowercase();
-        let developer = Self { home, domain: platform.domain.clone(), name: format!("{name}-{unique}") };
+        let developer = Self { platform, home, name: format!("{name}-{unique}") };
 
         let controller = format!("http://deis.{}", platform.domain);
         let email = format!("--email={}@example.com", developer.name);
@@ -59,6 +59,15 @@ impl Developer {
         drop(repository.git(&["init", "--quiet", "--initial-branch=master"]).await.succeeded());
         drop(repository.commit("First version").await);
         repository
+    }
+
+    /// An app that runs one of `examples/`, with the repository it was pushed from.
+    pub(crate) async fn pushed_app(&self, example: &str) -> (Repository<'_>, App<'_>) {
+        let repository = self.repository(example).await;
+        let created = repository.deis(&["create"]).await.succeeded();
+        let app = App::named_in(self.platform, &created.stdout);
+        drop(repository.git(&["push", "deis", "master"]).await.succeeded());
+        (repository, app)
     }
 
     async fn run<S: AsRef<OsStr>>(
@@ -92,11 +101,6 @@ impl Developer {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
-    }
-
-    /// The address of an app, as a browser sees it.
-    pub(crate) fn url(&self, app: &str) -> String {
-        format!("http://{app}.{}/", self.domain)
     }
 }
 

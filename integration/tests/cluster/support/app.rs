@@ -1,0 +1,132 @@
+use k8s_openapi::api::core::v1::{Pod, ReplicationController};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::ResourceExt as _;
+use kube::api::{ListParams, Patch, PatchParams};
+
+use super::record::{Recording, record};
+use super::{Platform, Repository, eventually};
+
+/// An app, as Kubernetes and the router show it.
+pub(crate) struct App<'a> {
+    platform: &'a Platform,
+    pub(crate) name: String,
+}
+
+/// Ready backends of two releases at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Backends {
+    pub(crate) old: usize,
+    pub(crate) new: usize,
+}
+
+impl<'a> App<'a> {
+    /// The app that `deis create` names in its output: "… done, created earthy-instinct".
+    pub(crate) fn named_in(platform: &'a Platform, output: &str) -> Self {
+        let name = output.split("created ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        Self { platform, name: name.expect("the output names the app").to_owned() }
+    }
+
+    /// The ReplicationControllers as ("v2-web", replicas asked for), ordered by name.
+    pub(crate) async fn controllers(&self) -> Vec<(String, i32)> {
+        let list = self.platform.objects::<ReplicationController>(&self.name).list(&ListParams::default()).await;
+        let mut controllers =
+            list.unwrap().into_iter().map(|controller| self.replicas(&controller)).collect::<Vec<_>>();
+        controllers.sort();
+        controllers
+    }
+
+    fn replicas(&self, controller: &ReplicationController) -> (String, i32) {
+        let name = controller.name_any();
+        let short = name.strip_prefix(&format!("{}-", self.name)).unwrap_or(&name).to_owned();
+        (short, controller.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1))
+    }
+
+    /// The processes' pods, ordered by name.
+    pub(crate) async fn pods(&self) -> Vec<Pod> {
+        let processes = ListParams::default().labels("heritage=deis,type=web");
+        let mut pods = self.platform.objects::<Pod>(&self.name).list(&processes).await.unwrap().items;
+        pods.sort_by_key(kube::ResourceExt::name_any);
+        pods
+    }
+
+    /// Waits until the processes' pods are as they should be.
+    pub(crate) async fn eventually_pods(&self, what: &str, is_so: impl FnMut(&[Pod]) -> bool) -> Vec<Pod> {
+        eventually(what, &self.platform.objects(&self.name), "heritage=deis,type=web", is_so).await
+    }
+
+    /// Sets a label of a pod, as somebody with kubectl would.
+    pub(crate) async fn relabel(&self, pod: &str, label: &str, value: &str) {
+        let patch = Patch::Merge(serde_json::json!({ "metadata": { "labels": { label: value } } }));
+        #[expect(clippy::disallowed_methods, reason = "what somebody does by hand")]
+        let patched = self.platform.objects::<Pod>(&self.name).patch(pod, &PatchParams::default(), &patch).await;
+        patched.unwrap();
+    }
+
+    /// GET / through the router: status and body.
+    pub(crate) async fn get(&self) -> (u16, String) {
+        let answer = reqwest::get(format!("http://{}.{}/", self.name, self.platform.domain)).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// `deis releases` as (version, summary), newest first.
+    pub(crate) async fn releases(&self, repository: &Repository<'_>) -> Vec<(String, String)> {
+        let output =
+            repository.deis(&["releases"]).await.succeeded().has_lines(&[&format!("=== {} Releases", self.name)]);
+        let lines = output.stdout.lines().skip(1).filter(|line| !line.is_empty());
+        lines
+            .map(|line| {
+                let mut words = line.split_whitespace();
+                let version = words.next().unwrap().to_owned();
+                let _created = words.next();
+                (version, words.collect::<Vec<_>>().join(" "))
+            })
+            .collect()
+    }
+
+    /// Follows what the ReplicationControllers of the two newest releases are asked for: (old, new) at each change.
+    pub(crate) fn record_controllers(&self) -> Recording<(i32, i32)> {
+        record(self.platform.objects(&self.name), |controllers: &[ReplicationController]| {
+            let mut replicas = controllers
+                .iter()
+                .map(|controller| {
+                    (version_of(controller.labels()), controller.spec.as_ref().and_then(|spec| spec.replicas))
+                })
+                .collect::<Vec<_>>();
+            replicas.sort();
+            match replicas.as_slice() {
+                [.., (_, Some(old)), (_, Some(new))] => Some((*old, *new)),
+                _ => None,
+            }
+        })
+    }
+
+    /// Follows the ready backends of the two newest releases.
+    pub(crate) fn record_backends(&self) -> Recording<Backends> {
+        record(self.platform.objects(&self.name), |slices: &[EndpointSlice]| {
+            let mut pods = slices.iter().flat_map(ready_pods).collect::<Vec<_>>();
+            pods.sort();
+            let versions = pods.iter().filter_map(|pod| pod.rsplit('-').nth(2)).collect::<Vec<_>>();
+            let newest = versions.iter().max()?;
+            let new = versions.iter().filter(|version| *version == newest).count();
+            Some(Backends { old: versions.len() - new, new })
+        })
+    }
+}
+
+/// The names of the pods that the Service serves.
+pub(crate) async fn ready_backends(platform: &Platform, app: &str) -> Vec<String> {
+    let slices = platform.objects::<EndpointSlice>(app).list(&ListParams::default()).await.unwrap();
+    slices.iter().flat_map(ready_pods).collect()
+}
+
+fn ready_pods(slice: &EndpointSlice) -> Vec<String> {
+    let endpoints = slice
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true));
+    endpoints.filter_map(|endpoint| endpoint.target_ref.as_ref()?.name.clone()).collect()
+}
+
+fn version_of(labels: &std::collections::BTreeMap<String, String>) -> i64 {
+    labels.get("version").and_then(|version| version.strip_prefix('v')?.parse().ok()).unwrap_or(0)
+}
