@@ -3,7 +3,7 @@
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
 
-use crate::support::{Platform, eventually};
+use crate::support::{Platform, eventually, is_ready};
 
 #[tokio::test]
 async fn every_part_runs_and_is_ready() {
@@ -15,7 +15,7 @@ async fn every_part_runs_and_is_ready() {
     );
     assert_eq!(platform.names::<DaemonSet>("deis").await, ["deis-registry-proxy"]);
     eventually("all pods of the platform are ready", &platform.own::<Pod>(), "heritage=deis", |pods| {
-        !pods.is_empty() && pods.iter().all(is_ready)
+        !pods.is_empty() && pods.iter().all(is_ready_or_done)
     })
     .await;
 }
@@ -41,10 +41,8 @@ async fn the_router_has_an_address() {
     assert!(balancer.is_some_and(|addresses| !addresses.is_empty()), "deis-router has no external address");
 }
 
-fn is_ready(pod: &Pod) -> bool {
-    let status = pod.status.as_ref();
-    // The hook's pod has ended by itself, and stays for its log.
-    let has_ended = status.and_then(|status| status.phase.as_deref()) == Some("Succeeded");
-    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    has_ended || conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+/// The hook's pod has ended by itself, and stays for its log.
+fn is_ready_or_done(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    phase == Some("Succeeded") || is_ready(pod)
 }

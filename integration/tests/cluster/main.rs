@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests assert by panicking")]
 
 mod components;
+mod forced_deletes;
 mod support;
 mod talk;

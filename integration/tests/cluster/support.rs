@@ -7,7 +7,7 @@ mod output;
 mod platform;
 mod record;
 
-pub(crate) use app::{App, ready_backends};
+pub(crate) use app::{App, is_ready, ready_backends};
 pub(crate) use developer::{Developer, Repository};
 pub(crate) use eventually::eventually;
 pub(crate) use output::Output;

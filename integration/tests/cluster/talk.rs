@@ -1,10 +1,10 @@
 //! The talk that this project comes from, played on a real Kubernetes: slides 2 to 4 at the command line, slides 18 to 25 in
 //! Kubernetes.
 
-use k8s_openapi::api::core::v1::{Pod, ReplicationController, Service};
+use k8s_openapi::api::core::v1::{ReplicationController, Service};
 use kube::ResourceExt as _;
 
-use crate::support::{App, Developer, Platform, ready_backends};
+use crate::support::{App, Developer, Platform, is_ready, ready_backends};
 
 #[tokio::test]
 async fn create_push_scale_configure_and_roll_back() {
@@ -145,11 +145,6 @@ async fn a_failing_release_leaves_the_old_one_serving() {
     let releases = app.releases(&repository).await;
     assert!(releases.iter().any(|(version, summary)| version == "v3" && summary.contains("failed")), "{releases:?}");
     assert!(platform.names::<ReplicationController>(&app.name).await.iter().all(|name| !name.contains("-v3-")));
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn owned((version, summary): (&str, &String)) -> (String, String) {

@@ -41,6 +41,47 @@ impl<'a> App<'a> {
         (short, controller.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1))
     }
 
+    /// Waits until the ReplicationControllers are as they should be.
+    pub(crate) async fn eventually_controllers(&self, what: &str, mut is_so: impl FnMut(&[(String, i32)]) -> bool) {
+        let api = self.platform.objects::<ReplicationController>(&self.name);
+        eventually(what, &api, "", |controllers| {
+            is_so(&controllers.iter().map(|controller| self.replicas(controller)).collect::<Vec<_>>())
+        })
+        .await;
+    }
+
+    /// Waits until the newest release has come up in part and the one before it has not gone.
+    pub(crate) async fn between_batches(&self) {
+        let what = format!("{} is between two batches", self.name);
+        self.eventually_controllers(&what, |controllers| {
+            controllers.len() == 2 && controllers.iter().all(|(_name, replicas)| *replicas > 0)
+        })
+        .await;
+    }
+
+    /// The newest release that has not failed: "v4".
+    pub(crate) async fn current_release(&self, repository: &Repository<'_>) -> String {
+        let releases = self.releases(repository).await;
+        let good = releases.into_iter().find(|(_version, summary)| !summary.contains("failed"));
+        good.expect("there is a good release").0
+    }
+
+    /// How many `web` processes the ledger asks for.
+    pub(crate) async fn asked_for(&self, repository: &Repository<'_>) -> i32 {
+        let info = repository.deis(&["info", "--output=json"]).await.succeeded();
+        let info: serde_json::Value = serde_json::from_str(&info.stdout).unwrap();
+        let web = info.pointer("/structure/web").or_else(|| info.pointer("/app/structure/web"));
+        web.and_then(serde_json::Value::as_i64).and_then(|web| web.try_into().ok()).expect("the structure has web")
+    }
+
+    /// The commit of the newest release's build.
+    pub(crate) async fn deployed_commit(&self, repository: &Repository<'_>) -> String {
+        let releases = self.releases(repository).await;
+        let deployed = releases.iter().find_map(|(_version, summary)| summary.split("deployed ").nth(1));
+        let short = deployed.expect("a release was deployed");
+        repository.git(&["rev-parse", short]).await.succeeded().stdout.trim().to_owned()
+    }
+
     /// The processes' pods, ordered by name.
     pub(crate) async fn pods(&self) -> Vec<Pod> {
         let processes = ListParams::default().labels("heritage=deis,type=web");
@@ -125,6 +166,12 @@ fn ready_pods(slice: &EndpointSlice) -> Vec<String> {
         .iter()
         .filter(|endpoint| endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true));
     endpoints.filter_map(|endpoint| endpoint.target_ref.as_ref()?.name.clone()).collect()
+}
+
+/// Whether a pod is Ready.
+pub(crate) fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn version_of(labels: &std::collections::BTreeMap<String, String>) -> i64 {
