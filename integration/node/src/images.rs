@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::exec;
 
 /// The name of the image that holds every pod's namespaces; `config/containerd.toml` asks for it.
-const PAUSE_IMAGE: &str = "localhost/pause:1";
+pub const PAUSE_IMAGE: &str = "localhost/pause:1";
 const NAME: &str = "io.containerd.image.name";
 const REFERENCE: &str = "org.opencontainers.image.ref.name";
 
@@ -81,10 +81,10 @@ impl Containerd {
         Ok(true)
     }
 
-    /// Makes the image that holds every pod's namespaces from the program `pause`.
-    pub fn load_pause(&self, program: &Path) -> Result<()> {
-        let program = fs::read(program).with_context(|| format!("reading {}", program.display()))?;
-        self.import(|target| write_pause(&program, target)).context("loading the pause image")
+    /// Makes an image of one static program, which is its entry point and runs as nobody.
+    pub fn load_program(&self, name: &str, program: &Path) -> Result<()> {
+        let content = fs::read(program).with_context(|| format!("reading {}", program.display()))?;
+        self.import(|target| write_program(name, &content, target)).with_context(|| format!("loading {name}"))
     }
 
     /// Runs an import and writes the archive into it.
@@ -130,14 +130,14 @@ fn write_layout(layout: &Path, present: &BTreeSet<&str>, target: &mut dyn Write)
     archive.finish()
 }
 
-/// Writes an image of one file, `/pause`, as an archive.
-fn write_pause(program: &[u8], target: &mut dyn Write) -> io::Result<()> {
+/// Writes an image of one file, `/program`, as an archive.
+fn write_program(name: &str, program: &[u8], target: &mut dyn Write) -> io::Result<()> {
     let mut layer = tar::Builder::new(Vec::new());
-    append(&mut layer, "pause", 0o755, program)?;
+    append(&mut layer, "program", 0o755, program)?;
     let layer = layer.into_inner()?;
     let config = json!({
         "architecture": oci_architecture(), "os": "linux",
-        "config": { "Entrypoint": ["/pause"], "User": "65535:65535" },
+        "config": { "Entrypoint": ["/program"], "User": "65535:65535" },
         "rootfs": { "type": "layers", "diff_ids": [digest(&layer)] },
     });
     let config = config.to_string().into_bytes();
@@ -150,7 +150,7 @@ fn write_pause(program: &[u8], target: &mut dyn Write) -> io::Result<()> {
     let manifest = manifest.to_string().into_bytes();
     let mut entry = descriptor("manifest.v1+json", &manifest);
     if let Some(entry) = entry.as_object_mut() {
-        entry.insert("annotations".to_owned(), json!({ NAME: PAUSE_IMAGE }));
+        entry.insert("annotations".to_owned(), json!({ NAME: name }));
     }
     let index = json!({ "schemaVersion": 2, "manifests": [entry] });
 
@@ -211,11 +211,11 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_image_is_a_complete_layout() {
+    fn an_image_of_one_program_is_a_complete_layout() {
         let mut archive = Vec::new();
-        write_pause(b"program", &mut archive).unwrap();
+        write_program("localhost/test:1", b"program", &mut archive).unwrap();
         let mut again = Vec::new();
-        write_pause(b"program", &mut again).unwrap();
+        write_program("localhost/test:1", b"program", &mut again).unwrap();
         assert_eq!(archive, again);
         let names = names(&archive);
         assert_eq!(names.len(), 5);

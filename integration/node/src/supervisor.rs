@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::folder::Folder;
-use crate::images::Containerd;
+use crate::images::{Containerd, PAUSE_IMAGE};
 use crate::pki::NODE_NAME;
 use crate::state::{Lock, State};
 use crate::{cgroups, cluster, components, controller, exec, network, pki};
@@ -137,7 +137,7 @@ async fn bring_up(
     let runtime = async {
         let answers = async || containerd.answers().await.then_some(());
         exec::eventually("containerd answers", STEP_LIMIT, answers).await?;
-        containerd.load_pause(&programs.join("pause"))?;
+        containerd.load_program(PAUSE_IMAGE, &programs.join("pause"))?;
         progress("containerd answers");
         anyhow::Ok(())
     };

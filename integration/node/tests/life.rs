@@ -1,0 +1,154 @@
+//! The whole life of a node: what is started stays, what is stopped goes, and nothing else on the machine moves.
+//!
+//! It needs root and a machine without a running node, so it runs only when asked for:
+//! `cargo test -p deis-node --test life -- --ignored`.
+
+#![expect(clippy::unwrap_used, reason = "a test asserts by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use deis_node::folder::Folder;
+use deis_node::{DOMAIN, Node, exec};
+use serde_json::{Value, json};
+
+const OBJECTS: &str = include_str!("life.yaml");
+const IMAGE: &str = "deis.local/test/etcd:1";
+/// `KEY` and `value`, as etcd's JSON wants them.
+const KEY: &str = "S0VZ";
+const VALUE: &str = "dmFsdWU=";
+
+struct Bench {
+    folder: Folder,
+}
+
+impl Bench {
+    async fn deis_node(&self, args: &[&str]) -> String {
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        // A cluster that the caller uses is not this test's.
+        let program = ["-u", "KUBECONFIG", env!("CARGO_BIN_EXE_deis-node"), "--dir", &folder];
+        exec::output_in(Path::new("/"), "env", &[program.as_slice(), args].concat()).await.unwrap()
+    }
+
+    fn node(&self) -> Node {
+        Node::of(self.folder.clone()).unwrap()
+    }
+
+    async fn kubectl(&self, args: &[&str]) -> String {
+        let node = self.node();
+        let kubeconfig = format!("--kubeconfig={}", node.kubeconfig().display());
+        let args = [&[kubeconfig.as_str()], args].concat();
+        exec::output(&node.programs().join("kubectl").to_string_lossy(), &args).await.unwrap()
+    }
+
+    /// The address of the Service, as soon as it has one.
+    async fn address(&self) -> String {
+        let path = "jsonpath={.status.loadBalancer.ingress[0].ip}";
+        let wait = ["wait", &format!("--for={path}"), "service/store", "--timeout=10s"];
+        self.kubectl(&wait).await;
+        self.kubectl(&["get", "service/store", "-o", path]).await
+    }
+}
+
+impl Drop for Bench {
+    /// A failed test must not leave a node behind whose folder is gone.
+    fn drop(&mut self) {
+        let args = ["--dir", &self.folder.path().to_string_lossy(), "down"];
+        exec::feed(env!("CARGO_BIN_EXE_deis-node"), &args, "").unwrap();
+    }
+}
+
+/// Everything that a node could leave behind on the machine.
+async fn traces() -> BTreeSet<String> {
+    let mut traces: BTreeSet<String> = BTreeSet::new();
+    for command in ["ip -brief link", "ip route", "ip netns", "iptables-save", "findmnt --raw --noheadings"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let output = exec::output(words[0], &words[1..]).await.unwrap();
+        traces.extend(
+            output.lines().filter(|line| !line.starts_with(['#', ':'])).map(|line| format!("{command}: {line}")),
+        );
+    }
+    for folder in ["/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/kubelet", "/var/log/pods"] {
+        traces.extend(Path::new(folder).exists().then(|| folder.to_owned()));
+    }
+    let ours = fs::read_link("/proc/self/ns/pid").unwrap();
+    for process in fs::read_dir("/proc").unwrap() {
+        let process = process.unwrap().path();
+        let line = fs::read_to_string(process.join("cmdline")).unwrap_or_default().replace('\0', " ");
+        // A process that has ended, but that its parent has not asked for yet, has no namespaces.
+        let inside = fs::read_link(process.join("ns/pid")).is_ok_and(|namespace| namespace != ours);
+        traces.extend((inside || line.contains(" supervise ")).then_some(line));
+    }
+    for hierarchy in fs::read_dir("/sys/fs/cgroup").unwrap() {
+        let group = hierarchy.unwrap().path().join("deis-node");
+        traces.extend(group.exists().then(|| group.display().to_string()));
+    }
+    traces
+}
+
+/// Waits for the address to answer: kube-proxy gathers changes for up to a second and announces nothing.
+async fn answers(base: &str) {
+    let answer = async || reqwest::get(format!("{base}/health")).await.ok();
+    exec::eventually("the pod answers", Duration::from_secs(60), answer).await.unwrap();
+}
+
+/// One call of etcd's JSON gateway.
+async fn store(base: &str, call: &str, body: Value) -> Value {
+    let client = reqwest::Client::new();
+    let answer = client.post(format!("{base}/v3/kv/{call}")).json(&body).send().await.unwrap();
+    answer.error_for_status().unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+#[ignore = "starts and stops a node: needs root, and that none runs"]
+async fn a_node_keeps_what_it_should_and_leaves_nothing_behind() {
+    let temporary = tempfile::tempdir().unwrap();
+    let bench = Bench { folder: Folder::new(temporary.path().join("node")) };
+    let before = traces().await;
+
+    // Building is no part of starting.
+    bench.deis_node(&["build"]).await;
+    let begin = Instant::now();
+    bench.deis_node(&["up"]).await;
+    assert!(begin.elapsed() < Duration::from_secs(10), "Ready after {:?}", begin.elapsed());
+    let begin = Instant::now();
+    bench.deis_node(&["up"]).await;
+    assert!(begin.elapsed() < Duration::from_secs(1), "up again took {:?}", begin.elapsed());
+
+    // A pod on a volume, behind an address that the machine reaches, and behind a name.
+    let etcd = bench.node().programs().join("etcd");
+    bench.node().containerd().unwrap().load_program(IMAGE, &etcd).unwrap();
+    let objects = temporary.path().join("objects.yaml");
+    fs::write(&objects, OBJECTS).unwrap();
+    bench.kubectl(&["apply", "-f", &objects.to_string_lossy()]).await;
+    bench.kubectl(&["rollout", "status", "statefulset/store", "--timeout=60s"]).await;
+    let address = format!("http://{}:8379", bench.address().await);
+    answers(&address).await;
+    store(&address, "put", json!({ "key": KEY, "value": VALUE })).await;
+    let name = format!("http://any.{DOMAIN}:8379");
+    assert_eq!(store(&name, "range", json!({ "key": KEY })).await["kvs"][0]["value"], VALUE);
+
+    // Switched off and on: the address, the object and the data are there.
+    bench.deis_node(&["down", "--keep-data"]).await;
+    assert_eq!(traces().await, before);
+    bench.deis_node(&["up"]).await;
+    // The pod's old Ready may be what Kubernetes remembers: only an answer proves it.
+    answers(&address).await;
+    assert_eq!(store(&address, "range", json!({ "key": KEY })).await["kvs"][0]["value"], VALUE);
+
+    // The audit log names who did what.
+    let audit = fs::read_to_string(bench.node().audit_log()).unwrap();
+    assert!(audit.lines().any(|line| line.contains("persistentvolumeclaims") && line.contains(r#""verb":"create""#)));
+
+    // A claim's data goes with it, and an address with its Service.
+    bench.kubectl(&["delete", "statefulset/store", "service/store", "pvc/data-store-0"]).await;
+    bench.kubectl(&["wait", "--for=delete", "pv", "--all", "--timeout=20s"]).await;
+    assert_eq!(fs::read_dir(bench.folder.lib().join("volumes")).unwrap().count(), 0);
+    assert!(reqwest::get(format!("{name}/health")).await.unwrap_err().is_connect());
+
+    bench.deis_node(&["down"]).await;
+    assert!(!bench.folder.path().exists());
+    assert_eq!(traces().await, before);
+}
