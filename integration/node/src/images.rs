@@ -3,13 +3,13 @@
 //! An image's name is the annotation `io.containerd.image.name` of its entry in `index.json`, or
 //! `org.opencontainers.image.ref.name` if that is a full reference (`deis.local/deis/workflow:0.1.0`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +18,8 @@ use crate::exec;
 /// The name of the image that holds every pod's namespaces; `config/containerd.toml` asks for it.
 pub const PAUSE_IMAGE: &str = "localhost/pause:1";
 const NAME: &str = "io.containerd.image.name";
+/// The content of `oci-layout`.
+const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 const REFERENCE: &str = "org.opencontainers.image.ref.name";
 
 /// The node's containerd, reached through the mount namespace of one of its processes.
@@ -26,16 +28,28 @@ pub struct Containerd {
 }
 
 /// The part of `index.json` that says what a layout holds.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Index {
+    #[serde(rename = "schemaVersion")]
+    version: u8,
     manifests: Vec<Descriptor>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Descriptor {
     digest: String,
     #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    /// The rest, as it came.
+    #[serde(flatten)]
+    rest: BTreeMap<String, Value>,
+}
+
+/// What an image consists of, besides its manifest.
+#[derive(Deserialize)]
+struct Manifest {
+    config: Descriptor,
+    layers: Vec<Descriptor>,
 }
 
 impl Containerd {
@@ -65,19 +79,21 @@ impl Containerd {
 
     /// Sends only what containerd lacks: platform images share nearly all their bytes.
     async fn load_layout(&self, layout: &Path) -> Result<bool> {
-        let index: Index =
-            serde_json::from_slice(&fs::read(layout.join("index.json"))?).context("reading index.json")?;
+        let mut index: Index = serde_json::from_slice(&fs::read(layout.join("index.json"))?).context("index.json")?;
         let named = index.manifests.iter().all(|it| it.annotations.contains_key(NAME) || is_full_reference(it));
         ensure!(named && !index.manifests.is_empty(), "index.json names no image: annotation {NAME} or {REFERENCE}");
 
         let images = exec::output("nsenter", &self.ctr(&["images", "ls"])).await?;
         let present: BTreeSet<(&str, &str)> = images.lines().filter_map(name_and_digest).collect();
-        if index.manifests.iter().all(|it| present.contains(&(it.name(), it.digest.as_str()))) {
+        index.manifests.retain(|it| !present.contains(&(it.name(), it.digest.as_str())));
+        if index.manifests.is_empty() {
             return Ok(false);
         }
         let blobs = exec::output("nsenter", &self.ctr(&["content", "ls", "-q"])).await?;
-        let blobs: BTreeSet<&str> = blobs.lines().collect();
-        self.import(|target| write_layout(layout, &blobs, target))?;
+        let there: BTreeSet<&str> = blobs.lines().collect();
+        let mut needed = blobs_of(layout, &index)?;
+        needed.retain(|blob| !there.contains(blob.as_str()));
+        self.import(|target| write_layout(layout, &index, &needed, target))?;
         Ok(true)
     }
 
@@ -114,20 +130,34 @@ fn name_and_digest(line: &str) -> Option<(&str, &str)> {
     Some((columns.next()?, columns.nth(1)?))
 }
 
-/// Writes a layout folder as an archive, without the blobs in `present`.
-fn write_layout(layout: &Path, present: &BTreeSet<&str>, target: &mut dyn Write) -> io::Result<()> {
-    let mut archive = tar::Builder::new(target);
-    for name in ["oci-layout", "index.json"] {
-        archive.append_path_with_name(layout.join(name), name)?;
+/// The digests of everything that the images of an index consist of.
+fn blobs_of(layout: &Path, index: &Index) -> Result<BTreeSet<String>> {
+    let mut blobs = BTreeSet::new();
+    for image in &index.manifests {
+        let manifest = fs::read(layout.join(blob_path(&image.digest))).context("reading a manifest")?;
+        let manifest: Manifest =
+            serde_json::from_slice(&manifest).with_context(|| format!("manifest of {}", image.name()))?;
+        blobs.insert(image.digest.clone());
+        blobs.insert(manifest.config.digest);
+        blobs.extend(manifest.layers.into_iter().map(|layer| layer.digest));
     }
-    for blob in fs::read_dir(layout.join("blobs/sha256"))? {
-        let blob = blob?;
-        let digest = blob.file_name().to_string_lossy().into_owned();
-        if !present.contains(format!("sha256:{digest}").as_str()) {
-            archive.append_path_with_name(blob.path(), format!("blobs/sha256/{digest}"))?;
-        }
+    Ok(blobs)
+}
+
+/// Writes a part of a layout folder as an archive.
+fn write_layout(layout: &Path, index: &Index, blobs: &BTreeSet<String>, target: &mut dyn Write) -> io::Result<()> {
+    let mut archive = tar::Builder::new(target);
+    append(&mut archive, "oci-layout", 0o644, LAYOUT)?;
+    append(&mut archive, "index.json", 0o644, &serde_json::to_vec(index)?)?;
+    for blob in blobs {
+        archive.append_path_with_name(layout.join(blob_path(blob)), blob_path(blob))?;
     }
     archive.finish()
+}
+
+/// Where a layout keeps the blob of a digest.
+fn blob_path(digest: &str) -> String {
+    format!("blobs/{}", digest.replace(':', "/"))
 }
 
 /// Writes an image of one file, `/program`, as an archive.
@@ -155,10 +185,10 @@ fn write_program(name: &str, program: &[u8], target: &mut dyn Write) -> io::Resu
     let index = json!({ "schemaVersion": 2, "manifests": [entry] });
 
     let mut archive = tar::Builder::new(target);
-    append(&mut archive, "oci-layout", 0o644, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    append(&mut archive, "oci-layout", 0o644, LAYOUT)?;
     append(&mut archive, "index.json", 0o644, index.to_string().as_bytes())?;
     for blob in [&layer, &config, &manifest] {
-        append(&mut archive, &format!("blobs/{}", digest(blob).replace(':', "/")), 0o644, blob)?;
+        append(&mut archive, &blob_path(&digest(blob)), 0o644, blob)?;
     }
     archive.finish()
 }
@@ -199,27 +229,23 @@ mod tests {
     }
 
     #[test]
-    fn known_blobs_are_not_sent_again() {
-        let layout = tempfile::tempdir().unwrap();
-        fs::create_dir_all(layout.path().join("blobs/sha256")).unwrap();
-        for name in ["oci-layout", "index.json", "blobs/sha256/aa", "blobs/sha256/bb"] {
-            fs::write(layout.path().join(name), name).unwrap();
-        }
-        let mut archive = Vec::new();
-        write_layout(layout.path(), &BTreeSet::from(["sha256:aa"]), &mut archive).unwrap();
-        assert_eq!(names(&archive), ["oci-layout", "index.json", "blobs/sha256/bb"]);
-    }
-
-    #[test]
-    fn an_image_of_one_program_is_a_complete_layout() {
+    fn an_image_of_one_program_comes_out_as_a_layout_again() {
         let mut archive = Vec::new();
         write_program("localhost/test:1", b"program", &mut archive).unwrap();
-        let mut again = Vec::new();
-        write_program("localhost/test:1", b"program", &mut again).unwrap();
-        assert_eq!(archive, again);
+        let layout = tempfile::tempdir().unwrap();
+        tar::Archive::new(archive.as_slice()).unpack(layout.path()).unwrap();
+        let index: Index = serde_json::from_slice(&fs::read(layout.path().join("index.json")).unwrap()).unwrap();
+        assert_eq!(index.manifests[0].name(), "localhost/test:1");
+
+        let mut blobs = blobs_of(layout.path(), &index).unwrap();
+        assert_eq!(blobs.len(), 3);
+        // What the other side has is not sent.
+        let known = blobs.pop_first().unwrap();
+        let mut archive = Vec::new();
+        write_layout(layout.path(), &index, &blobs, &mut archive).unwrap();
         let names = names(&archive);
-        assert_eq!(names.len(), 5);
-        assert_eq!(names.iter().filter(|name| name.starts_with("blobs/sha256/")).count(), 3);
+        assert_eq!(names.len(), 4);
+        assert!(!names.contains(&blob_path(&known)));
     }
 
     #[test]
@@ -235,6 +261,7 @@ mod tests {
         let of = |name: &str| Descriptor {
             digest: String::new(),
             annotations: [(REFERENCE.to_owned(), name.to_owned())].into(),
+            rest: BTreeMap::new(),
         };
         assert!(!is_full_reference(&of("latest")));
         assert!(is_full_reference(&of("deis.local/deis/state:0.1.0")));
