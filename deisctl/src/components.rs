@@ -1,5 +1,7 @@
 //! The parts of the platform, as an operator names them.
 
+use std::fmt;
+
 /// What runs a component.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
 pub(crate) enum Workload {
@@ -19,6 +21,12 @@ pub(crate) enum Probe {
     Router,
     /// `registry.v1` GetStatus.
     RegistryProxy,
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -22,9 +22,7 @@ pub(crate) struct Wanted {
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     /// A self-signed authority: `tls.crt`, `tls.key`.
-    Authority {
-        common_name: &'static str,
-    },
+    Authority { common_name: &'static str },
     /// A certificate: `tls.crt`, `tls.key`, and the authority's `ca.crt`.
     Certificate(Leaf),
     /// The builder's SSH host keys, as PKCS#8 PEM.

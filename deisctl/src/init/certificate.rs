@@ -168,10 +168,10 @@ fn names(leaf: &Leaf) -> BTreeSet<String> {
 pub(super) mod tests {
     use std::sync::Arc;
 
-    use rustls::client::danger::ServerCertVerifier as _;
-    use rustls::client::WebPkiServerVerifier;
-    use rustls::server::WebPkiClientVerifier;
     use rustls::RootCertStore;
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier as _;
+    use rustls::server::WebPkiClientVerifier;
     use rustls_pki_types::pem::PemObject as _;
     use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
@@ -257,6 +257,9 @@ pub(super) mod tests {
     #[test]
     fn what_is_no_certificate_is_an_error() {
         assert!(matches!(About::read("nonsense"), Err(CertificateError::Read)));
-        assert!(matches!(About::read("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), Err(CertificateError::Read)));
+        assert!(matches!(
+            About::read("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+            Err(CertificateError::Read)
+        ));
     }
 }

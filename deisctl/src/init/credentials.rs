@@ -105,9 +105,12 @@ mod tests {
     fn host_keys_are_of_the_algorithm_that_they_are_named_after() {
         let keys = host_keys().unwrap();
         assert_eq!(keys.keys().copied().collect::<Vec<_>>(), ["ssh-host-ecdsa-key", "ssh-host-ed25519-key"]);
-        let algorithm = |name| KeyPair::from_pem(&keys[name]).unwrap().algorithm() == match name {
-            "ssh-host-ed25519-key" => &rcgen::PKCS_ED25519,
-            _ => &rcgen::PKCS_ECDSA_P256_SHA256,
+        let algorithm = |name| {
+            KeyPair::from_pem(&keys[name]).unwrap().algorithm()
+                == match name {
+                    "ssh-host-ed25519-key" => &rcgen::PKCS_ED25519,
+                    _ => &rcgen::PKCS_ECDSA_P256_SHA256,
+                }
         };
         assert!(HOST_KEYS.iter().all(|name| algorithm(*name)));
     }

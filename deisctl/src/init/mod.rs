@@ -16,8 +16,8 @@ use jiff::Timestamp;
 pub(crate) use self::catalogue::Settings;
 pub(crate) use self::plan::Outcome;
 use self::plan::PlanError;
-use self::store::{Store, Written};
 pub(crate) use self::store::{KubeStore, StoreError};
+use self::store::{Store, Written};
 
 /// Rounds that others may spoil. Each spoiled round means that somebody else made progress on one of the Secrets, of which
 /// there are fewer.
@@ -63,10 +63,7 @@ pub(crate) async fn run(
                 *outcome = step.outcome;
             }
         }
-        return Ok(wanted
-            .iter()
-            .filter_map(|wanted| Some((wanted.name, *done.get(wanted.name)?)))
-            .collect());
+        return Ok(wanted.iter().filter_map(|wanted| Some((wanted.name, *done.get(wanted.name)?))).collect());
     }
     Err(InitError::Contended)
 }
@@ -106,17 +103,20 @@ mod tests {
         let store = MemoryStore::default();
         outcomes(&store, "2026-11-23T12:00:00Z").await;
         assert!(renewed(&outcomes(&store, "2027-07-20T12:00:00Z").await).is_empty());
-        assert_eq!(renewed(&outcomes(&store, "2027-07-26T12:00:00Z").await), [
-            "deis-workflow-tls",
-            "deis-builder-tls",
-            "deis-registry-proxy-tls",
-            "deis-router-tls",
-            "deis-state-tls",
-            "deis-operator-tls",
-            "deis-router-platform-cert",
-            "deis-etcd-server-tls",
-            "deis-etcd-client-tls",
-        ]);
+        assert_eq!(
+            renewed(&outcomes(&store, "2027-07-26T12:00:00Z").await),
+            [
+                "deis-workflow-tls",
+                "deis-builder-tls",
+                "deis-registry-proxy-tls",
+                "deis-router-tls",
+                "deis-state-tls",
+                "deis-operator-tls",
+                "deis-router-platform-cert",
+                "deis-etcd-server-tls",
+                "deis-etcd-client-tls",
+            ]
+        );
         assert!(renewed(&outcomes(&store, "2027-07-27T12:00:00Z").await).is_empty());
     }
 
@@ -136,7 +136,10 @@ mod tests {
         run(&foreign, &settings(), at("2020-01-01T00:00:00Z")).await.unwrap();
         let mut bought = foreign.get("deis-router-platform-cert").unwrap();
         let data = bought.data.as_mut().unwrap();
-        data.insert("tls.crt".to_owned(), k8s_openapi::ByteString(certificate::tests::self_signed("*.apps.example.com")));
+        data.insert(
+            "tls.crt".to_owned(),
+            k8s_openapi::ByteString(certificate::tests::self_signed("*.apps.example.com")),
+        );
         store.put(bought.clone());
         outcomes(&store, "2026-11-23T12:00:00Z").await;
         outcomes(&store, "2036-11-23T12:00:00Z").await;
@@ -173,6 +176,9 @@ mod tests {
         broken.data.as_mut().unwrap().remove("password");
         store.put(broken);
         let error = run(&store, &settings(), at("2026-11-23T12:00:00Z")).await.unwrap_err();
-        assert_eq!(error.to_string(), "Secret deis-database-creds has no key password: add it, or delete the Secret to have it made anew");
+        assert_eq!(
+            error.to_string(),
+            "Secret deis-database-creds has no key password: add it, or delete the Secret to have it made anew"
+        );
     }
 }

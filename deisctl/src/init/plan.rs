@@ -105,8 +105,7 @@ impl Planner {
                 (pair, Step { name, outcome: Outcome::Created, secret: Some(secret) })
             }
         };
-        let authority =
-            Authority::read(&pair).map_err(|source| PlanError::Unusable { secret: name, source })?;
+        let authority = Authority::read(&pair).map_err(|source| PlanError::Unusable { secret: name, source })?;
         self.authorities.insert(name, authority);
         Ok(step)
     }
@@ -117,8 +116,7 @@ impl Planner {
             return Err(PlanError::Incomplete { secret: leaf.authority, key: TLS_KEY });
         };
         let sign = || {
-            let pair =
-                authority.sign(leaf, self.now).map_err(|source| PlanError::Make { secret: name, source })?;
+            let pair = authority.sign(leaf, self.now).map_err(|source| PlanError::Make { secret: name, source })?;
             Ok(entries(&pair, Some(authority)))
         };
         let Some(secret) = existing else {

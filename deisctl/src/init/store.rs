@@ -2,6 +2,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt as _};
 
+use crate::cluster::KubeError;
+
 /// Whether a write found the world as it was read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Written {
@@ -21,9 +23,9 @@ pub(crate) trait Store {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     #[error("cannot read Secret {0}")]
-    Read(&'static str, #[source] kube::Error),
+    Read(&'static str, #[source] KubeError),
     #[error("cannot write Secret {0}")]
-    Write(String, #[source] kube::Error),
+    Write(String, #[source] KubeError),
 }
 
 /// The Secrets of one namespace.
@@ -40,14 +42,14 @@ impl KubeStore {
 #[expect(clippy::disallowed_methods, reason = "this is the Effects of init")]
 impl Store for KubeStore {
     async fn read(&self, name: &'static str) -> Result<Option<Secret>, StoreError> {
-        self.secrets.get_opt(name).await.map_err(|error| StoreError::Read(name, error))
+        self.secrets.get_opt(name).await.map_err(|error| StoreError::Read(name, error.into()))
     }
 
     async fn create(&self, secret: &Secret) -> Result<Written, StoreError> {
         match self.secrets.create(&PostParams::default(), secret).await {
             Ok(_) => Ok(Written::Done),
             Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Written::Conflict),
-            Err(error) => Err(StoreError::Write(secret.name_any(), error)),
+            Err(error) => Err(StoreError::Write(secret.name_any(), error.into())),
         }
     }
 
@@ -55,7 +57,7 @@ impl Store for KubeStore {
         match self.secrets.replace(&secret.name_any(), &PostParams::default(), secret).await {
             Ok(_) => Ok(Written::Done),
             Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(Written::Conflict),
-            Err(error) => Err(StoreError::Write(secret.name_any(), error)),
+            Err(error) => Err(StoreError::Write(secret.name_any(), error.into())),
         }
     }
 }

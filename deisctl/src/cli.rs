@@ -1,0 +1,26 @@
+use clap::{Parser, Subcommand};
+
+use crate::cluster::ClusterArgs;
+use crate::commands::{completions, init, install, journal, list, status, uninstall};
+
+/// Operates Deis Workflow on a Kubernetes cluster.
+#[derive(Debug, Parser)]
+#[command(name = "deisctl", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Install(install::Args),
+    Status(status::Args),
+    List(list::Args),
+    Journal(journal::Args),
+    Uninstall(uninstall::Args),
+    Init(init::Args),
+    Completions(completions::Args),
+}

@@ -1,0 +1,80 @@
+use deis_cli::{Failure, Ui};
+use futures_util::io::AsyncBufReadExt as _;
+use futures_util::stream::{StreamExt as _, TryStreamExt as _, select_all};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::LogParams;
+
+use super::component;
+use crate::cluster::{ClusterArgs, KubeError};
+use crate::inventory::look;
+
+/// Show the log of a component.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Whose log.
+    component: String,
+
+    /// Go on showing lines as they are written.
+    #[arg(long, short)]
+    follow: bool,
+
+    /// How many lines of each pod.
+    #[arg(long, short = 'n', value_name = "number", default_value_t = 40)]
+    lines: u32,
+
+    /// Those of the process before, after a restart.
+    #[arg(long, conflicts_with = "follow")]
+    previous: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum JournalError {
+    #[error("cannot read the log of pod {0}")]
+    Open(String, #[source] KubeError),
+    #[error("the log of pod {0} broke off")]
+    Read(String, #[source] std::io::Error),
+}
+
+pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {
+    let component = component(&args.component)?;
+    let client = cluster.client().await?;
+    let standing = look(&client, &cluster.namespace, component).await?;
+    if standing.pods.is_empty() {
+        return Err(Failure::new(format!("component {} has no pod", component.name)));
+    }
+    let alone = standing.pods.len() == 1;
+    let pods: Api<Pod> = Api::namespaced(client, &cluster.namespace);
+    let params = LogParams {
+        follow: args.follow,
+        previous: args.previous,
+        tail_lines: Some(args.lines.into()),
+        ..LogParams::default()
+    };
+    let mut logs = Vec::new();
+    for pod in standing.pods {
+        let name = pod.name;
+        let log =
+            pods.log_stream(&name, &params).await.map_err(|error| JournalError::Open(name.clone(), error.into()))?;
+        let prefix = if alone { String::new() } else { format!("{name}: ") };
+        logs.push(
+            log.lines()
+                .map_ok(move |line| format!("{prefix}{line}"))
+                .map_err(move |error| JournalError::Read(name.clone(), error))
+                .boxed_local(),
+        );
+    }
+    if args.follow {
+        let mut lines = select_all(logs);
+        while let Some(line) = lines.try_next().await? {
+            ui.line(line)?;
+        }
+    } else {
+        for mut lines in logs {
+            while let Some(line) = lines.try_next().await? {
+                ui.line(line)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! One file for each command.
+
+pub(crate) mod completions;
+pub(crate) mod init;
+pub(crate) mod install;
+pub(crate) mod journal;
+pub(crate) mod list;
+pub(crate) mod status;
+pub(crate) mod uninstall;
+
+use deis_cli::{Failure, Ui, closest};
+
+use crate::cli::{Cli, Command};
+use crate::components::{COMPONENTS, Component, find};
+
+pub(crate) async fn run(cli: Cli, ui: &mut Ui) -> Result<(), Failure> {
+    let cluster = &cli.cluster;
+    match cli.command {
+        Command::Install(args) => install::run(args, cluster, ui).await,
+        Command::Status(args) => status::run(args, cluster, ui).await,
+        Command::List(args) => list::run(args, cluster, ui).await,
+        Command::Journal(args) => journal::run(args, cluster, ui).await,
+        Command::Uninstall(args) => uninstall::run(args, cluster, ui).await,
+        Command::Init(args) => init::run(args, cluster, ui).await,
+        Command::Completions(args) => completions::run(args, ui),
+    }
+}
+
+/// The component that the operator names.
+fn component(name: &str) -> Result<&'static Component, Failure> {
+    find(name).ok_or_else(|| {
+        let failure = Failure::new(format!("there is no component {name}"));
+        match closest(name, COMPONENTS.iter().map(|component| component.name)) {
+            Some(meant) => failure.hint(format!("Did you mean {meant}?")),
+            None => failure.hint("`deisctl list` shows all components."),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_has_its_short_and_its_full_name() {
+        assert_eq!(component("router").unwrap().name, "router");
+        assert_eq!(component("deis-registry-proxy").unwrap().name, "registry-proxy");
+        let failure = format!("{:?}", component("ruoter").unwrap_err());
+        assert!(
+            failure.contains("there is no component ruoter") && failure.contains("Did you mean router?"),
+            "{failure}"
+        );
+    }
+}

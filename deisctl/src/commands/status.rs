@@ -1,0 +1,183 @@
+use deis_cli::{Failure, OutputArgs, Ui, table};
+use futures_util::future::{join_all, try_join_all};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::component;
+use crate::cluster::ClusterArgs;
+use crate::components::{COMPONENTS, Component};
+use crate::forward::{ForwardError, Forwarder};
+use crate::inventory::{PodStanding, Standing, look};
+use crate::probe::{self, Answer};
+
+/// Say how each part of the platform does: its pods, and what they say themselves.
+///
+/// Works with Kubernetes alone, also when no part of the platform answers. Fails when a part is not up.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only these components.
+    #[arg(value_name = "component")]
+    components: Vec<String>,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// A component as it stands, and what its pods say.
+#[derive(Serialize)]
+struct Report {
+    up: bool,
+    #[serde(flatten)]
+    standing: Standing<Asked>,
+}
+
+#[derive(Clone, Serialize)]
+struct Asked {
+    #[serde(flatten)]
+    pod: PodStanding,
+    /// `None` when it was not asked.
+    answer: Option<Answer>,
+}
+
+pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {
+    let chosen = if args.components.is_empty() {
+        COMPONENTS.iter().collect()
+    } else {
+        args.components.iter().map(|name| component(name)).collect::<Result<Vec<_>, _>>()?
+    };
+    let client = cluster.client().await?;
+    let namespace = &cluster.namespace;
+    let standings = try_join_all(chosen.iter().map(|component| look(&client, namespace, component))).await?;
+    let forwarder = match Forwarder::load(client.clone(), namespace).await {
+        Ok(forwarder) => Some(forwarder),
+        Err(error) => {
+            ui.warn(format_args!("The services are not asked: {}", sentence(&error)))?;
+            None
+        }
+    };
+    let reports =
+        standings.into_iter().zip(&chosen).map(|(standing, component)| report(standing, component, forwarder.as_ref()));
+    let reports = join_all(reports).await;
+
+    let now = Timestamp::now();
+    args.output.show(ui, &reports, |ui, reports| ui.line(lines(reports, now)))?;
+    let down: Vec<_> = reports.iter().filter(|report| !report.up).map(|report| report.standing.component).collect();
+    if down.is_empty() { Ok(()) } else { Err(Failure::new(format!("not up: {}", down.join(", ")))) }
+}
+
+async fn report(standing: Standing<PodStanding>, component: &Component, forwarder: Option<&Forwarder>) -> Report {
+    let ask = async |pod: PodStanding| {
+        let answer = match forwarder {
+            Some(forwarder) if pod.ready => probe::ask(forwarder, component, &pod.name).await,
+            _ => None,
+        };
+        Asked { pod, answer }
+    };
+    let Standing { component, kind, workload, pods } = standing;
+    let pods = join_all(pods.into_iter().map(ask)).await;
+    Report::new(Standing { component, kind, workload, pods })
+}
+
+impl Report {
+    /// A component is up when Kubernetes says so and none of its pods complains.
+    fn new(standing: Standing<Asked>) -> Self {
+        let well = standing.pods.iter().filter_map(|asked| asked.answer.as_ref()).all(|answer| answer.well);
+        Self { up: standing.is_up() && well, standing }
+    }
+}
+
+fn sentence(error: &ForwardError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// A line for each component, and below it one for each of its pods.
+fn lines(reports: &[Report], now: Timestamp) -> String {
+    let rows = reports.iter().flat_map(|report| {
+        let standing = &report.standing;
+        let head =
+            [standing.component, if report.up { "up" } else { "down" }, &standing.ready(), "", "", standing.image()]
+                .map(str::to_owned);
+        let pods = standing.pods.iter().map(|asked| row(asked, now));
+        std::iter::once(head).chain(pods)
+    });
+    table(["COMPONENT", "STATE", "READY", "RESTARTS", "AGE", "IMAGE / WHAT THE POD SAYS"], rows)
+}
+
+fn row(Asked { pod, answer }: &Asked, now: Timestamp) -> [String; 6] {
+    [
+        format!("  {}", pod.name),
+        pod.state.clone(),
+        if pod.ready { "yes" } else { "no" }.to_owned(),
+        pod.restarts.to_string(),
+        pod.created.map(|created| age(created, now)).unwrap_or_default(),
+        answer.as_ref().map(|answer| answer.says.clone()).unwrap_or_default(),
+    ]
+}
+
+/// `3d`, `5h`, `12m` or `40s`: the largest unit is enough.
+fn age(created: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(created).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::components::Workload;
+    use crate::inventory::Counts;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn report(ready: i32, answer: Option<Answer>) -> Report {
+        let pod = PodStanding {
+            name: "deis-router-6d4b-x2x1z".to_owned(),
+            state: "up".to_owned(),
+            ready: true,
+            restarts: 1,
+            node: None,
+            created: Some(at("2026-11-23T12:00:00Z")),
+        };
+        let counts = Counts { wanted: 1, ready, image: "deis.local/deis/router:0.1.0".to_owned() };
+        let pods = vec![Asked { pod, answer }];
+        Report::new(Standing { component: "router", kind: Workload::Deployment, workload: Some(counts), pods })
+    }
+
+    #[test]
+    fn a_component_is_up_when_kubernetes_and_its_pods_say_so() {
+        let answer = |well| Some(Answer { well, says: "2 hosts".to_owned() });
+        assert!(report(1, answer(true)).up);
+        assert!(report(1, None).up);
+        assert!(!report(1, answer(false)).up);
+        assert!(!report(0, answer(true)).up);
+    }
+
+    #[test]
+    fn a_table_has_a_line_for_each_pod() {
+        let answer = Answer { well: true, says: "2 hosts".to_owned() };
+        insta::assert_snapshot!(lines(&[report(1, Some(answer))], at("2026-11-23T12:05:00Z")));
+    }
+
+    #[test]
+    fn ages_have_one_unit() {
+        let now = at("2026-11-23T12:00:00Z");
+        let ages = ["2026-11-23T11:59:20Z", "2026-11-23T11:48:00Z", "2026-11-23T07:00:00Z", "2026-11-20T11:00:00Z"];
+        assert_eq!(ages.map(|created| age(at(created), now)), ["40s", "12m", "5h", "3d"]);
+        assert_eq!(age(at("2026-11-23T12:00:05Z"), now), "0s");
+    }
+
+    #[test]
+    fn a_document_has_each_answer_beside_its_pod() {
+        let answer = Answer { well: true, says: "2 hosts".to_owned() };
+        insta::assert_json_snapshot!(report(1, Some(answer)));
+    }
+}

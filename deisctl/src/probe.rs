@@ -1,0 +1,151 @@
+//! What the services themselves say.
+
+use std::error::Error;
+use std::time::Duration;
+
+use deis_proto::{registry, router};
+use serde::Serialize;
+use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::components::{Component, Probe};
+use crate::forward::Forwarder;
+
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// A pod's own answer.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(crate) struct Answer {
+    /// It answered, and has nothing to complain about.
+    pub(crate) well: bool,
+    pub(crate) says: String,
+}
+
+/// Asks one pod. No answer is an answer too. `None` for those that cannot be asked.
+pub(crate) async fn ask(forwarder: &Forwarder, component: &Component, pod: &str) -> Option<Answer> {
+    if component.probe == Probe::None {
+        return None;
+    }
+    let channel = match forwarder.channel(pod, component.name) {
+        Ok(channel) => channel,
+        Err(error) => return Some(silence(&error)),
+    };
+    let answer = match component.probe {
+        Probe::None => return None,
+        Probe::Health => health(channel).await,
+        Probe::Router => router(channel).await,
+        Probe::RegistryProxy => registry_proxy(channel).await,
+    };
+    Some(answer.unwrap_or_else(|status| silence(&status)))
+}
+
+async fn health(channel: Channel) -> Result<Answer, tonic::Status> {
+    let request = deis_rpc::request(HealthCheckRequest::default(), ANSWER_LIMIT);
+    let status = HealthClient::new(channel).check(request).await?.into_inner().status();
+    let well = status == ServingStatus::Serving;
+    Ok(Answer { well, says: if well { "serving" } else { "not serving" }.to_owned() })
+}
+
+async fn router(channel: Channel) -> Result<Answer, tonic::Status> {
+    let request = deis_rpc::request(router::GetStatusRequest {}, ANSWER_LIMIT);
+    let status = router::router_service_client::RouterServiceClient::new(channel).get_status(request).await?;
+    Ok(of_router(status.get_ref()))
+}
+
+fn of_router(status: &router::GetStatusResponse) -> Answer {
+    let table = format!(
+        "{}, {}, {}, {} served",
+        count(status.hosts, "host"),
+        count(status.routes, "route"),
+        count(status.backends, "backend"),
+        count(status.requests, "request"),
+    );
+    if status.stale_millis > 0 {
+        let seconds = status.stale_millis / 1000;
+        return Answer { well: false, says: format!("{table}; sees no changes since {seconds} s") };
+    }
+    if status.source == "disk" {
+        return Answer { well: false, says: format!("{table}; from its last good table on disk") };
+    }
+    Answer { well: true, says: table }
+}
+
+async fn registry_proxy(channel: Channel) -> Result<Answer, tonic::Status> {
+    let request = deis_rpc::request(registry::GetStatusRequest {}, ANSWER_LIMIT);
+    let mut client = registry::registry_proxy_service_client::RegistryProxyServiceClient::new(channel);
+    Ok(of_registry_proxy(client.get_status(request).await?.get_ref()))
+}
+
+fn of_registry_proxy(status: &registry::GetStatusResponse) -> Answer {
+    let figures = format!("{} served, {} refused", count(status.requests, "request"), status.refused);
+    if status.upstream_reachable {
+        return Answer { well: true, says: figures };
+    }
+    Answer { well: false, says: format!("{figures}; {} does not answer: {}", status.upstream, status.upstream_error) }
+}
+
+fn count(number: i64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Why there is no answer: the innermost cause, which is the one that tells.
+fn silence(error: &(dyn Error + 'static)) -> Answer {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let says = match cause.downcast_ref::<tonic::Status>() {
+        Some(status) => status.message().to_owned(),
+        None => cause.to_string(),
+    };
+    Answer { well: false, says: format!("no answer: {says}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_router_that_sees_changes_is_well() {
+        let status = router::GetStatusResponse {
+            hosts: 2,
+            routes: 1,
+            backends: 5,
+            requests: 12,
+            source: "watch".to_owned(),
+            ..router::GetStatusResponse::default()
+        };
+        let says = "2 hosts, 1 route, 5 backends, 12 requests served".to_owned();
+        assert_eq!(of_router(&status), Answer { well: true, says: says.clone() });
+        let stale = router::GetStatusResponse { stale_millis: 42_000, ..status.clone() };
+        assert_eq!(of_router(&stale), Answer { well: false, says: format!("{says}; sees no changes since 42 s") });
+        let disk = router::GetStatusResponse { source: "disk".to_owned(), ..status };
+        assert_eq!(of_router(&disk), Answer { well: false, says: format!("{says}; from its last good table on disk") });
+    }
+
+    #[test]
+    fn a_registry_proxy_is_as_well_as_its_registry() {
+        let status = registry::GetStatusResponse {
+            upstream: "http://deis-registry:5000".to_owned(),
+            upstream_error: "connection refused".to_owned(),
+            requests: 3,
+            refused: 1,
+            ..registry::GetStatusResponse::default()
+        };
+        let says = "3 requests served, 1 refused; http://deis-registry:5000 does not answer: connection refused";
+        assert_eq!(of_registry_proxy(&status), Answer { well: false, says: says.to_owned() });
+        let reachable = registry::GetStatusResponse { upstream_reachable: true, ..status };
+        assert_eq!(
+            of_registry_proxy(&reachable),
+            Answer { well: true, says: "3 requests served, 1 refused".to_owned() }
+        );
+    }
+
+    #[test]
+    fn silence_is_told_with_its_innermost_cause() {
+        let status = tonic::Status::unavailable("the pod is gone");
+        assert_eq!(silence(&status), Answer { well: false, says: "no answer: the pod is gone".to_owned() });
+    }
+}
