@@ -1,1 +1,52 @@
-fn main() {}
+//! `deis`, the developer's command line.
+//!
+//! It owns nothing but the file with the user's token. Texts, exit codes, files and variables are those of Deis
+//! Workflow's client 2.x, so that its users and their scripts feel at home. Where we chose otherwise:
+//!
+//! - `deis create` says `Git remote deis added` and `remote available at ssh://…`, and `deis releases` writes times as
+//!   `2016-02-20T23:12:34UTC`, as the talk shows them.
+//! - Progress marks are drawn on a terminal only; the original wrote its frames into files and pipes as well.
+//! - Wrong arguments are answered with the reason before the usage line, and typos with a suggestion.
+//! - A refusal that carries a code of the platform (`Deis-Error-Code`) and has no text of its own in the table of
+//!   [`api::refusal`] is told by its own sentence; `Unknown Error (…)` is left for servers without codes.
+//! - Every reading command takes `--output table|json|yaml`; `DEIS_APP`, `DEIS_CONTROLLER`, `DEIS_TOKEN` and
+//!   `--password-stdin` serve scripts.
+
+mod api;
+mod app;
+mod cli;
+mod client_file;
+mod commands;
+mod context;
+mod controller;
+mod environment;
+mod exec;
+mod format;
+mod git;
+
+use std::process::ExitCode;
+
+use deis_cli::Ui;
+
+use self::context::Context;
+use self::environment::Environment;
+
+fn main() -> ExitCode {
+    let mut ui = Ui::system();
+    let command = match cli::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(said) => return said.show(&mut ui),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return ui.report(&error.into()),
+    };
+    let mut context = Context::new(ui, Environment::read());
+    let outcome = runtime.block_on(command.run(&mut context));
+    // A look-up of a host name may hang in the system's resolver; it is not worth waiting for.
+    runtime.shutdown_background();
+    match outcome.and(context.warn_of_versions()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => context.ui.report(&failure),
+    }
+}

@@ -1,17 +1,30 @@
-use clap::Command;
-use clap_complete::{Shell, generate};
+use clap::{Command, ValueEnum};
+use clap_complete::generate;
+
+/// The shells that we write completions for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
 
 /// The completion script of a command line whose sub-commands may have colons in their names (`apps:create`).
 #[must_use]
 pub fn completions(mut command: Command, shell: Shell) -> String {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
-    generate(shell, &mut command, &name, &mut script);
+    let generator = match shell {
+        Shell::Bash => clap_complete::Shell::Bash,
+        Shell::Zsh => clap_complete::Shell::Zsh,
+        Shell::Fish => clap_complete::Shell::Fish,
+    };
+    generate(generator, &mut command, &name, &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     match shell {
         Shell::Bash => script + &bash_colons(&name),
         Shell::Zsh => zsh_colons(script, &command),
-        _ => script,
+        Shell::Fish => script,
     }
 }
 

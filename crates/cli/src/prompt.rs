@@ -1,10 +1,9 @@
 //! Questions to the person at the terminal. Each has a flag, so that scripts never meet one.
 
-use std::fmt::Display;
 use std::io::{self, IsTerminal};
 
 use inquire::ui::{RenderConfig, Styled};
-use inquire::{InquireError, Password, PasswordDisplayMode, Select, Text};
+use inquire::{InquireError, Password, PasswordDisplayMode, Text};
 
 use crate::Failure;
 
@@ -41,15 +40,6 @@ pub fn ask_new_secret(question: &str, confirm: &str, mismatch: &str, flag: &'sta
     terminal_or(flag)?;
     let prompt = secret(question);
     answer(prompt.with_custom_confirmation_message(confirm).with_custom_confirmation_error_message(mismatch).prompt())
-}
-
-/// Asks for one of several.
-///
-/// # Errors
-/// As [`ask`].
-pub fn choose<T: Display>(question: &str, options: Vec<T>, flag: &'static str) -> Result<T, Failure> {
-    terminal_or(flag)?;
-    answer(Select::new(question, options).prompt())
 }
 
 fn terminal_or(flag: &'static str) -> Result<(), NoTerminal> {

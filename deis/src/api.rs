@@ -1,0 +1,219 @@
+//! The REST contract from the client's side: one call, its answer or a [`Failure`] fit to be shown.
+
+mod refusal;
+mod versions;
+
+use std::future::Future;
+use std::time::Duration;
+
+use deis_api::rest::{API_VERSION_HEADER, ERROR_CODE_HEADER, Page, Secret};
+use deis_cli::Failure;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::refusal::Refused;
+pub use self::versions::VersionCheck;
+use crate::controller::Controller;
+
+/// No answer of the contract comes near it.
+const ANSWER_LIMIT: usize = 16 << 20;
+
+/// How long an answer may take.
+#[derive(Clone, Copy, Debug)]
+pub enum Wait {
+    /// What the ledger knows.
+    Short,
+    /// What is answered when it is deployed: the contract allows 20 minutes, and the server should be first to give up.
+    Deploy,
+}
+
+impl Wait {
+    const fn duration(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Short => 60,
+            Self::Deploy => 21 * 60,
+        })
+    }
+}
+
+/// Why there is no answer to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0} cannot be reached")]
+    Unreachable(Controller, #[source] reqwest::Error),
+    #[error("the connection to {0} broke before the answer was there")]
+    Lost(Controller, #[source] reqwest::Error),
+    #[error("{0} did not answer within {seconds} s", seconds = .1.as_secs())]
+    TimedOut(Controller, Duration),
+    #[error("{0} redirects to {1}")]
+    Moved(Controller, String),
+    #[error("the answer of {0} is larger than {limit} MiB", limit = ANSWER_LIMIT >> 20)]
+    TooLarge(Controller),
+    #[error("Unknown Error (400): error decoding json response ({reason}): {body}")]
+    NoJson { reason: serde_json::Error, body: String },
+    #[error(
+        "{0} does not appear to be a valid Deis controller.\n\
+         Make sure that the Controller URI is correct, the server is running and\n\
+         your deis version is correct."
+    )]
+    NoController(Controller),
+    #[error("the token holds characters that no token has")]
+    BadToken,
+}
+
+pub struct Api {
+    client: Client,
+    controller: Controller,
+    versions: VersionCheck,
+}
+
+impl Api {
+    pub fn new(
+        controller: Controller,
+        token: Option<Secret>,
+        ssl_verify: bool,
+        versions: VersionCheck,
+    ) -> Result<Self, Failure> {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| Error::BadToken)?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let client = Client::builder()
+            .user_agent(concat!("Deis Client ", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .connect_timeout(Duration::from_secs(10))
+            .redirect(redirect::Policy::none());
+        let client = if !controller.is_https() {
+            // The system's certificates are not needed, and need not be there.
+            client.tls_certs_only([])
+        } else {
+            client.tls_danger_accept_invalid_certs(!ssl_verify)
+        };
+        Ok(Self { client: client.build()?, controller, versions })
+    }
+
+    pub const fn controller(&self) -> &Controller {
+        &self.controller
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
+        decode(&self.call(self.request(Method::GET, segments), Wait::Short).await?)
+    }
+
+    pub async fn list<T: DeserializeOwned>(&self, segments: &[&str], limit: u32) -> Result<Page<T>, Failure> {
+        decode(&self.call(self.request(Method::GET, segments).query(&[("limit", limit)]), Wait::Short).await?)
+    }
+
+    pub async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        body: &B,
+        wait: Wait,
+    ) -> Result<T, Failure> {
+        let answer = self.call(self.request(Method::POST, segments).json(body), wait).await?;
+        // 204, and the empty 201 and 200 of a few endpoints, are read as null.
+        decode(if answer.is_empty() { b"null" } else { &answer })
+    }
+
+    pub async fn delete(&self, segments: &[&str]) -> Result<(), Failure> {
+        self.call(self.request(Method::DELETE, segments), Wait::Short).await.map(drop)
+    }
+
+    /// Whether this is a controller at all: it refuses the root of the API to strangers, with 401 and nothing else.
+    pub async fn expect_controller(&self) -> Result<(), Failure> {
+        match self.send(self.request(Method::GET, &[""]), Wait::Short).await {
+            Ok(response) if response.status() == StatusCode::UNAUTHORIZED => Ok(()),
+            Ok(response) if response.status().is_redirection() => self.read(response).await.map(drop),
+            Ok(_) => Err(Error::NoController(self.controller.clone()).into()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The version of the API that the controller serves.
+    pub async fn version(&self) -> Result<String, Failure> {
+        let request = self.client.get(self.controller.endpoint(&["healthz"]));
+        let response = self.send(request, Wait::Short).await?;
+        Ok(header(&response, API_VERSION_HEADER).unwrap_or_default())
+    }
+
+    fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+        self.client.request(method, self.controller.endpoint(&[&["v2"], segments].concat()))
+    }
+
+    async fn call(&self, request: RequestBuilder, wait: Wait) -> Result<Vec<u8>, Failure> {
+        let response = self.send(request, wait).await?;
+        self.read(response).await
+    }
+
+    async fn send(&self, request: RequestBuilder, wait: Wait) -> Result<Response, Failure> {
+        let response = request.timeout(wait.duration()).send().await;
+        let response = response.map_err(|error| self.failure(error, wait.duration()))?;
+        self.versions.note(header(&response, API_VERSION_HEADER).as_deref());
+        Ok(response)
+    }
+
+    /// The body of an answer, or what a refusal says.
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let (status, code) = (response.status(), header(&response, ERROR_CODE_HEADER));
+        if let Some(address) = header(&response, LOCATION.as_str()).filter(|_| status.is_redirection()) {
+            return Err(Failure::from(Error::Moved(self.controller.clone(), address))
+                .hint("Log in at the address that it names."));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error, Wait::Deploy.duration()))? {
+            if body.len() + chunk.len() > ANSWER_LIMIT {
+                return Err(Error::TooLarge(self.controller.clone()).into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if status.is_success() { Ok(body) } else { Err(Refused::new(status, code, &body).into_failure()) }
+    }
+
+    fn failure(&self, error: reqwest::Error, waited: Duration) -> Failure {
+        let (controller, error) = (self.controller.clone(), error.without_url());
+        if error.is_connect() {
+            let failure = Failure::from(Error::Unreachable(controller, error));
+            return if self.controller.is_https() {
+                failure.hint("If the platform has a certificate authority of its own, name its file in SSL_CERT_FILE.")
+            } else {
+                failure
+            };
+        }
+        if error.is_timeout() {
+            Error::TimedOut(controller, waited).into()
+        } else {
+            Error::Lost(controller, error).into()
+        }
+    }
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|reason| {
+        let body = String::from_utf8_lossy(body).into_owned();
+        Error::NoJson { reason, body }.into()
+    })
+}
+
+/// A call that goes on in the platform when we stop to wait for it.
+pub trait OrGoneOn<T>: Future<Output = Result<T, Failure>> + Sized {
+    /// Says so on Ctrl-C, and when the connection is lost.
+    async fn or_gone_on(self, goes_on: &str) -> Result<T, Failure> {
+        tokio::select! {
+            answer = self => answer.map_err(|failure| match failure.cause() {
+                Some(Error::Lost(..) | Error::TimedOut(..)) => failure.hint(goes_on),
+                _ => failure,
+            }),
+            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted(goes_on)),
+        }
+    }
+}
+
+impl<T, F: Future<Output = Result<T, Failure>>> OrGoneOn<T> for F {}

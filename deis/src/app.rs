@@ -1,0 +1,118 @@
+//! Which app a command is about, and its part of the API.
+
+use std::env;
+
+use clap::Args;
+use deis_api::rest::{App, Page};
+use deis_api::{AppName, NameError};
+use deis_cli::{Failure, closest};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::{OrGoneOn, Refused, Wait};
+use crate::context::{Context, PageArgs, ProfileArgs, Session};
+use crate::controller::Controller;
+use crate::git;
+
+/// Options of every command about one app.
+#[derive(Debug, Args)]
+pub struct AppArgs {
+    /// The app; else the one that a git remote of this directory names, else the directory's name [env: DEIS_APP]
+    #[arg(short, long, value_name = "app")]
+    app: Option<AppName>,
+    #[command(flatten)]
+    profile: ProfileArgs,
+}
+
+/// A session about one app.
+pub struct AppSession {
+    session: Session,
+    pub app: AppName,
+}
+
+/// No app was named, and none was found.
+#[derive(Debug, thiserror::Error)]
+pub enum NoApp {
+    #[error("DEIS_APP is not the name of an app: {0}")]
+    InEnvironment(#[source] NameError),
+    #[error("no git remote names an app, and the directory's name '{0}' is none")]
+    InDirectory(String, #[source] NameError),
+}
+
+impl Context {
+    /// Opens a session about the app that was named or is found here.
+    pub fn app(&self, arguments: &AppArgs) -> Result<AppSession, Failure> {
+        let session = self.session(&arguments.profile)?;
+        let app = match (&arguments.app, &self.environment.app) {
+            (Some(app), _) => app.clone(),
+            (None, Some(app)) => app.parse().map_err(NoApp::InEnvironment)?,
+            (None, None) => match of_remotes(session.api.controller())? {
+                Some(app) => app,
+                None => of_directory()?,
+            },
+        };
+        Ok(AppSession { session, app })
+    }
+}
+
+/// The app of the first remote whose URL names the builder. Outside of a repository there is none.
+fn of_remotes(controller: &Controller) -> Result<Option<AppName>, git::Error> {
+    let remotes = match git::remotes() {
+        Err(git::Error::Failed { .. } | git::Error::NotStarted(_)) => return Ok(None),
+        remotes => remotes?,
+    };
+    let builder = controller.builder_host();
+    let url = remotes.into_iter().map(|remote| remote.url).find(|url| url.contains(&builder));
+    Ok(url.and_then(|url| url.rsplit('/').next().and_then(|last| last.trim_end_matches(".git").parse().ok())))
+}
+
+fn of_directory() -> Result<AppName, Failure> {
+    let directory = env::current_dir()?;
+    let name = directory.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let app = name.parse().map_err(|error| NoApp::InDirectory(name, error));
+    app.map_err(|error| Failure::from(error).hint("Name the app with --app."))
+}
+
+impl AppSession {
+    pub const fn controller(&self) -> &Controller {
+        self.session.api.controller()
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
+        self.explain(self.session.api.get(&self.path(segments)).await).await
+    }
+
+    pub async fn list<T: DeserializeOwned>(&self, segments: &[&str], page: &PageArgs) -> Result<Page<T>, Failure> {
+        self.explain(self.session.list(&self.path(segments), page).await).await
+    }
+
+    /// A change whose answer comes when it is deployed.
+    pub async fn deploy<B: Serialize, T: DeserializeOwned>(&self, segments: &[&str], body: &B) -> Result<T, Failure> {
+        let goes_on = format!(
+            "The deploy of {0} goes on without you; 'deis releases -a {0}' and 'deis ps -a {0}' show how it ends.",
+            self.app
+        );
+        let path = self.path(segments);
+        let answer = self.session.api.post(&path, body, Wait::Deploy).or_gone_on(&goes_on);
+        self.explain(answer.await).await
+    }
+
+    fn path<'a>(&'a self, segments: &[&'a str]) -> Vec<&'a str> {
+        [&["apps", self.app.as_str()], segments].concat()
+    }
+
+    /// Adds the name that was perhaps meant when the server knows no such app.
+    async fn explain<T>(&self, answer: Result<T, Failure>) -> Result<T, Failure> {
+        let Err(failure) = answer else { return answer };
+        if !failure.cause::<Refused>().is_some_and(Refused::is_unknown_app) {
+            return Err(failure);
+        }
+        // The refusal is what counts; that the list cannot be had is no second failure.
+        let apps: Vec<App> =
+            self.session.api.list(&["apps", ""], 1000).await.map(|page| page.results).unwrap_or_default();
+        Err(match closest(self.app.as_str(), apps.iter().map(|app| app.id.as_str())) {
+            Some(name) => failure.hint(format!("Did you mean '{name}'?")),
+            None => failure.hint("'deis apps' lists the apps that you may use; --app names one."),
+        })
+    }
+}

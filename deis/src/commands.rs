@@ -1,0 +1,100 @@
+//! The commands, one file each, in groups.
+//!
+//! A command's name is `group:action`. Its aliases are the bare group, which lists, and the shortcuts of daily use.
+
+mod apps;
+mod auth;
+mod completions;
+mod config;
+mod git;
+mod keys;
+mod ps;
+mod releases;
+mod shortcuts;
+mod version;
+
+use clap::Subcommand;
+use deis_cli::Failure;
+
+use crate::context::Context;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(name = "apps:create", visible_alias = "create")]
+    AppsCreate(apps::create::Create),
+    #[command(name = "apps:list", visible_alias = "apps")]
+    AppsList(apps::list::List),
+    #[command(name = "apps:info", visible_alias = "info")]
+    AppsInfo(apps::info::Info),
+    #[command(name = "apps:open", visible_alias = "open")]
+    AppsOpen(apps::open::Open),
+    #[command(name = "auth:register", visible_alias = "register")]
+    AuthRegister(auth::register::Register),
+    #[command(name = "auth:login", visible_alias = "login")]
+    AuthLogin(auth::login::Login),
+    #[command(name = "auth:logout", visible_alias = "logout")]
+    AuthLogout(auth::logout::Logout),
+    #[command(name = "auth:whoami", visible_alias = "whoami")]
+    AuthWhoami(auth::whoami::Whoami),
+    #[command(name = "config:list", visible_alias = "config")]
+    ConfigList(config::list::List),
+    #[command(name = "config:set")]
+    ConfigSet(config::set::Set),
+    #[command(name = "config:unset")]
+    ConfigUnset(config::unset::Unset),
+    #[command(name = "git:remote")]
+    GitRemote(git::remote::Remote),
+    #[command(name = "git:remove")]
+    GitRemove(git::remove::Remove),
+    #[command(name = "keys:list", visible_alias = "keys")]
+    KeysList(keys::list::List),
+    #[command(name = "keys:add")]
+    KeysAdd(keys::add::Add),
+    #[command(name = "keys:remove")]
+    KeysRemove(keys::remove::Remove),
+    #[command(name = "ps:list", visible_alias = "ps")]
+    PsList(ps::list::List),
+    #[command(name = "ps:scale", visible_alias = "scale")]
+    PsScale(ps::scale::Scale),
+    #[command(name = "releases:list", visible_alias = "releases")]
+    ReleasesList(releases::list::List),
+    #[command(name = "releases:info")]
+    ReleasesInfo(releases::info::Info),
+    #[command(name = "releases:rollback", visible_alias = "rollback")]
+    ReleasesRollback(releases::rollback::Rollback),
+    #[command(name = "shortcuts:list", visible_alias = "shortcuts")]
+    Shortcuts(shortcuts::Shortcuts),
+    Version(version::Version),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        match self {
+            Self::AppsCreate(command) => command.run(context).await,
+            Self::AppsList(command) => command.run(context).await,
+            Self::AppsInfo(command) => command.run(context).await,
+            Self::AppsOpen(command) => command.run(context).await,
+            Self::AuthRegister(command) => command.run(context).await,
+            Self::AuthLogin(command) => command.run(context).await,
+            Self::AuthLogout(command) => command.run(context),
+            Self::AuthWhoami(command) => command.run(context).await,
+            Self::ConfigList(command) => command.run(context).await,
+            Self::ConfigSet(command) => command.run(context).await,
+            Self::ConfigUnset(command) => command.run(context).await,
+            Self::GitRemote(command) => command.run(context),
+            Self::GitRemove(command) => command.run(context),
+            Self::KeysList(command) => command.run(context).await,
+            Self::KeysAdd(command) => command.run(context).await,
+            Self::KeysRemove(command) => command.run(context).await,
+            Self::PsList(command) => command.run(context).await,
+            Self::PsScale(command) => command.run(context).await,
+            Self::ReleasesList(command) => command.run(context).await,
+            Self::ReleasesInfo(command) => command.run(context).await,
+            Self::ReleasesRollback(command) => command.run(context).await,
+            Self::Shortcuts(command) => command.run(context),
+            Self::Version(command) => command.run(context).await,
+            Self::Completions(command) => command.run(context),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+pub mod create;
+pub mod info;
+pub mod list;
+pub mod open;

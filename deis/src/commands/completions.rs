@@ -1,0 +1,18 @@
+use clap::{Args, CommandFactory};
+use deis_cli::{Failure, Shell, completions};
+
+use crate::cli::Cli;
+use crate::context::Context;
+
+/// Print a shell's completion script, ex: source <(deis completions bash)
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub fn run(self, context: &mut Context) -> Result<(), Failure> {
+        Ok(context.ui.text(completions(Cli::command(), self.shell))?)
+    }
+}

@@ -1,0 +1,25 @@
+//! The git remotes of apps.
+
+pub mod remote;
+pub mod remove;
+
+use deis_api::AppName;
+use deis_cli::Failure;
+
+use crate::git;
+
+/// The remote of `git push deis master`.
+pub const DEFAULT_REMOTE: &str = "deis";
+
+/// Adds the remote of a new app.
+pub fn add(name: &str, url: &str, app: &AppName) -> Result<(), Failure> {
+    let hint = format!("The app exists. In its git repository, 'deis git:remote -a {app}' adds the remote.");
+    let remotes = git::remotes().map_err(|error| Failure::from(error).hint(hint.clone()))?;
+    if remotes.iter().any(|remote| remote.name == name) {
+        return Err(Failure::new(format!(
+            "A git remote with the name {name} already exists. To overwrite this remote run:\n\
+             deis git:remote --force --remote {name} --app {app}"
+        )));
+    }
+    git::add_remote(name, url).map_err(|error| Failure::from(error).hint(hint))
+}

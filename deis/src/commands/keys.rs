@@ -1,0 +1,7 @@
+//! The SSH keys that a user pushes with.
+
+pub mod add;
+mod choose;
+pub mod list;
+mod public_key;
+pub mod remove;

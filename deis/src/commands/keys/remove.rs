@@ -1,0 +1,22 @@
+use clap::Args;
+use deis_cli::Failure;
+
+use crate::context::{Context, ProfileArgs};
+
+/// Remove one of your SSH keys
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// The key's name, as keys:list shows it
+    key: String,
+    #[command(flatten)]
+    profile: ProfileArgs,
+}
+
+impl Remove {
+    pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let session = context.session(&self.profile)?;
+        let progress = context.ui.progress(format!("Removing {} SSH Key... ", self.key))?;
+        session.api.delete(&["keys", &self.key]).await?;
+        Ok(progress.done("done")?)
+    }
+}
