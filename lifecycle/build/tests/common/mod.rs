@@ -1,0 +1,165 @@
+//! A builder of one build: the other end of the conversation, on loopback.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use deis_build::{Config, Failure, Folders};
+use deis_oci::{CheckedLayer, Compression, Layer, LayerPath, LayerWriter, Limits, Meta, Owner};
+use deis_proto::builder::build_service_server::{BuildService, BuildServiceServer};
+use deis_proto::builder::builder_message::{Accepted, Message as FromBuilder, SourceEnd};
+use deis_proto::builder::pod_message::Message;
+use deis_proto::builder::{BuildFailure, BuildResult, BuildSpec, BuilderMessage, PodMessage};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::{Stream, StreamExt};
+use tonic::transport::{Identity, Server, ServerTlsConfig};
+use tonic::{Request, Response, Status, Streaming};
+
+const TOKEN: &str = "one-time-token";
+
+/// What came from the pod.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) lines: Vec<String>,
+    /// Name, what the reader found, and the bytes.
+    pub(crate) layers: Vec<(String, CheckedLayer, Vec<u8>)>,
+    pub(crate) result: Option<BuildResult>,
+    pub(crate) failure: Option<BuildFailure>,
+}
+
+impl Received {
+    /// Extracts a layer; the path of what it holds.
+    pub(crate) fn unpack(&self, name: &str, into: &Path) -> PathBuf {
+        let (_, _, bytes) = self.layers.iter().find(|(layer, ..)| layer == name).unwrap();
+        let folder = into.join(name.replace(['/', ':'], "_"));
+        deis_oci::unpack(bytes.as_slice(), Compression::Gzip, &folder, &Limits::default()).unwrap();
+        folder
+    }
+}
+
+struct FakeBuilder {
+    spec: BuildSpec,
+    source: Vec<u8>,
+    received: mpsc::Sender<Received>,
+}
+
+#[tonic::async_trait]
+impl BuildService for FakeBuilder {
+    type BuildStream = Pin<Box<dyn Stream<Item = Result<BuilderMessage, Status>> + Send>>;
+
+    async fn build(&self, request: Request<Streaming<PodMessage>>) -> Result<Response<Self::BuildStream>, Status> {
+        assert_eq!(request.metadata().get("authorization").unwrap(), &format!("Bearer {TOKEN}"));
+        let mut incoming = request.into_inner();
+        let (messages, outgoing) = mpsc::channel(1024);
+        let send = move |message| messages.try_send(Ok(BuilderMessage { message: Some(message) })).unwrap();
+        send(FromBuilder::Spec(self.spec.clone()));
+        for chunk in self.source.chunks(1000) {
+            send(FromBuilder::SourceChunk(chunk.to_vec().into()));
+        }
+        send(FromBuilder::SourceEnd(SourceEnd {}));
+        let received = self.received.clone();
+        #[expect(clippy::disallowed_methods, reason = "a server of a test, which ends with it")]
+        tokio::spawn(async move {
+            let taken = take(&mut incoming).await;
+            if taken.failure.is_none() {
+                send(FromBuilder::Accepted(Accepted {}));
+            }
+            received.try_send(taken).unwrap();
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
+    }
+}
+
+async fn take(incoming: &mut Streaming<PodMessage>) -> Received {
+    let mut received = Received::default();
+    let mut current = None;
+    while let Some(Ok(message)) = incoming.next().await {
+        match message.message.unwrap() {
+            Message::Started(_) => {}
+            Message::LogLine(line) => received.lines.push(line),
+            Message::LayerStart(start) => current = Some((start.name, Vec::new())),
+            Message::LayerChunk(chunk) => current.as_mut().unwrap().1.extend_from_slice(&chunk),
+            Message::LayerEnd(end) => {
+                let (name, bytes) = current.take().unwrap();
+                let roots = ["workspace", "layers"].map(|root| LayerPath::parse(root).unwrap()).to_vec();
+                let limits = Limits { roots, ..Limits::default() };
+                let checked = deis_oci::check_layer(bytes.as_slice(), Compression::Gzip, &limits).unwrap();
+                let claimed = Layer {
+                    digest: end.digest.parse().unwrap(),
+                    diff_id: end.diff_id.parse().unwrap(),
+                    size: end.size.try_into().unwrap(),
+                    compression: Compression::Gzip,
+                };
+                assert_eq!(checked.layer, claimed);
+                received.layers.push((name, checked, bytes));
+            }
+            Message::Result(result) => {
+                received.result = Some(result);
+                return received;
+            }
+            Message::Failure(failure) => {
+                received.failure = Some(failure);
+                return received;
+            }
+        }
+    }
+    received
+}
+
+/// A source tree as `git archive` would send it.
+pub(crate) fn source(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = LayerWriter::new(Vec::new(), Compression::None);
+    for (path, content) in files {
+        let meta = Meta::file(Owner::ROOT, false);
+        archive.file(&LayerPath::parse(path).unwrap(), meta, content.len() as u64, content.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap().1
+}
+
+/// Runs one build with the buildpacks of `cnb`, in folders of its own below `root`.
+pub(crate) async fn build(
+    cnb: &Path,
+    root: &Path,
+    source: Vec<u8>,
+    environment: &[(&str, &str)],
+    max_image_bytes: i64,
+) -> (Result<(), Failure>, Received) {
+    let key = rcgen::generate_simple_self_signed(vec!["deis-builder".to_owned()]).unwrap();
+    let (certificate, private) = (key.cert.pem(), key.signing_key.serialize_pem());
+    let environment: HashMap<_, _> =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let spec = BuildSpec { app: "demo".to_owned(), sha: "a".repeat(40), environment, max_image_bytes };
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (received, mut taken) = mpsc::channel(1);
+    let server = Server::builder()
+        .tls_config(ServerTlsConfig::new().identity(Identity::from_pem(&certificate, private)))
+        .unwrap()
+        .add_service(BuildServiceServer::new(FakeBuilder { spec, source, received }))
+        .serve_with_incoming(TcpListenerStream::new(listener));
+
+    let config = Config {
+        builder_address: address.to_string(),
+        builder_name: "deis-builder".to_owned(),
+        ca: certificate,
+        token: TOKEN.to_owned().into(),
+        folders: Folders {
+            cnb: cnb.to_owned(),
+            app: root.join("workspace"),
+            layers: root.join("layers"),
+            scratch: root.join("scratch"),
+        },
+    };
+    std::fs::create_dir_all(&config.folders.scratch).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the program under test has a runtime of its own")]
+    let program = tokio::task::spawn_blocking(move || deis_build::run(config));
+    tokio::select! {
+        outcome = program => {
+            let outcome = outcome.unwrap();
+            (outcome, taken.try_recv().unwrap_or_default())
+        }
+        ended = server => unreachable!("the server ended: {ended:?}"),
+    }
+}
