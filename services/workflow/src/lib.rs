@@ -1,1 +1,2 @@
-//! @@deis-workflow
+//! workflow
+pub mod deploy;

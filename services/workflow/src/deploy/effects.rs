@@ -1,0 +1,106 @@
+//! What a deploy needs of the world outside: reading through [`Surroundings`], writing through [`Effects`] alone.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use deis_api::{AppName, Code, ProcType, ReleaseVersion};
+
+use super::failure::Failure;
+use super::goal::Assignment;
+use super::world::{Controller, Pod, World};
+
+/// The right to write for one app, from the moment the deploy lock was taken until somebody else takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The app.
+    pub app: AppName,
+    /// Grows with every holder; writes under a lower fence than the ledger's are refused.
+    pub fence: i64,
+}
+
+/// A step was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum EffectError {
+    /// The world has changed since it was looked at.
+    #[error("the world has changed in the meantime")]
+    Changed,
+    /// Another process has taken over.
+    #[error("another process has taken over the deploy of {0}")]
+    Fenced(AppName),
+    /// The app is not in the ledger (any more).
+    #[error("there is no app {0}")]
+    Gone(AppName),
+    /// Kubernetes refuses.
+    #[error("{0}")]
+    Refused(String),
+    /// Kubernetes or a store cannot be reached; the same step can succeed later.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl EffectError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Changed => Code::RevisionMismatch,
+            Self::Fenced(_) => Code::Fenced,
+            Self::Gone(_) => Code::NotFound,
+            Self::Refused(_) => Code::PodRefused,
+            Self::Unavailable(_) => Code::Unavailable,
+        }
+    }
+}
+
+/// Every write that a deploy makes.
+pub trait Effects: Send + Sync + 'static {
+    /// Takes over an app: raises its fence in the ledger.
+    fn begin(&self, app: &AppName) -> impl Future<Output = Result<Grant, EffectError>> + Send;
+    /// Makes the app's namespace, Service and Secrets be what they should be.
+    fn prepare(&self, grant: &Grant, assignment: &Assignment) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Creates the controller of a process type with no replicas.
+    fn create(
+        &self,
+        grant: &Grant,
+        assignment: &Assignment,
+        proc_type: &ProcType,
+    ) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Sets a controller's replicas; `leaving` are the pods that go if it is fewer.
+    fn resize(
+        &self,
+        grant: &Grant,
+        controller: &Controller,
+        to: u32,
+        leaving: &[&Pod],
+    ) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Deletes a controller with what is left of its pods.
+    fn delete(&self, grant: &Grant, controller: &Controller) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Deletes what belongs to no release that has a controller.
+    fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Records that a release is deployed.
+    fn succeed(&self, grant: &Grant, release: ReleaseVersion) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Records that a release failed and makes the last good one the desired one again.
+    fn fail(
+        &self,
+        grant: &Grant,
+        release: ReleaseVersion,
+        failure: &Failure,
+        log_tail: &[String],
+    ) -> impl Future<Output = Result<(), EffectError>> + Send;
+}
+
+/// Everything that a deploy reads.
+pub trait Surroundings: Send + Sync + 'static {
+    /// What the ledger wants now; refuses a grant that is not the newest.
+    fn assignment(&self, grant: &Grant) -> impl Future<Output = Result<Assignment, EffectError>> + Send;
+    /// What exists now. Pods of the served type count as reachable when their uid is in `reachable`.
+    fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World;
+    /// Waits until the app's world has a higher generation than `since`, but at most `limit`.
+    fn changed(&self, app: &AppName, since: u64, limit: Duration) -> impl Future<Output = ()> + Send;
+    /// Those of the pods that every live router can choose; answers within seconds.
+    fn reachable(&self, app: &AppName, uids: &BTreeSet<String>) -> impl Future<Output = BTreeSet<String>> + Send;
+    /// The last lines that a pod's process printed.
+    fn log_tail(&self, app: &AppName, pod: &str) -> impl Future<Output = Vec<String>> + Send;
+    /// Time since some fixed moment.
+    fn now(&self) -> Duration;
+}

@@ -1,0 +1,160 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deis_api::{AppName, GitSha, ProcType, ReleaseVersion};
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// What an app's pods are to look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Goal {
+    /// The release that is to serve.
+    pub release: ReleaseVersion,
+    /// Its process types with the replicas asked for.
+    pub processes: BTreeMap<ProcType, u32>,
+    /// How many pods are replaced at a time; `None` for the platform's own choice.
+    pub batch: Option<u32>,
+}
+
+impl Goal {
+    /// How many of `replicas` pods are replaced at a time: a quarter, but at least four where there are so many.
+    #[must_use]
+    pub fn batch(&self, replicas: u32) -> u32 {
+        self.batch.unwrap_or_else(|| replicas.div_ceil(4).max(replicas.min(4))).max(1)
+    }
+}
+
+/// Everything that the ledger says about the release that an app is to run.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The app.
+    pub app: AppName,
+    /// The desired release.
+    pub release: ReleaseVersion,
+    /// Whether its first deploy is still under way: only then can it fail and be replaced by the one before.
+    pub deploying: bool,
+    /// The image, by digest; `None` for a release without a build, which runs nothing.
+    pub image: Option<String>,
+    /// The commit the image was built from.
+    pub sha: Option<GitSha>,
+    /// The process types of the build with the replicas asked for.
+    pub processes: BTreeMap<ProcType, u32>,
+    /// The app's config.
+    pub values: BTreeMap<String, SecretString>,
+    /// The release's summary.
+    pub summary: String,
+    /// When the release was made.
+    pub created: jiff::Timestamp,
+}
+
+/// The port an app listens on unless its config says otherwise.
+const DEFAULT_PORT: u16 = 5000;
+/// How long pods may take to become ready while nothing moves.
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a pod may take to end.
+const DEFAULT_GRACE_SECONDS: u32 = 30;
+
+impl Assignment {
+    /// What the pods are to look like.
+    #[must_use]
+    pub fn goal(&self) -> Goal {
+        let processes = if self.image.is_some() { self.processes.clone() } else { BTreeMap::new() };
+        Goal { release: self.release, processes, batch: self.number("DEIS_DEPLOY_BATCHES").filter(|size| *size > 0) }
+    }
+
+    /// The process type that the Service serves: `web`, else `cmd`.
+    #[must_use]
+    pub fn served(&self) -> Option<ProcType> {
+        [ProcType::web(), ProcType::cmd()].into_iter().find(|served| self.processes.contains_key(served))
+    }
+
+    /// The port of the served process type.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.number("PORT").filter(|port| *port != 0).unwrap_or(DEFAULT_PORT)
+    }
+
+    /// How long pods may take to become ready while nothing moves.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let seconds = self.number::<u32>("DEIS_DEPLOY_TIMEOUT").filter(|seconds| *seconds > 0);
+        seconds.map_or(DEFAULT_PATIENCE, |seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// How long a pod may take to end, in seconds.
+    #[must_use]
+    pub fn grace_seconds(&self) -> u32 {
+        self.number("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS").unwrap_or(DEFAULT_GRACE_SECONDS)
+    }
+
+    /// The environment of the release's pods: the platform's variables, then the app's own, which win.
+    #[must_use]
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let mut environment = BTreeMap::from([
+            ("DEIS_APP".to_owned(), self.app.to_string()),
+            ("WORKFLOW_RELEASE".to_owned(), self.release.to_string()),
+            ("WORKFLOW_RELEASE_SUMMARY".to_owned(), self.summary.clone()),
+            ("WORKFLOW_RELEASE_CREATED_AT".to_owned(), self.created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            ("PORT".to_owned(), self.port().to_string()),
+        ]);
+        environment.extend(self.sha.iter().map(|sha| ("SOURCE_VERSION".to_owned(), sha.to_string())));
+        environment.extend(self.values.iter().map(|(key, value)| (key.clone(), value.expose_secret().to_owned())));
+        environment
+    }
+
+    fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
+        self.values.get(key)?.expose_secret().trim().parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn goal(batch: Option<u32>) -> Goal {
+        Goal { release: ReleaseVersion::FIRST, processes: BTreeMap::new(), batch }
+    }
+
+    #[test]
+    fn batches_are_a_quarter_but_at_least_four() {
+        for (replicas, batch) in [(0, 1), (1, 1), (3, 3), (5, 4), (10, 4), (16, 4), (17, 5), (100, 25)] {
+            assert_eq!(goal(None).batch(replicas), batch, "{replicas}");
+        }
+        assert_eq!(goal(Some(1)).batch(100), 1);
+    }
+
+    fn assignment(values: &[(&str, &str)]) -> Assignment {
+        Assignment {
+            app: "a".parse().unwrap(),
+            release: ReleaseVersion::FIRST.next(),
+            deploying: true,
+            image: Some("i".to_owned()),
+            sha: Some("a".repeat(40).parse().unwrap()),
+            processes: BTreeMap::from([("worker".parse().unwrap(), 1), (ProcType::cmd(), 2)]),
+            values: values.iter().map(|(key, value)| ((*key).to_owned(), SecretString::from(*value))).collect(),
+            summary: "bob deployed aaaaaaa".to_owned(),
+            created: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn config_steers_the_platform() {
+        let plain = assignment(&[]);
+        assert_eq!((plain.port(), plain.patience().as_secs(), plain.grace_seconds()), (5000, 120, 30));
+        assert_eq!(plain.goal().batch, None);
+        assert_eq!(plain.served(), Some(ProcType::cmd()));
+        let set = assignment(&[
+            ("PORT", "8080"),
+            ("DEIS_DEPLOY_TIMEOUT", "7"),
+            ("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS", "1"),
+            ("DEIS_DEPLOY_BATCHES", "1"),
+        ]);
+        assert_eq!((set.port(), set.patience().as_secs(), set.grace_seconds()), (8080, 7, 1));
+        assert_eq!(set.goal().batch, Some(1));
+    }
+
+    #[test]
+    fn the_apps_own_variables_win() {
+        let environment = assignment(&[("DEIS_APP", "mine"), ("POWERED_BY", "Kubernetes")]).environment();
+        insta::assert_yaml_snapshot!(environment);
+    }
+}

@@ -1,0 +1,225 @@
+//! Brings one app to what the ledger wants, step by step, under the deploy lock.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use deis_api::{AppName, ReleaseVersion};
+
+use super::effects::{EffectError, Effects, Grant, Surroundings};
+use super::failure::{self, Failure};
+use super::goal::Assignment;
+use super::plan::{Action, Plan, plan};
+use super::world::World;
+
+/// The longest time between two looks at the world when no watch says that it changed: for time-outs, and for probes of
+/// processes that have none of their own.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// For how long a store that cannot be reached is asked again.
+const OUTAGE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the reconciler says what it waits for.
+pub trait Narrator: Send + Sync {
+    /// A new step.
+    fn step(&self, text: String);
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The world is what the ledger wants.
+    Settled,
+    /// The release in service does not get as many pods ready as asked for; the reconciler takes it up again when something
+    /// changes.
+    Stuck(Failure),
+}
+
+/// Reconciles `app` until the world is what the ledger wants, or cannot become so.
+///
+/// # Errors
+/// [`EffectError::Fenced`] when another process took over, [`EffectError::Gone`] when the app was deleted,
+/// [`EffectError::Unavailable`] when Kubernetes or the ledger could not be reached for a minute.
+pub async fn reconcile<W: Effects + Surroundings>(
+    world: &W,
+    app: &AppName,
+    narrator: &dyn Narrator,
+) -> Result<Ending, EffectError> {
+    let grant = world.begin(app).await?;
+    let mut run = Run {
+        world,
+        narrator,
+        grant,
+        reachable: BTreeSet::new(),
+        generation: 0,
+        prepared: None,
+        clock: Clock::start(world.now()),
+        told: String::new(),
+    };
+    run.to_the_end().await
+}
+
+struct Run<'a, W> {
+    world: &'a W,
+    narrator: &'a dyn Narrator,
+    grant: Grant,
+    /// Pods that every live router has acknowledged.
+    reachable: BTreeSet<String>,
+    /// The newest generation of the world that was looked at.
+    generation: u64,
+    /// The release whose Secrets and Service are known to be right.
+    prepared: Option<ReleaseVersion>,
+    clock: Clock,
+    told: String,
+}
+
+/// For how long nothing has moved, and for how long something was out of reach.
+struct Clock {
+    moved_at: Duration,
+    progress: Option<Vec<(String, u32, u32)>>,
+    outage_since: Option<Duration>,
+}
+
+impl Clock {
+    const fn start(now: Duration) -> Self {
+        Self { moved_at: now, progress: None, outage_since: None }
+    }
+
+    /// Notes what there is; answers for how long it has been like that.
+    fn stalled(&mut self, now: Duration, world: &World) -> Duration {
+        let controllers = world.controllers.iter();
+        let progress = controllers
+            .map(|controller| (controller.seen.name.clone(), controller.replicas, controller.serving()))
+            .collect::<Vec<_>>();
+        if self.progress.as_ref() != Some(&progress) {
+            self.progress = Some(progress);
+            self.moved_at = now;
+        }
+        now.saturating_sub(self.moved_at)
+    }
+
+    fn outage(&mut self, now: Duration) -> Duration {
+        now.saturating_sub(*self.outage_since.get_or_insert(now))
+    }
+}
+
+impl<W: Effects + Surroundings> Run<'_, W> {
+    async fn to_the_end(&mut self) -> Result<Ending, EffectError> {
+        loop {
+            match self.once().await {
+                Ok(Some(ending)) => return Ok(ending),
+                Ok(None) => self.clock.outage_since = None,
+                Err(EffectError::Changed) => self.wait().await,
+                Err(EffectError::Unavailable(why)) => {
+                    if self.clock.outage(self.world.now()) >= OUTAGE_PATIENCE {
+                        return Err(EffectError::Unavailable(why));
+                    }
+                    self.tell(why);
+                    self.world.changed(&self.grant.app, u64::MAX, LONGEST_WAIT).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One look and what follows from it; `None` when there is more to do.
+    async fn once(&mut self) -> Result<Option<Ending>, EffectError> {
+        let assignment = self.world.assignment(&self.grant).await?;
+        if self.prepared != Some(assignment.release) {
+            self.world.prepare(&self.grant, &assignment).await?;
+            self.prepared = Some(assignment.release);
+        }
+        let observed = self.observe(&assignment).await;
+        let stalled = self.clock.stalled(self.world.now(), &observed);
+        let failure = failure::judge(&assignment, &observed, stalled);
+        if let Some(failure) = failure.as_ref().filter(|_| assignment.deploying) {
+            self.give_up(&assignment, failure).await?;
+            return Ok(None);
+        }
+        match plan(&assignment.goal(), &observed) {
+            Plan::Act(actions) => {
+                for action in actions {
+                    self.act(&assignment, action).await?;
+                }
+            }
+            Plan::Wait(waiting) => {
+                if let Some(failure) = failure {
+                    return Ok(Some(Ending::Stuck(failure)));
+                }
+                if stalled >= assignment.patience() {
+                    self.go_on_without_routers(&observed);
+                }
+                self.tell(waiting.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+            }
+            Plan::Done => {
+                if assignment.deploying {
+                    self.world.succeed(&self.grant, assignment.release).await?;
+                }
+                self.world.tidy(&self.grant, assignment.release).await?;
+                return Ok(Some(Ending::Settled));
+            }
+        }
+        self.wait().await;
+        Ok(None)
+    }
+
+    /// Pods that are ready for Kubernetes but not in a router's table: no fault of the release.
+    fn go_on_without_routers(&mut self, observed: &World) {
+        let pods = observed.controllers.iter().flat_map(|controller| &controller.pods);
+        let ready = pods.filter(|pod| pod.ready && !pod.reachable).map(|pod| pod.uid.clone()).collect::<Vec<_>>();
+        if !ready.is_empty() {
+            tracing::warn!(app = %self.grant.app, pods = ?ready, "a router does not take up ready pods, going on without it");
+        }
+        self.reachable.extend(ready);
+    }
+
+    /// Looks at the world, and asks the routers for ready pods of which they have not said yet that they can choose them.
+    async fn observe(&mut self, assignment: &Assignment) -> World {
+        let served = assignment.served();
+        let app = &self.grant.app;
+        let observed = self.world.observe(app, served.as_ref(), &self.reachable);
+        self.generation = observed.generation;
+        let pods = observed.controllers.iter().filter(|controller| controller.version == assignment.release);
+        let unknown = pods.flat_map(|controller| &controller.pods).filter(|pod| pod.ready && !pod.reachable);
+        let unknown = unknown.map(|pod| pod.uid.clone()).collect::<BTreeSet<_>>();
+        if unknown.is_empty() {
+            return observed;
+        }
+        self.reachable.extend(self.world.reachable(app, &unknown).await);
+        let observed = self.world.observe(app, served.as_ref(), &self.reachable);
+        self.generation = observed.generation;
+        observed
+    }
+
+    async fn act(&self, assignment: &Assignment, action: Action<'_>) -> Result<(), EffectError> {
+        match action {
+            Action::Create(proc_type) => self.world.create(&self.grant, assignment, proc_type).await,
+            Action::Grow(controller, to) => self.world.resize(&self.grant, controller, to, &[]).await,
+            Action::Shrink(controller, to, leaving) => self.world.resize(&self.grant, controller, to, &leaving).await,
+            Action::Delete(controller) => self.world.delete(&self.grant, controller).await,
+        }
+    }
+
+    async fn give_up(&mut self, assignment: &Assignment, failure: &Failure) -> Result<(), EffectError> {
+        let log_tail = match &failure.pod {
+            Some(pod) => self.world.log_tail(&self.grant.app, pod).await,
+            None => Vec::new(),
+        };
+        self.world.fail(&self.grant, assignment.release, failure, &log_tail).await?;
+        self.clock = Clock::start(self.world.now());
+        self.tell(format!("{} failed, going back to the release before", assignment.release));
+        Ok(())
+    }
+
+    async fn wait(&self) {
+        self.world.changed(&self.grant.app, self.generation, LONGEST_WAIT).await;
+    }
+
+    fn tell(&mut self, text: String) {
+        if self.told != text {
+            self.narrator.step(text.clone());
+            self.told = text;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

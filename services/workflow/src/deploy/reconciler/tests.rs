@@ -1,0 +1,314 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use deis_api::{AppName, Code, ProcType, ReleaseVersion};
+use parking_lot::Mutex;
+
+use super::{Ending, Narrator, reconcile};
+use crate::deploy::effects::{EffectError, Effects, Grant, Surroundings};
+use crate::deploy::failure::Failure;
+use crate::deploy::goal::Assignment;
+use crate::deploy::simulation::{Fate, Simulation};
+use crate::deploy::world::{Controller, Pod, Trouble, World};
+
+const OLD: ReleaseVersion = ReleaseVersion::FIRST;
+
+fn new() -> ReleaseVersion {
+    OLD.next()
+}
+
+fn web(count: u32) -> BTreeMap<ProcType, u32> {
+    BTreeMap::from([(ProcType::web(), count)])
+}
+
+fn app() -> AppName {
+    "a".parse().unwrap()
+}
+
+/// A ledger, a cluster and routers in memory. Time passes only while somebody waits and nothing happens.
+struct Sandbox(Mutex<State>);
+
+struct State {
+    cluster: Simulation,
+    fence: i64,
+    desired: ReleaseVersion,
+    deploying: bool,
+    processes: BTreeMap<ProcType, u32>,
+    now: Duration,
+    routers_answer: bool,
+    log: Vec<String>,
+    /// Calls of this name find the world changed, this many times.
+    conflicts: BTreeMap<&'static str, u32>,
+    kubernetes_is_down: bool,
+    /// The process is killed after so many writes.
+    dies_after: Option<usize>,
+}
+
+impl Sandbox {
+    fn upgrading(fate: Fate) -> Self {
+        let mut cluster = Simulation::serving(OLD, &web(2));
+        cluster.fates.insert(new(), fate);
+        Self(Mutex::new(State {
+            cluster,
+            fence: 0,
+            desired: new(),
+            deploying: true,
+            processes: web(2),
+            now: Duration::ZERO,
+            routers_answer: true,
+            log: Vec::new(),
+            conflicts: BTreeMap::new(),
+            kubernetes_is_down: false,
+            dies_after: None,
+        }))
+    }
+
+    fn write(
+        &self,
+        grant: &Grant,
+        name: &'static str,
+        line: String,
+    ) -> Result<parking_lot::MutexGuard<'_, State>, EffectError> {
+        let mut state = self.0.lock();
+        if state.kubernetes_is_down {
+            return Err(EffectError::Unavailable("Kubernetes cannot be reached".to_owned()));
+        }
+        if grant.fence != state.fence {
+            return Err(EffectError::Fenced(grant.app.clone()));
+        }
+        if state.dies_after == Some(state.log.len()) {
+            return Err(EffectError::Gone(grant.app.clone()));
+        }
+        if let Some(left) = state.conflicts.get_mut(name).filter(|left| **left > 0) {
+            *left -= 1;
+            return Err(EffectError::Changed);
+        }
+        state.log.push(line);
+        Ok(state)
+    }
+
+    fn log(&self) -> Vec<String> {
+        self.0.lock().log.clone()
+    }
+}
+
+impl Effects for Sandbox {
+    async fn begin(&self, app: &AppName) -> Result<Grant, EffectError> {
+        let mut state = self.0.lock();
+        state.fence += 1;
+        Ok(Grant { app: app.clone(), fence: state.fence })
+    }
+
+    async fn prepare(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        self.write(grant, "prepare", format!("prepare {}", assignment.release)).map(drop)
+    }
+
+    async fn create(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        let mut state = self.write(grant, "create", format!("create {} {proc_type}", assignment.release))?;
+        state.cluster.create(assignment.release, proc_type, grant.fence);
+        Ok(())
+    }
+
+    async fn resize(
+        &self,
+        grant: &Grant,
+        controller: &Controller,
+        to: u32,
+        leaving: &[&Pod],
+    ) -> Result<(), EffectError> {
+        let line = format!("{} {} to {to}", controller.version, controller.proc_type);
+        let mut state = self.write(grant, "resize", line)?;
+        let leaving = leaving.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>();
+        state.cluster.set(controller.version, &controller.proc_type, to, &leaving, grant.fence);
+        Ok(())
+    }
+
+    async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {
+        let mut state = self.write(grant, "delete", format!("delete {}", controller.seen.name))?;
+        state.cluster.delete(controller.version, &controller.proc_type);
+        Ok(())
+    }
+
+    async fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> Result<(), EffectError> {
+        self.write(grant, "tidy", format!("tidy, keep {keep}")).map(drop)
+    }
+
+    async fn succeed(&self, grant: &Grant, release: ReleaseVersion) -> Result<(), EffectError> {
+        let mut state = self.write(grant, "succeed", format!("{release} is deployed"))?;
+        state.deploying = false;
+        Ok(())
+    }
+
+    async fn fail(
+        &self,
+        grant: &Grant,
+        release: ReleaseVersion,
+        failure: &Failure,
+        log_tail: &[String],
+    ) -> Result<(), EffectError> {
+        let line = format!("{release} failed: {} {log_tail:?}", failure.code);
+        let mut state = self.write(grant, "fail", line)?;
+        state.deploying = false;
+        state.desired = OLD;
+        Ok(())
+    }
+}
+
+impl Surroundings for Sandbox {
+    async fn assignment(&self, grant: &Grant) -> Result<Assignment, EffectError> {
+        let state = self.0.lock();
+        if grant.fence != state.fence {
+            return Err(EffectError::Fenced(grant.app.clone()));
+        }
+        Ok(Assignment {
+            app: grant.app.clone(),
+            release: state.desired,
+            deploying: state.deploying,
+            image: Some("image".to_owned()),
+            sha: None,
+            processes: state.processes.clone(),
+            values: BTreeMap::new(),
+            summary: String::new(),
+            created: jiff::Timestamp::UNIX_EPOCH,
+        })
+    }
+
+    fn observe(&self, _app: &AppName, _served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+        self.0.lock().cluster.world(reachable)
+    }
+
+    async fn changed(&self, _app: &AppName, _since: u64, limit: Duration) {
+        let mut state = self.0.lock();
+        if !state.cluster.tick() {
+            state.now += limit;
+        }
+    }
+
+    async fn reachable(&self, _app: &AppName, uids: &BTreeSet<String>) -> BTreeSet<String> {
+        if self.0.lock().routers_answer { uids.clone() } else { BTreeSet::new() }
+    }
+
+    async fn log_tail(&self, _app: &AppName, _pod: &str) -> Vec<String> {
+        vec!["last words".to_owned()]
+    }
+
+    fn now(&self) -> Duration {
+        self.0.lock().now
+    }
+}
+
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Narrator for Told {
+    fn step(&self, text: String) {
+        self.0.lock().push(text);
+    }
+}
+
+async fn settle(sandbox: &Sandbox) -> Vec<String> {
+    let told = Told::default();
+    assert_eq!(reconcile(sandbox, &app(), &told).await.unwrap(), Ending::Settled);
+    told.0.into_inner()
+}
+
+#[tokio::test]
+async fn a_release_is_deployed_and_the_one_before_goes() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    let told = settle(&sandbox).await;
+    insta::assert_yaml_snapshot!(sandbox.log());
+    assert_eq!(told, ["web: 0 of 2 pods ready", "web: 1 of 2 pods ready"]);
+}
+
+#[tokio::test]
+async fn a_release_that_crashes_leaves_no_pod_and_the_old_one_full() {
+    let sandbox = Sandbox::upgrading(Fate::Fails(Trouble::Exited { code: 1, times: 2 }));
+    settle(&sandbox).await;
+    insta::assert_yaml_snapshot!(sandbox.log());
+    assert_eq!(sandbox.0.lock().cluster.replicas(), ["v1 web 2"]);
+}
+
+#[tokio::test]
+async fn a_release_that_never_gets_ready_fails_when_nothing_moves_any_more() {
+    let sandbox = Sandbox::upgrading(Fate::NeverReady);
+    settle(&sandbox).await;
+    assert!(sandbox.log().contains(&"v2 failed: never-ready [\"last words\"]".to_owned()));
+    let took = sandbox.0.lock().now.as_secs();
+    assert!((120..125).contains(&took), "{took} s");
+    assert_eq!(sandbox.0.lock().cluster.replicas(), ["v1 web 2"]);
+}
+
+#[tokio::test]
+async fn routers_that_do_not_answer_are_waited_for_and_then_left_behind() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    sandbox.0.lock().routers_answer = false;
+    settle(&sandbox).await;
+    assert!(sandbox.log().contains(&"v2 is deployed".to_owned()));
+    assert!(sandbox.0.lock().now >= Duration::from_secs(120));
+}
+
+#[tokio::test]
+async fn a_conflict_is_another_look() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    sandbox.0.lock().conflicts = BTreeMap::from([("create", 2), ("resize", 3), ("delete", 1), ("prepare", 1)]);
+    settle(&sandbox).await;
+    assert_eq!(sandbox.0.lock().cluster.replicas(), ["v2 web 2"]);
+}
+
+#[tokio::test]
+async fn an_outage_of_kubernetes_ends_in_a_minute() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    sandbox.0.lock().kubernetes_is_down = true;
+    let error = reconcile(&sandbox, &app(), &Told::default()).await.unwrap_err();
+    assert_eq!(error.code(), Code::Unavailable);
+    let took = sandbox.0.lock().now.as_secs();
+    assert!((60..65).contains(&took), "{took} s");
+}
+
+#[tokio::test]
+async fn whoever_was_overtaken_writes_nothing_more() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    let grant = sandbox.begin(&app()).await.unwrap();
+    settle(&sandbox).await;
+    let before = sandbox.log();
+    let newest = Grant { app: app(), fence: 2 };
+    let assignment = sandbox.assignment(&newest).await.unwrap();
+    let refused = sandbox.create(&grant, &assignment, &ProcType::web()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Fenced);
+    assert_eq!(sandbox.log(), before);
+}
+
+#[tokio::test]
+async fn scaling_something_that_crashes_says_so_and_goes_no_further() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    settle(&sandbox).await;
+    {
+        let mut state = sandbox.0.lock();
+        state.processes = web(3);
+        state.cluster.fates.insert(new(), Fate::Fails(Trouble::OutOfMemory));
+    }
+    let ending = reconcile(&sandbox, &app(), &Told::default()).await.unwrap();
+    let Ending::Stuck(failure) = ending else { panic!("{ending:?}") };
+    assert_eq!(failure.code, Code::OutOfMemory);
+    assert_eq!(sandbox.0.lock().cluster.replicas(), ["v2 web 3"]);
+}
+
+/// A process that dies after one write and one that dies before the next leave the same world behind.
+#[tokio::test]
+async fn a_deploy_that_was_killed_anywhere_is_finished_by_the_next() {
+    for fate in [Fate::Serves, Fate::Fails(Trouble::OutOfMemory)] {
+        let whole = Sandbox::upgrading(fate.clone());
+        settle(&whole).await;
+        for survived in 0..whole.log().len() {
+            let sandbox = Sandbox::upgrading(fate.clone());
+            sandbox.0.lock().dies_after = Some(survived);
+            let killed = reconcile(&sandbox, &app(), &Told::default()).await;
+            assert!(killed.is_err(), "survived {survived} writes");
+            sandbox.0.lock().dies_after = None;
+            settle(&sandbox).await;
+            assert_eq!(sandbox.0.lock().cluster.replicas(), whole.0.lock().cluster.replicas());
+            assert_eq!(sandbox.0.lock().desired, whole.0.lock().desired);
+            assert!(!sandbox.0.lock().deploying);
+        }
+    }
+}

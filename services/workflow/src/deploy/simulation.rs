@@ -1,0 +1,164 @@
+//! A world for tests: an app's controllers, a controller manager and kubelets that do their work when told to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deis_api::{ProcType, ReleaseVersion};
+use deis_kube::apply::Seen;
+
+use super::plan::Action;
+use super::world::{Controller, Pod, Trouble, World};
+
+/// What a release's pods do once they run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Serves,
+    NeverReady,
+    Fails(Trouble),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Simulation {
+    pub(super) controllers: BTreeMap<(ReleaseVersion, ProcType), SimulatedController>,
+    pub(super) fates: BTreeMap<ReleaseVersion, Fate>,
+    clock: u64,
+    names: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct SimulatedController {
+    pub(super) replicas: u32,
+    pub(super) pods: Vec<Pod>,
+    fence: i64,
+    version: u64,
+}
+
+impl Simulation {
+    /// A release that is deployed already.
+    pub(super) fn serving(release: ReleaseVersion, processes: &BTreeMap<ProcType, u32>) -> Self {
+        let mut simulation = Self::default();
+        for (proc_type, replicas) in processes {
+            simulation.create(release, proc_type, 0);
+            simulation.set(release, proc_type, *replicas, &[], 0);
+        }
+        while simulation.tick() {}
+        for controller in simulation.controllers.values_mut() {
+            controller.pods.iter_mut().for_each(|pod| pod.reachable = true);
+        }
+        simulation
+    }
+
+    pub(super) fn world(&self, reachable: &BTreeSet<String>) -> World {
+        let controllers = self.controllers.iter().map(|((version, proc_type), controller)| Controller {
+            seen: Seen {
+                name: format!("a-{version}-{proc_type}"),
+                uid: format!("{version}-{proc_type}"),
+                resource_version: controller.version.to_string(),
+                fence: controller.fence,
+            },
+            version: *version,
+            proc_type: proc_type.clone(),
+            replicas: controller.replicas,
+            pods: controller
+                .pods
+                .iter()
+                .map(|pod| Pod { reachable: pod.reachable || reachable.contains(&pod.uid), ..pod.clone() })
+                .collect(),
+            refusal: None,
+        });
+        World { generation: self.clock, controllers: controllers.collect() }
+    }
+
+    pub(super) fn create(&mut self, release: ReleaseVersion, proc_type: &ProcType, fence: i64) {
+        self.clock += 1;
+        let controller = SimulatedController { fence, version: self.clock, ..SimulatedController::default() };
+        let before = self.controllers.insert((release, proc_type.clone()), controller);
+        assert!(before.is_none(), "created twice");
+    }
+
+    /// Sets the replicas; of a shrinking controller the pods that leave go at once.
+    pub(super) fn set(
+        &mut self,
+        release: ReleaseVersion,
+        proc_type: &ProcType,
+        to: u32,
+        leaving: &[String],
+        fence: i64,
+    ) {
+        self.clock += 1;
+        let controller = self.controllers.get_mut(&(release, proc_type.clone())).expect("a controller that exists");
+        controller.replicas = to;
+        controller.version = self.clock;
+        controller.fence = fence;
+        controller.pods.retain(|pod| !leaving.contains(&pod.name));
+        assert!(controller.pods.len() <= to as usize, "more pods than replicas: {controller:?}");
+    }
+
+    pub(super) fn delete(&mut self, release: ReleaseVersion, proc_type: &ProcType) {
+        self.clock += 1;
+        let gone = self.controllers.remove(&(release, proc_type.clone())).expect("a controller that exists");
+        assert_eq!(gone.replicas, 0, "deleted while it had replicas");
+    }
+
+    pub(super) fn take(&mut self, goal: ReleaseVersion, action: &Action<'_>) {
+        match action {
+            Action::Create(proc_type) => self.create(goal, proc_type, 0),
+            Action::Grow(controller, to) => self.set(controller.version, &controller.proc_type, *to, &[], 0),
+            Action::Shrink(controller, to, leaving) => {
+                let leaving = leaving.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>();
+                self.set(controller.version, &controller.proc_type, *to, &leaving, 0);
+            }
+            Action::Delete(controller) => self.delete(controller.version, &controller.proc_type),
+        }
+    }
+
+    /// One thing happens: a missing pod is made, or a pod gets as far as its release lets it. False when all is quiet.
+    pub(super) fn tick(&mut self) -> bool {
+        self.tick_at(0)
+    }
+
+    /// The same, beginning with another controller, so that tests can vary the order.
+    pub(super) fn tick_at(&mut self, offset: usize) -> bool {
+        let keys = self.controllers.keys().cloned().collect::<Vec<_>>();
+        let order = (0..keys.len()).map(|index| &keys[(index + offset) % keys.len()]);
+        let happened = order.into_iter().any(|key| self.tick_controller(key));
+        self.clock += u64::from(happened);
+        happened
+    }
+
+    fn tick_controller(&mut self, key: &(ReleaseVersion, ProcType)) -> bool {
+        let fate = self.fates.get(&key.0).cloned().unwrap_or(Fate::Serves);
+        let controller = self.controllers.get_mut(key).expect("a controller that exists");
+        if controller.pods.len() < controller.replicas as usize {
+            self.names += 1;
+            let name = format!("a-{}-{}-{}", key.0, key.1, self.names);
+            let uid = format!("uid-{}", self.names);
+            controller.pods.push(Pod { name, uid, ready: false, reachable: false, trouble: None });
+            return true;
+        }
+        let Some(pod) = controller.pods.iter_mut().find(|pod| !pod.ready && pod.trouble.is_none()) else {
+            return false;
+        };
+        match fate {
+            Fate::Serves => pod.ready = true,
+            Fate::NeverReady => return false,
+            Fate::Fails(trouble) => pod.trouble = Some(trouble),
+        }
+        true
+    }
+
+    /// How many pods of a process type serve, of all releases.
+    pub(super) fn capacity(&self, proc_type: &ProcType, reachable: &BTreeSet<String>) -> u32 {
+        let of_type = self.controllers.iter().filter(|((_, kind), _)| kind == proc_type);
+        let pods = of_type.flat_map(|(_, controller)| &controller.pods);
+        let serving = pods.filter(|pod| pod.ready && (pod.reachable || reachable.contains(&pod.uid)));
+        u32::try_from(serving.count()).unwrap()
+    }
+
+    pub(super) fn replicas(&self) -> Vec<String> {
+        let lines = self
+            .controllers
+            .iter()
+            .map(|((version, proc_type), controller)| format!("{version} {proc_type} {}", controller.replicas));
+        lines.collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! What exists, as the plan sees it.
+
+use deis_api::{ProcType, ReleaseVersion};
+use deis_kube::apply::Seen;
+
+/// An app's controllers with their pods.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct World {
+    /// Grows with every change that was seen of the app.
+    pub generation: u64,
+    /// In the order of their names.
+    pub controllers: Vec<Controller>,
+}
+
+/// One ReplicationController.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Controller {
+    /// The object, for writes on top of it.
+    pub seen: Seen,
+    /// The release it belongs to.
+    pub version: ReleaseVersion,
+    /// The process type.
+    pub proc_type: ProcType,
+    /// The replicas it is set to.
+    pub replicas: u32,
+    /// Its pods that are not on their way out.
+    pub pods: Vec<Pod>,
+    /// Why Kubernetes refuses to make its pods.
+    pub refusal: Option<String>,
+}
+
+/// One pod of a controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Kubernetes counts it as ready.
+    pub ready: bool,
+    /// Every live router can choose it; true for pods that no router serves.
+    pub reachable: bool,
+    /// What keeps it from becoming ready.
+    pub trouble: Option<Trouble>,
+}
+
+/// What keeps a pod from becoming ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The image cannot be had; the runtime's words.
+    Image(String),
+    /// The process cannot be started; the runtime's words.
+    Start(String),
+    /// The process ended `times` times, the last time with this exit code.
+    Exited {
+        /// The last exit code.
+        code: i32,
+        /// How often.
+        times: u32,
+    },
+    /// The process needed more memory than its limit.
+    OutOfMemory,
+    /// No node takes the pod; the scheduler's words.
+    Unschedulable(String),
+}
+
+impl World {
+    /// The controller of one process type of one release.
+    #[must_use]
+    pub fn controller(&self, version: ReleaseVersion, proc_type: &ProcType) -> Option<&Controller> {
+        self.controllers.iter().find(|controller| controller.version == version && controller.proc_type == *proc_type)
+    }
+}
+
+impl Controller {
+    /// How many of its pods take requests or work.
+    #[must_use]
+    pub fn serving(&self) -> u32 {
+        count(self.pods.iter().filter(|pod| pod.serves()))
+    }
+
+    /// How many of its pods Kubernetes counts as ready.
+    #[must_use]
+    pub fn ready(&self) -> u32 {
+        count(self.pods.iter().filter(|pod| pod.ready))
+    }
+}
+
+impl Pod {
+    /// Whether it takes requests or work.
+    #[must_use]
+    pub const fn serves(&self) -> bool {
+        self.ready && self.reachable
+    }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(items.count()).unwrap_or(u32::MAX)
+}
