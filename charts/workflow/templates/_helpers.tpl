@@ -44,12 +44,12 @@ imagePullPolicy: {{ (index . 0).Values.imagePullPolicy }}
 {{- required "Which domain is the platform's? Give one whose names, wildcard included, lead to the router: --set domain=apps.example.com" .Values.domain -}}
 {{- end }}
 
-{{/* A pod's security context for a numeric user: the level `restricted`. Volumes belong to the user's group. */}}
+{{/* A pod's security context: the level `restricted`, as the images' one user, to whose group volumes belong. */}}
 {{- define "deis.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ . }}
-runAsGroup: {{ . }}
-fsGroup: {{ . }}
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault
@@ -63,13 +63,13 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* The user of our own services. */}}
-{{- define "deis.serviceUser" -}}
-65532
-{{- end }}
+{{/*
+The environment of our own services: where the pod is, and how long the process may take to end. That is the grace period
+without the time before SIGTERM, and a little less, so that the process can still say what held it up.
 
-{{/* Where a pod is, for the services that name themselves to others. */}}
-{{- define "deis.podEnv" -}}
+    include "deis.env" (dict "grace" 45 "preStop" 5)
+*/}}
+{{- define "deis.env" -}}
 - name: DEIS_NAMESPACE
   valueFrom:
     fieldRef:
@@ -82,6 +82,8 @@ capabilities:
   valueFrom:
     fieldRef:
       fieldPath: status.podIP
+- name: DEIS_SHUTDOWN_SECONDS
+  value: {{ sub (sub .grace .preStop) 2 | max 1 | quote }}
 {{- end }}
 
 {{/*

@@ -39,9 +39,10 @@ accounts, because the hook's must exist before any other object of the release a
 {{- define "deis.init.podSpec" -}}
 {{- $root := index . 0 -}}
 serviceAccountName: {{ index . 1 }}
+enableServiceLinks: false
 restartPolicy: OnFailure
 securityContext:
-  {{- include "deis.podSecurity" (include "deis.serviceUser" .) | nindent 2 }}
+  {{- include "deis.podSecurity" . | nindent 2 }}
 containers:
   - name: init
     {{- include "deis.containerImage" (list $root "deisctl") | nindent 4 }}

@@ -1,3 +1,4 @@
+use deis_api::Hostname;
 use deis_cli::{Failure, Ui};
 use jiff::Timestamp;
 
@@ -12,7 +13,7 @@ use crate::init::{self, KubeStore, Settings};
 pub(crate) struct Args {
     /// The platform's domain, for the certificate of its edge.
     #[arg(long, value_name = "name")]
-    domain: String,
+    domain: Hostname,
 }
 
 pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {

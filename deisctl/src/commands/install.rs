@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use deis_api::Hostname;
 use deis_cli::{Failure, Ui};
 
 use crate::cluster::ClusterArgs;
@@ -19,7 +20,7 @@ mod chart {
 pub(crate) struct Args {
     /// The platform's domain; its names, wildcard included, have to lead to the router.
     #[arg(long, value_name = "name")]
-    domain: Option<String>,
+    domain: Option<Hostname>,
 
     /// A file with values of the chart. May be repeated.
     #[arg(long, short = 'f', value_name = "file")]

@@ -1,10 +1,12 @@
+use deis_api::Hostname;
+
 use crate::components::{PEERS, peer_name};
 
 /// What the Secrets depend on.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) namespace: String,
-    pub(crate) domain: String,
+    pub(crate) domain: Hostname,
 }
 
 /// The authority behind the services' certificates and the platform's.
@@ -80,12 +82,12 @@ fn service(name: &str, settings: &Settings) -> Content {
 }
 
 /// The API has its name written out: many clients take no wildcard right below a top level (`*.localhost`).
-fn platform(domain: &str) -> Content {
+fn platform(domain: &Hostname) -> Content {
     Content::Certificate(Leaf {
         authority: PLATFORM_AUTHORITY,
-        common_name: domain.to_owned(),
+        common_name: domain.to_string(),
         uri: None,
-        dns: vec![format!("*.{domain}"), domain.to_owned(), format!("deis.{domain}")],
+        dns: vec![format!("*.{domain}"), domain.to_string(), format!("deis.{domain}")],
     })
 }
 
@@ -116,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_chart_lets_init_read_exactly_these_secrets() {
-        let settings = Settings { namespace: "deis".to_owned(), domain: "localhost".to_owned() };
+        let settings = Settings { namespace: "deis".to_owned(), domain: "localhost".parse().unwrap() };
         let mut names: Vec<_> = wanted(&settings).iter().map(|wanted| wanted.name).collect();
         names.sort_unstable();
         let template = include_str!("../../../charts/workflow/templates/_init.tpl");

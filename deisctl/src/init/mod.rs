@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings { namespace: "deis".to_owned(), domain: "apps.example.com".to_owned() }
+        Settings { namespace: "deis".to_owned(), domain: "apps.example.com".parse().unwrap() }
     }
 
     fn at(text: &str) -> Timestamp {
@@ -124,7 +124,7 @@ mod tests {
     async fn a_certificate_follows_its_names() {
         let store = MemoryStore::default();
         outcomes(&store, "2026-11-23T12:00:00Z").await;
-        let moved = Settings { domain: "example.org".to_owned(), ..settings() };
+        let moved = Settings { domain: "example.org".parse().unwrap(), ..settings() };
         let outcomes = run(&store, &moved, at("2026-11-23T12:00:00Z")).await.unwrap();
         assert_eq!(renewed(&outcomes), ["deis-router-platform-cert"]);
     }
