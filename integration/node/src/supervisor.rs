@@ -110,6 +110,7 @@ impl Inside {
     async fn stop(self) -> Result<ExitStatus> {
         let Self { mut process, orders, .. } = self;
         drop(orders);
+        #[expect(clippy::disallowed_methods, reason = "the node depends on no crate of ours")]
         match tokio::time::timeout(STOP_LIMIT, process.wait()).await {
             Ok(status) => Ok(status?),
             Err(_) => {
@@ -151,6 +152,7 @@ async fn bring_up(
     order(orders, &components::SECOND).await?;
     let ready = |node: Option<&Node>| cluster::node_is_ready(node, since);
     let ready = await_condition(Api::<Node>::all(client.clone()), NODE_NAME, ready);
+    #[expect(clippy::disallowed_methods, reason = "the node depends on no crate of ours")]
     tokio::time::timeout(STEP_LIMIT, ready).await.context("the node is not Ready in time")??;
     progress("the node is Ready");
     Ok(client)
