@@ -1288,9 +1288,10 @@ pub struct PublishRequest {
     /// "deploy/{app}/v{N}".
     #[prost(string, tag = "1")]
     pub operation: ::prost::alloc::string::String,
+    /// 1 to 100; all of them are appended or none.
     #[prost(message, repeated, tag = "2")]
     pub entries: ::prost::alloc::vec::Vec<publish_request::NewEntry>,
-    /// How long the operation's entries are kept after this call: 1 s … 1 h.
+    /// How long the operation's entries are kept after its latest call: 1 s … 1 h. The operation's first call decides.
     #[prost(message, optional, tag = "3")]
     pub time_to_live: ::core::option::Option<::prost_types::Duration>,
 }
@@ -1421,7 +1422,7 @@ pub mod progress_service_client {
             self
         }
         /// Appends entries to an operation and renews its time to live.
-        /// RESOURCE_EXHAUSTED beyond 1,000 entries or 64 KiB an entry.
+        /// RESOURCE_EXHAUSTED beyond 1,000 entries, 64 KiB an entry or 1 MiB a call.
         pub async fn publish(
             &mut self,
             request: impl tonic::IntoRequest<super::PublishRequest>,
@@ -1446,7 +1447,8 @@ pub mod progress_service_client {
                 .insert(GrpcMethod::new("deis.state.v1.ProgressService", "Publish"));
             self.inner.unary(req, path, codec).await
         }
-        /// All entries after a sequence number, then new ones as they come; ends after a `last` entry.
+        /// All entries after a sequence number, then new ones as they come; ends after a `last` entry, or with NOT_FOUND when the
+        /// operation's time to live has passed before one came. The operation need not have begun.
         pub async fn watch(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchProgressRequest>,
@@ -1487,7 +1489,7 @@ pub mod progress_service_server {
     #[async_trait]
     pub trait ProgressService: std::marker::Send + std::marker::Sync + 'static {
         /// Appends entries to an operation and renews its time to live.
-        /// RESOURCE_EXHAUSTED beyond 1,000 entries or 64 KiB an entry.
+        /// RESOURCE_EXHAUSTED beyond 1,000 entries, 64 KiB an entry or 1 MiB a call.
         async fn publish(
             &self,
             request: tonic::Request<super::PublishRequest>,
@@ -1498,7 +1500,8 @@ pub mod progress_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// All entries after a sequence number, then new ones as they come; ends after a `last` entry.
+        /// All entries after a sequence number, then new ones as they come; ends after a `last` entry, or with NOT_FOUND when the
+        /// operation's time to live has passed before one came. The operation need not have begun.
         async fn watch(
             &self,
             request: tonic::Request<super::WatchProgressRequest>,
