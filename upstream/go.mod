@@ -1,3 +1,9 @@
+// The programs of others that the test node and the images run, built from one set of modules, so that each package is
+// compiled once. Nothing else in the tree names their versions; `deis-node build` builds them into a cache.
+//
+// To raise Kubernetes, change its version here and the v0.x of every replacement below (its libraries are part of its
+// own tree), then run `go mod tidy`. CoreDNS and helm must use the same k8s.io/client-go minor version: newer ones compile
+// all of Kubernetes' libraries a second time, which doubles the build.
 module deis.io/upstream
 
 go 1.26.0

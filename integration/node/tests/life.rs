@@ -63,12 +63,17 @@ impl Drop for Bench {
 /// Everything that a node could leave behind on the machine.
 async fn traces() -> BTreeSet<String> {
     let mut traces: BTreeSet<String> = BTreeSet::new();
-    for command in ["ip -brief link", "ip route", "ip netns", "iptables-save", "findmnt --raw --noheadings"] {
-        let words: Vec<&str> = command.split(' ').collect();
-        let output = exec::output(words[0], &words[1..]).await.unwrap();
-        traces.extend(
-            output.lines().filter(|line| !line.starts_with(['#', ':'])).map(|line| format!("{command}: {line}")),
-        );
+    let commands: [(&str, &[&str]); 5] = [
+        ("ip", &["-brief", "link"]),
+        ("ip", &["route"]),
+        ("ip", &["netns"]),
+        ("iptables-save", &[]),
+        ("findmnt", &["--raw", "--noheadings"]),
+    ];
+    for (program, args) in commands {
+        let output = exec::output(program, args).await.unwrap();
+        let lines = output.lines().filter(|line| !line.starts_with(['#', ':']));
+        traces.extend(lines.map(|line| format!("{program}: {line}")));
     }
     for folder in ["/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/kubelet", "/var/log/pods"] {
         traces.extend(Path::new(folder).exists().then(|| folder.to_owned()));
