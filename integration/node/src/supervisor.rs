@@ -28,6 +28,8 @@ use crate::{cgroups, cluster, components, controller, exec, network, pki};
 /// The last line that a starting supervisor says.
 pub const READY: &str = "ready";
 
+/// Nobody but a running node holds the lock as long as this.
+const LOCK_LIMIT: Duration = Duration::from_secs(1);
 /// How long a step may take; a cold disk and a busy machine are slow.
 const STEP_LIMIT: Duration = Duration::from_secs(90);
 /// A little more than the processes get inside (`init::STOP_LIMIT`).
@@ -39,7 +41,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(8);
 pub async fn run(folder: Folder, programs: PathBuf) -> Result<()> {
     // A session of its own: the terminal that started the node may close.
     nix::unistd::setsid().ok();
-    let mut lock = Lock::take(&folder)?;
+    // A reader of the state holds the lock for a moment.
+    let free = async || Lock::try_take(&folder).transpose();
+    let mut lock = exec::eventually("no other node runs from this folder", LOCK_LIMIT, free).await??;
     let mut state = State { supervisor: i32::try_from(std::process::id())?, namespaces: None, programs, ready: false };
     lock.write(&state)?;
     clean(&folder).await.context("removing what an earlier node left")?;

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use deis_node::folder::Folder;
 use deis_node::{DOMAIN, Node, exec};
 use serde_json::{Value, json};
@@ -26,10 +27,14 @@ struct Bench {
 
 impl Bench {
     async fn deis_node(&self, args: &[&str]) -> String {
+        self.try_deis_node(args).await.unwrap()
+    }
+
+    async fn try_deis_node(&self, args: &[&str]) -> Result<String> {
         let folder = self.folder.path().to_string_lossy().into_owned();
         // A cluster that the caller uses is not this test's.
         let program = ["-u", "KUBECONFIG", env!("CARGO_BIN_EXE_deis-node"), "--dir", &folder];
-        exec::output_in(Path::new("/"), "env", &[program.as_slice(), args].concat()).await.unwrap()
+        exec::output_in(Path::new("/"), "env", &[program.as_slice(), args].concat()).await
     }
 
     fn node(&self) -> Node {
@@ -37,10 +42,14 @@ impl Bench {
     }
 
     async fn kubectl(&self, args: &[&str]) -> String {
+        self.try_kubectl(args).await.unwrap()
+    }
+
+    async fn try_kubectl(&self, args: &[&str]) -> Result<String> {
         let node = self.node();
         let kubeconfig = format!("--kubeconfig={}", node.kubeconfig().display());
         let args = [&[kubeconfig.as_str()], args].concat();
-        exec::output(&node.programs().join("kubectl").to_string_lossy(), &args).await.unwrap()
+        exec::output(&node.programs().join("kubectl").to_string_lossy(), &args).await
     }
 
     /// The address of the Service, as soon as it has one.
@@ -134,6 +143,18 @@ async fn a_node_keeps_what_it_should_and_leaves_nothing_behind() {
     store(&address, "put", json!({ "key": KEY, "value": VALUE })).await;
     let name = format!("http://any.{DOMAIN}:8379");
     assert_eq!(store(&name, "range", json!({ "key": KEY })).await["kvs"][0]["value"], VALUE);
+
+    // A second node is refused, and does not harm the first.
+    let second = Bench { folder: Folder::new(temporary.path().join("second")) };
+    let refusal = second.try_deis_node(&["up"]).await.unwrap_err().to_string();
+    assert!(refusal.contains(&format!("from the folder {}", bench.folder.path().display())), "{refusal}");
+    drop(second);
+    answers(&address).await;
+
+    // A component that dies comes back.
+    bench.deis_node(&["exec", "--", "pkill", "--signal", "KILL", "--exact", "etcd"]).await;
+    let api = async || bench.try_kubectl(&["get", "--raw", "/readyz"]).await.ok();
+    exec::eventually("the API server is ready again", Duration::from_secs(60), api).await.unwrap();
 
     // Switched off and on: the address, the object and the data are there.
     bench.deis_node(&["down", "--keep-data"]).await;

@@ -99,3 +99,53 @@ async fn carry(mut client: TcpStream, target: SocketAddr) {
         debug!(%error, %target, "a forwarded connection");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn local() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[tokio::test]
+    async fn bytes_and_ends_go_both_ways() {
+        let (target, target_address) = local().await;
+        let (front, front_address) = local().await;
+        let _forward = spawn(vec![front], target_address);
+        let mut client = TcpStream::connect(front_address).await.unwrap();
+        client.write_all(b"question").await.unwrap();
+        client.shutdown().await.unwrap();
+
+        let (mut server, _) = target.accept().await.unwrap();
+        let mut question = String::new();
+        server.read_to_string(&mut question).await.unwrap();
+        assert_eq!(question, "question");
+        server.write_all(b"answer").await.unwrap();
+        drop(server);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, "answer");
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_named_and_a_dropped_one_is_free() {
+        let (other, address) = local().await;
+        let port = address.port();
+        let mut loopback = Loopback::default();
+        let taken = loopback.follow([(port, address)].into_iter()).await;
+        assert_eq!(taken.iter().map(|it| it.port).collect::<Vec<_>>(), [port]);
+
+        drop(other);
+        assert!(loopback.follow([(port, address)].into_iter()).await.is_empty());
+        assert!(TcpListener::bind(address).await.is_err());
+        assert!(loopback.follow(std::iter::empty()).await.is_empty());
+        // The task that held it ends when the runtime gets to it.
+        tokio::task::yield_now().await;
+        TcpListener::bind(address).await.unwrap();
+    }
+}
