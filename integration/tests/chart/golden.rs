@@ -1,0 +1,28 @@
+use crate::rendered::{DEFAULT, of_kind, template, text};
+
+/// A change of what gets installed shows in the review of whoever makes it.
+#[test]
+fn the_chart_renders_as_it_did() {
+    insta::assert_snapshot!(template(&[]));
+}
+
+#[test]
+fn nothing_in_the_chart_is_a_secret() {
+    assert_eq!(of_kind("Secret").count(), 0);
+    let rendered = template(&[]);
+    for word in ["BEGIN", "password:", "token:"] {
+        assert!(!rendered.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn every_object_is_the_platforms_and_says_where_it_lives() {
+    for object in DEFAULT.iter() {
+        let metadata = &object["metadata"];
+        let name = text(&metadata["name"]);
+        assert!(name.starts_with("deis-"), "{name}");
+        assert_eq!(metadata["labels"]["heritage"], "deis", "{name}");
+        let is_cluster_wide = text(&object["kind"]).starts_with("ClusterRole");
+        assert_eq!(metadata["namespace"].is_null(), is_cluster_wide, "{name}");
+    }
+}

@@ -1,0 +1,155 @@
+use serde_json::Value;
+
+use crate::rendered::{DEFAULT, list, objects, of_kind, pod_templates, services, template, text, texts, title};
+
+/// What a pod does that the Pod Security level `restricted` (Kubernetes 1.35) forbids.
+fn violations(pod: &Value) -> Vec<String> {
+    let spec = &pod["spec"];
+    let mut found = Vec::new();
+    let mut demand = |holds: bool, what: String| {
+        if !holds {
+            found.push(what);
+        }
+    };
+    for field in ["hostNetwork", "hostPID", "hostIPC"] {
+        demand(spec[field].is_null(), field.to_owned());
+    }
+    let allowed = ["name", "configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "projected", "secret"];
+    for volume in list(&spec["volumes"]) {
+        let source = volume.as_object().unwrap().keys().find(|key| !allowed.contains(&key.as_str()));
+        demand(source.is_none(), format!("volume {source:?}"));
+    }
+    let pod_security = &spec["securityContext"];
+    for container in list(&spec["containers"]).iter().chain(list(&spec["initContainers"])) {
+        let security = &container["securityContext"];
+        // What the container does not say, the pod says for it.
+        let either = |field: &str| if security[field].is_null() { &pod_security[field] } else { &security[field] };
+        demand(either("runAsNonRoot") == true, "runAsNonRoot".to_owned());
+        demand(either("runAsUser").as_u64().is_some_and(|user| user > 0), "runAsUser".to_owned());
+        demand(either("seccompProfile")["type"] == "RuntimeDefault", "seccompProfile".to_owned());
+        demand(security["allowPrivilegeEscalation"] == false, "allowPrivilegeEscalation".to_owned());
+        demand(security["privileged"].is_null(), "privileged".to_owned());
+        demand(texts(&security["capabilities"]["drop"]) == ["ALL"], "capabilities.drop".to_owned());
+        demand(security["capabilities"]["add"].is_null(), "capabilities.add".to_owned());
+        for port in list(&container["ports"]) {
+            demand(port["hostPort"].is_null(), format!("hostPort {}", port["hostPort"]));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_pod_is_restricted_but_the_nodes_registry_door() {
+    for (title, pod) in pod_templates(&DEFAULT) {
+        let expected: &[&str] = if title == "DaemonSet deis-registry-proxy" { &["hostPort 5555"] } else { &[] };
+        assert_eq!(violations(pod), expected, "{title}");
+    }
+}
+
+#[test]
+fn the_nodes_registry_door_is_on_its_loopback() {
+    let (_, pod) = pod_templates(&DEFAULT).into_iter().find(|(title, _)| title.ends_with("registry-proxy")).unwrap();
+    let ports = list(&pod["spec"]["containers"][0]["ports"]);
+    let port = ports.iter().find(|port| port["hostPort"] == 5555).unwrap();
+    assert_eq!(port["hostIP"], "127.0.0.1");
+}
+
+#[test]
+fn no_pod_can_write_but_to_its_volumes() {
+    for (title, pod) in pod_templates(&DEFAULT) {
+        for container in list(&pod["spec"]["containers"]) {
+            assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true, "{title}");
+        }
+    }
+}
+
+#[test]
+fn every_service_is_started_watched_and_stopped_with_care() {
+    for (title, pod) in services(&DEFAULT) {
+        for container in list(&pod["spec"]["containers"]) {
+            assert_eq!(container["startupProbe"]["periodSeconds"], 1, "{title}");
+            assert_eq!(container["readinessProbe"]["periodSeconds"], 5, "{title}");
+            assert!(container["livenessProbe"].is_object(), "{title}");
+        }
+        assert!(pod["spec"]["terminationGracePeriodSeconds"].is_u64(), "{title}");
+    }
+}
+
+/// Kubernetes puts `DEIS_BUILDER_PORT=tcp://…` into pods beside a Service `deis-builder`: the names of our own settings.
+#[test]
+fn no_pod_gets_settings_from_the_names_of_services() {
+    for (title, pod) in pod_templates(&DEFAULT) {
+        assert_eq!(pod["spec"]["enableServiceLinks"], false, "{title}");
+    }
+}
+
+#[test]
+fn every_container_says_what_it_needs_and_what_it_may_use() {
+    for (title, pod) in pod_templates(&DEFAULT) {
+        for container in list(&pod["spec"]["containers"]) {
+            let resources = &container["resources"];
+            assert!(resources["requests"]["cpu"].is_string(), "{title}");
+            assert!(resources["requests"]["memory"].is_string(), "{title}");
+            assert!(resources["limits"]["memory"].is_string(), "{title}");
+        }
+    }
+}
+
+#[test]
+fn images_are_of_this_version_or_as_the_values_say() {
+    let images = |objects: &[Value]| -> Vec<String> {
+        let mut images: Vec<_> = pod_templates(objects)
+            .iter()
+            .flat_map(|(_, pod)| list(&pod["spec"]["containers"]))
+            .map(|container| text(&container["image"]).to_owned())
+            .collect();
+        images.sort();
+        images.dedup();
+        images
+    };
+    let names =
+        ["builder", "deisctl", "etcd", "postgresql", "registry-proxy", "registry", "router", "state", "workflow"];
+    assert_eq!(images(&DEFAULT), names.map(|name| format!("deis.local/deis/{name}:0.1.0")));
+
+    let pinned = format!("registry.example.com/deis/router@sha256:{}", "0".repeat(64));
+    let rendered = objects(&template(&["--set", &format!("images.router={pinned}")]));
+    assert!(images(&rendered).contains(&pinned));
+}
+
+#[test]
+fn every_stateful_set_keeps_its_data_on_a_volume() {
+    let sets: Vec<_> = of_kind("StatefulSet").collect();
+    assert_eq!(sets.len(), 4);
+    for set in sets {
+        let claims: Vec<_> =
+            list(&set["spec"]["volumeClaimTemplates"]).iter().map(|claim| text(&claim["metadata"]["name"])).collect();
+        let mounts = list(&set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]);
+        assert_eq!(claims.len(), 1, "{}", title(set));
+        assert!(mounts.iter().any(|mount| mount["name"] == claims[0]), "{}", title(set));
+    }
+}
+
+#[test]
+fn routers_are_two_and_leave_one_at_a_time() {
+    let router = crate::rendered::one("Deployment", "deis-router");
+    assert_eq!(router["spec"]["replicas"], 2);
+    assert_eq!(router["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
+    let budget = crate::rendered::one("PodDisruptionBudget", "deis-router");
+    assert_eq!(budget["spec"]["maxUnavailable"], 1);
+    assert_eq!(budget["spec"]["selector"], router["spec"]["selector"]);
+}
+
+#[test]
+fn the_process_ends_before_kubernetes_ends_it() {
+    for (title, pod) in services(&DEFAULT) {
+        let spec = &pod["spec"];
+        let container = &spec["containers"][0];
+        let Some(limit) = list(&container["env"]).iter().find(|variable| variable["name"] == "DEIS_SHUTDOWN_SECONDS")
+        else {
+            continue;
+        };
+        let limit: u64 = text(&limit["value"]).parse().unwrap();
+        let before = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap_or(0);
+        assert!(before + limit < spec["terminationGracePeriodSeconds"].as_u64().unwrap(), "{title}");
+    }
+}

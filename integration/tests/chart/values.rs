@@ -1,0 +1,80 @@
+use crate::rendered::{CHART, helm, objects, template, try_template};
+
+#[test]
+fn helm_finds_no_fault() {
+    let output = helm(&["lint", "--strict", CHART]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("[WARNING]"), "{text}");
+}
+
+/// What is refused, and what the sentence must name.
+#[test]
+fn wrong_values_are_refused_with_their_place() {
+    let refused = [
+        ("domain=", "Which domain is the platform's?"),
+        ("domain=Example.com", "'/domain'"),
+        ("domain=a..b", "'/domain'"),
+        ("domain=deis.example.com.", "'/domain'"),
+        ("registrationMode=everybody", "'/registrationMode'"),
+        ("imagePullPolicy=Sometimes", "'/imagePullPolicy'"),
+        ("images.router=deis/router:latest", "'/images/router'"),
+        ("images.router=deis/router", "'/images/router'"),
+        ("images.controller=deis/controller:1", "'/images'"),
+        ("router.replicas=0", "'/router/replicas'"),
+        ("router.replica=3", "'/router'"),
+        ("router.service.type=ExternalName", "'/router/service/type'"),
+        ("builder.storage.size=big", "'/builder/storage/size'"),
+        ("database.resources.limits.memory=-1Mi", "'/database/resources/limits/memory'"),
+        ("databse.maxConnections=5", "'databse'"),
+    ];
+    for (set, names) in refused {
+        let output = try_template(&["--set", set]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && error.contains(names), "{set}: {error}");
+    }
+}
+
+#[test]
+fn every_value_says_what_it_is_for() {
+    let values = std::fs::read_to_string(format!("{CHART}/values.yaml")).unwrap();
+    let lines: Vec<_> = values.lines().collect();
+    for (number, line) in lines.iter().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        let is_key = line.contains(':') && !line.trim_start().starts_with('#');
+        // What holds further values is described by them; so are the resources, whose form is Kubernetes' own.
+        let next = lines[number + 1..].iter().find(|line| !line.trim_start().starts_with('#') && !line.is_empty());
+        let is_group = next.is_some_and(|next| next.len() - next.trim_start().len() > indent);
+        if !is_key || is_group || matches!(line.trim_start().split(':').next(), Some("requests" | "limits")) {
+            continue;
+        }
+        let above = lines[..number].iter().rev().take_while(|line| line.trim_start().starts_with('#'));
+        assert!(above.into_iter().any(|line| line.trim_start().starts_with("# -- ")), "{line}");
+    }
+}
+
+#[test]
+fn values_reach_the_objects() {
+    let rendered = template(&[
+        "--set=domain=apps.example.com,registrationMode=enabled,router.replicas=3,router.service.type=ClusterIP",
+        "--set=router.service.annotations.example\\.com/pool=edge,builder.storage.className=fast,database.maxConnections=300",
+    ]);
+    let objects = objects(&rendered);
+    let find = |kind: &str, name: &str| {
+        objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name).unwrap()
+    };
+    assert_eq!(find("Deployment", "deis-router")["spec"]["replicas"], 3);
+    let service = find("Service", "deis-router");
+    assert_eq!(service["spec"]["type"], "ClusterIP");
+    assert!(service["spec"]["externalTrafficPolicy"].is_null());
+    assert_eq!(service["metadata"]["annotations"]["example.com/pool"], "edge");
+    assert_eq!(
+        find("StatefulSet", "deis-builder")["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"],
+        "fast"
+    );
+    for text in
+        ["--domain=apps.example.com", "value: \"apps.example.com\"", "value: \"enabled\"", "max_connections=300"]
+    {
+        assert!(rendered.contains(text), "{text}");
+    }
+}
