@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use deis_api::rest::{API_VERSION_HEADER, ERROR_CODE_HEADER, Page, Secret};
 use deis_cli::Failure;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,19 +38,19 @@ impl Wait {
     }
 }
 
-/// Why there is no answer to look at.
+/// Why there is no answer to look at; a text in front is the controller's address.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{0} cannot be reached")]
-    Unreachable(Controller, #[source] reqwest::Error),
+    Unreachable(String, #[source] Cause),
     #[error("the connection to {0} broke before the answer was there")]
-    Lost(Controller, #[source] reqwest::Error),
+    Lost(String, #[source] Cause),
     #[error("{0} did not answer within {seconds} s", seconds = .1.as_secs())]
-    TimedOut(Controller, Duration),
+    TimedOut(String, Duration),
     #[error("{0} redirects to {1}")]
-    Moved(Controller, String),
+    Moved(String, String),
     #[error("the answer of {0} is larger than {limit} MiB", limit = ANSWER_LIMIT >> 20)]
-    TooLarge(Controller),
+    TooLarge(String),
     #[error("Unknown Error (400): error decoding json response ({reason}): {body}")]
     NoJson { reason: serde_json::Error, body: String },
     #[error(
@@ -58,14 +58,31 @@ pub enum Error {
          Make sure that the Controller URI is correct, the server is running and\n\
          your deis version is correct."
     )]
-    NoController(Controller),
+    NoController(String),
     #[error("the token holds characters that no token has")]
     BadToken,
+}
+
+/// What is at the bottom of an error of the HTTP client; the layers between say nothing to a person.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Cause(String);
+
+impl From<reqwest::Error> for Cause {
+    fn from(error: reqwest::Error) -> Self {
+        let mut bottom: &dyn std::error::Error = &error.without_url();
+        while let Some(source) = bottom.source() {
+            bottom = source;
+        }
+        Self(bottom.to_string())
+    }
 }
 
 pub struct Api {
     client: Client,
     controller: Controller,
+    /// The value of `Authorization`.
+    token: Option<HeaderValue>,
     versions: VersionCheck,
 }
 
@@ -76,15 +93,9 @@ impl Api {
         ssl_verify: bool,
         versions: VersionCheck,
     ) -> Result<Self, Failure> {
-        let mut headers = HeaderMap::new();
-        if let Some(token) = token {
-            let mut value = HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| Error::BadToken)?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
+        let token = token.map(|token| authorization(&token)).transpose()?;
         let client = Client::builder()
             .user_agent(concat!("Deis Client ", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
             .connect_timeout(Duration::from_secs(10))
             .redirect(redirect::Policy::none());
         let client = if !controller.is_https() {
@@ -93,7 +104,7 @@ impl Api {
         } else {
             client.tls_danger_accept_invalid_certs(!ssl_verify)
         };
-        Ok(Self { client: client.build()?, controller, versions })
+        Ok(Self { client: client.build()?, controller, token, versions })
     }
 
     pub const fn controller(&self) -> &Controller {
@@ -125,10 +136,10 @@ impl Api {
 
     /// Whether this is a controller at all: it refuses the root of the API to strangers, with 401 and nothing else.
     pub async fn expect_controller(&self) -> Result<(), Failure> {
-        match self.send(self.request(Method::GET, &[""]), Wait::Short).await {
+        match self.send(self.client.get(self.controller.endpoint(&["v2", ""])), Wait::Short).await {
             Ok(response) if response.status() == StatusCode::UNAUTHORIZED => Ok(()),
             Ok(response) if response.status().is_redirection() => self.read(response).await.map(drop),
-            Ok(_) => Err(Error::NoController(self.controller.clone()).into()),
+            Ok(_) => Err(Error::NoController(self.controller.to_string()).into()),
             Err(failure) => Err(failure),
         }
     }
@@ -141,7 +152,11 @@ impl Api {
     }
 
     fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
-        self.client.request(method, self.controller.endpoint(&[&["v2"], segments].concat()))
+        let request = self.client.request(method, self.controller.endpoint(&[&["v2"], segments].concat()));
+        match &self.token {
+            Some(token) => request.header(AUTHORIZATION, token.clone()),
+            None => request,
+        }
     }
 
     async fn call(&self, request: RequestBuilder, wait: Wait) -> Result<Vec<u8>, Failure> {
@@ -160,13 +175,13 @@ impl Api {
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
         let (status, code) = (response.status(), header(&response, ERROR_CODE_HEADER));
         if let Some(address) = header(&response, LOCATION.as_str()).filter(|_| status.is_redirection()) {
-            return Err(Failure::from(Error::Moved(self.controller.clone(), address))
+            return Err(Failure::from(Error::Moved(self.controller.to_string(), address))
                 .hint("Log in at the address that it names."));
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error, Wait::Deploy.duration()))? {
             if body.len() + chunk.len() > ANSWER_LIMIT {
-                return Err(Error::TooLarge(self.controller.clone()).into());
+                return Err(Error::TooLarge(self.controller.to_string()).into());
             }
             body.extend_from_slice(&chunk);
         }
@@ -174,21 +189,26 @@ impl Api {
     }
 
     fn failure(&self, error: reqwest::Error, waited: Duration) -> Failure {
-        let (controller, error) = (self.controller.clone(), error.without_url());
-        if error.is_connect() {
-            let failure = Failure::from(Error::Unreachable(controller, error));
-            return if self.controller.is_https() {
-                failure.hint("If the platform has a certificate authority of its own, name its file in SSL_CERT_FILE.")
-            } else {
-                failure
-            };
+        let controller = self.controller.to_string();
+        if error.is_timeout() && !error.is_connect() {
+            return Error::TimedOut(controller, waited).into();
         }
-        if error.is_timeout() {
-            Error::TimedOut(controller, waited).into()
+        if !error.is_connect() {
+            return Error::Lost(controller, error.into()).into();
+        }
+        let failure = Failure::from(Error::Unreachable(controller, error.into()));
+        if self.controller.is_https() {
+            failure.hint("If the platform has a certificate authority of its own, name its file in SSL_CERT_FILE.")
         } else {
-            Error::Lost(controller, error).into()
+            failure
         }
     }
+}
+
+fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| Error::BadToken)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn header(response: &Response, name: &str) -> Option<String> {

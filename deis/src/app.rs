@@ -17,7 +17,7 @@ use crate::git;
 /// Options of every command about one app.
 #[derive(Debug, Args)]
 pub struct AppArgs {
-    /// The app; else the one that a git remote of this directory names, else the directory's name [env: DEIS_APP]
+    /// The app [env: DEIS_APP] [default: by the git remote, or the directory's name]
     #[arg(short, long, value_name = "app")]
     app: Option<AppName>,
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub struct AppSession {
 /// No app was named, and none was found.
 #[derive(Debug, thiserror::Error)]
 pub enum NoApp {
-    #[error("DEIS_APP is not the name of an app: {0}")]
+    #[error("DEIS_APP is not the name of an app")]
     InEnvironment(#[source] NameError),
     #[error("no git remote names an app, and the directory's name '{0}' is none")]
     InDirectory(String, #[source] NameError),

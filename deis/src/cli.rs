@@ -87,11 +87,24 @@ fn said(error: &clap::Error, command: &str) -> Said {
         ErrorKind::DisplayHelp => Said::help(error.render().ansi().to_string()),
         ErrorKind::DisplayVersion => Said::help(concat!(env!("CARGO_PKG_VERSION"), "\n")),
         ErrorKind::InvalidSubcommand => unknown_command(command),
-        _ => {
-            let text = error.render().ansi().to_string();
-            let text = text.split_once("\n\nFor more information").map_or(text.as_str(), |(text, _)| text);
-            Said::refusal(format!("{}\n", text.trim_end().replacen("error:", "Error:", 1)))
-        }
+        _ => Said::refusal(format!("{}\n\n{}\n", reason(error), usage(command))),
+    }
+}
+
+/// What is wrong, without the usage that follows it only at times.
+fn reason(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let end = ["\n\nUsage:", "\n\nFor more information"].iter().filter_map(|mark| text.find(mark)).min();
+    let (reason, _) = text.split_at_checked(end.unwrap_or(text.len())).unwrap_or((&text, ""));
+    reason.trim_end().replacen("error:", "Error:", 1)
+}
+
+fn usage(command: &str) -> String {
+    let mut cli = Cli::command();
+    cli.build();
+    match cli.find_subcommand_mut(command) {
+        Some(command) => command.render_usage().to_string(),
+        None => USAGE.trim_end().to_owned(),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::environment::Environment;
 /// Options of every command that speaks to the controller or keeps a login.
 #[derive(Debug, Args)]
 pub struct ProfileArgs {
-    /// Name of a profile, or path of a client configuration file [env: DEIS_PROFILE] [default: client]
+    /// The profile, or the path of its file [env: DEIS_PROFILE] [default: client]
     #[arg(short, long, value_name = "config")]
     pub config: Option<String>,
 }

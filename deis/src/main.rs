@@ -11,6 +11,7 @@
 //!   [`api::refusal`] is told by its own sentence; `Unknown Error (…)` is left for servers without codes.
 //! - Every reading command takes `--output table|json|yaml`; `DEIS_APP`, `DEIS_CONTROLLER`, `DEIS_TOKEN` and
 //!   `--password-stdin` serve scripts.
+#![expect(unreachable_pub, reason = "a program exports nothing; `pub` says that another module uses it")]
 
 mod api;
 mod app;

@@ -5,15 +5,12 @@ use serde::Serialize;
 
 use crate::{Failure, Ui};
 
-/// How a reading command answers.
+/// How a reading command answers: text for people, or one document for programs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Format {
-    /// Text for people.
     #[default]
     Table,
-    /// One JSON document.
     Json,
-    /// One YAML document.
     Yaml,
 }
 

@@ -78,8 +78,8 @@ impl Refused {
     pub fn new(status: StatusCode, code: Option<String>, body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
         let known = serde_json::from_slice(body).ok();
-        let message = told(status, known.as_ref(), &text).unwrap_or_else(|| match (&code, known) {
-            (Some(_), Some(body)) => sentence(&body),
+        let message = told(status, known.as_ref(), &text).unwrap_or_else(|| match (&code, known.as_ref()) {
+            (Some(_), Some(body)) => sentence(body),
             _ => format!("Unknown Error ({}): {}", status.as_u16(), text.replace("\\n", "\n")),
         });
         Self { status, code, message }
@@ -110,7 +110,7 @@ fn told(status: StatusCode, body: Option<&ErrorBody>, text: &str) -> Option<Stri
         (StatusCode::UNAUTHORIZED, _) => "Unauthorized: Missing or Invalid Token",
         (StatusCode::FORBIDDEN, _) => "You do not have permission to perform this action.",
         (StatusCode::NOT_FOUND, _) if text.is_empty() => "Not Found",
-        (StatusCode::NOT_FOUND, _) => return Some(text.to_owned()),
+        (StatusCode::NOT_FOUND, body) => return Some(not_found(body, text)),
         (StatusCode::METHOD_NOT_ALLOWED, _) => "Method Not Allowed",
         (StatusCode::CONFLICT, Some(ErrorBody::Detail { detail }))
             if detail.contains("still has applications assigned") =>
@@ -124,6 +124,14 @@ fn told(status: StatusCode, body: Option<&ErrorBody>, text: &str) -> Option<Stri
         _ => return None,
     };
     Some(message.to_owned())
+}
+
+/// The body as it is, with the quotes of a JSON string; out of an object, its sentence.
+fn not_found(body: Option<&ErrorBody>, text: &str) -> String {
+    match body {
+        Some(ErrorBody::Detail { detail }) => detail.clone(),
+        _ => text.to_owned(),
+    }
 }
 
 fn field_text(body: &ErrorBody) -> Option<&'static str> {

@@ -18,13 +18,14 @@ use crate::controller::Controller;
 #[derive(Debug, Args)]
 pub struct CredentialArgs {
     /// The controller's address [env: DEIS_CONTROLLER]
+    #[arg(value_name = "controller")]
     controller: Option<String>,
     /// Your name; asked for when it is missing
     #[arg(long, value_name = "username")]
     username: Option<String>,
     /// Your password; asked for when it is missing. Others on this machine can see it while the command runs
     #[arg(long, value_name = "password")]
-    password: Option<String>,
+    password: Option<Secret>,
     /// Read the password from the first line of standard input
     #[arg(long, conflicts_with = "password")]
     password_stdin: bool,
@@ -56,6 +57,6 @@ impl CredentialArgs {
             io::stdin().read_line(&mut line)?;
             return Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned().into()));
         }
-        Ok(self.password.clone().map(Secret::from))
+        Ok(self.password.clone())
     }
 }

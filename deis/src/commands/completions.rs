@@ -8,6 +8,7 @@ use crate::context::Context;
 #[derive(Debug, Args)]
 pub struct Completions {
     /// The shell
+    #[arg(value_name = "shell")]
     shell: Shell,
 }
 

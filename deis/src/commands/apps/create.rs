@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use deis_api::AppName;
-use deis_api::rest::{App, Config, ConfigPatch, NewApp, Secret};
+use deis_api::rest::{App, ConfigPatch, NewApp, Secret};
 use deis_cli::Failure;
+use serde::de::IgnoredAny;
 
 use crate::api::{OrGoneOn, Wait};
 use crate::commands::git;
@@ -13,6 +14,7 @@ use crate::context::{Context, ProfileArgs, Session};
 #[derive(Debug, Args)]
 pub struct Create {
     /// The app's name; without one the controller finds two words
+    #[arg(value_name = "id")]
     id: Option<String>,
     /// Do not add a git remote
     #[arg(long)]
@@ -56,7 +58,8 @@ impl Create {
             let value = Some(Secret::from(buildpack.clone()));
             let patch =
                 ConfigPatch { values: BTreeMap::from([("BUILDPACK_URL".to_owned(), value)]), ..ConfigPatch::default() };
-            let _: Config = session.api.post(&["apps", &app.id, "config", ""], &patch, Wait::Deploy).await?;
+            let path = ["apps", &app.id, "config", ""];
+            session.api.post::<_, IgnoredAny>(&path, &patch, Wait::Deploy).await?;
         }
         Ok(app.id.parse()?)
     }

@@ -26,10 +26,9 @@ pub struct Register {
 impl Register {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let controller = self.credentials.controller(context)?;
-        context.api(controller.clone(), None, self.credentials.ssl_verify)?.expect_controller().await?;
-        let registration = self.registration()?;
-
         let api = context.api(controller.clone(), self.token(context, &controller), self.credentials.ssl_verify)?;
+        api.expect_controller().await?;
+        let registration = self.registration()?;
         match api.post::<_, User>(&["auth", "register", ""], &registration, Wait::Short).await {
             Ok(user) => context.ui.line(format_args!("Registered {}", user.username))?,
             Err(failure) => {

@@ -1,8 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use deis_api::rest::{Key, NewKey};
+use deis_api::rest::NewKey;
 use deis_cli::Failure;
+use serde::de::IgnoredAny;
 
 use super::choose::choose;
 use super::public_key::PublicKey;
@@ -13,8 +14,10 @@ use crate::context::{Context, ProfileArgs};
 #[derive(Debug, Args)]
 pub struct Add {
     /// A name for the key; else its comment, else the file's name. A single argument that is a file is the file
+    #[arg(value_name = "name")]
     name: Option<String>,
     /// The public key file; asked for when it is missing
+    #[arg(value_name = "key file")]
     key_file: Option<PathBuf>,
     #[command(flatten)]
     profile: ProfileArgs,
@@ -33,7 +36,7 @@ impl Add {
         };
         let progress = context.ui.progress(format!("Uploading {} to deis... ", key.file_name()))?;
         let request = NewKey { id: name.unwrap_or(key.id), public: key.text };
-        let _: Key = session.api.post(&["keys", ""], &request, Wait::Short).await?;
+        session.api.post::<_, IgnoredAny>(&["keys", ""], &request, Wait::Short).await?;
         Ok(progress.done("done")?)
     }
 }

@@ -7,6 +7,7 @@ use crate::context::{Context, ProfileArgs};
 #[derive(Debug, Args)]
 pub struct Remove {
     /// The key's name, as keys:list shows it
+    #[arg(value_name = "key")]
     key: String,
     #[command(flatten)]
     profile: ProfileArgs,

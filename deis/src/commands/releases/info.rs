@@ -11,6 +11,7 @@ use crate::context::Context;
 #[derive(Debug, Args)]
 pub struct Info {
     /// The release, ex: v3
+    #[arg(value_name = "version")]
     version: String,
     #[command(flatten)]
     output: OutputArgs,

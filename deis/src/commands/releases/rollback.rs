@@ -9,6 +9,7 @@ use crate::context::Context;
 #[derive(Debug, Args)]
 pub struct Rollback {
     /// The release to go back to, ex: v3; else the one before the last
+    #[arg(value_name = "version")]
     version: Option<String>,
     #[command(flatten)]
     app: AppArgs,

@@ -1,0 +1,105 @@
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+
+use crate::stub::{Answer, StubBuilder, app, page};
+use crate::transcript::Machine;
+
+#[test]
+fn create_finds_a_name_and_adds_the_remote() {
+    let machine = Machine::in_repository();
+    insta::assert_snapshot!(machine.run("create") + &machine.git(&["remote", "-v"]));
+}
+
+#[test]
+fn create_with_options() {
+    let machine = Machine::in_repository();
+    insta::assert_snapshot!(machine.run_all(&[
+        "apps:create earthy-instinct --no-remote",
+        "create earthy-instinct -r production -b https://example.com/buildpack",
+    ]));
+}
+
+#[test]
+fn create_leaves_a_remote_of_that_name_alone() {
+    let machine = Machine::in_repository();
+    machine.git(&["remote", "add", "deis", "ssh://git@elsewhere/x.git"]);
+    insta::assert_snapshot!(machine.run("create"));
+}
+
+#[test]
+fn create_outside_of_a_repository_says_how_to_go_on() {
+    insta::assert_snapshot!(Machine::usual().run("create"));
+}
+
+#[test]
+fn create_tells_why_a_name_is_refused() {
+    let taken = Answer::new(400, json!({"id": ["Application with this id already exists."]})).code("already-exists");
+    let machine = Machine::logged_in(StubBuilder::new().answer("POST /v2/apps/", taken));
+    insta::assert_snapshot!(machine.run("create earthy-instinct"));
+    let reserved = Answer::new(400, json!({"id": ["deis is a reserved name."]})).code("invalid-argument");
+    let machine = Machine::logged_in(StubBuilder::new().answer("POST /v2/apps/", reserved));
+    insta::assert_snapshot!(machine.run("create deis"));
+}
+
+#[test]
+fn apps_are_listed_in_every_format() {
+    let machine = Machine::usual();
+    insta::assert_snapshot!(machine.run_all(&["apps", "apps:list --output json", "apps:list --output=yaml"]));
+}
+
+#[test]
+fn a_part_of_the_apps_says_of_how_many() {
+    let part = Answer::new(200, page(17, json!([app("a"), app("b")])));
+    let machine = Machine::logged_in(StubBuilder::new().answer("GET /v2/apps/", part));
+    insta::assert_snapshot!(machine.run("apps --limit 2"));
+}
+
+#[test]
+fn info_shows_all_of_an_app() {
+    let machine = Machine::usual();
+    insta::assert_snapshot!(
+        machine.run_all(&["info -a earthy-instinct", "apps:info -a earthy-instinct --output json"])
+    );
+}
+
+#[test]
+fn a_misspelt_app_is_suggested() {
+    let machine = Machine::usual();
+    insta::assert_snapshot!(machine.run_all(&[
+        "info -a earthy-instict",
+        "info -a zebra",
+        "info -a -x",
+        "info -a Nope"
+    ]));
+}
+
+#[test]
+fn the_app_is_found_by_option_variable_remote_and_directory() {
+    let machine = Machine::in_repository();
+    let variable = [("DEIS_APP", "of-variable")];
+    let mut transcript = machine.run("config -a of-option") + &machine.run_with("config", &variable, "");
+    transcript += &machine.run("config");
+    machine.git(&["remote", "add", "prod", "ssh://git@deis-builder.example.com:2222/of-remote.git"]);
+    transcript += &machine.run("config");
+    transcript += &machine.run_with("config", &[("DEIS_APP", "No App")], "");
+    insta::assert_snapshot!(transcript);
+}
+
+#[test]
+fn open_starts_the_browser() {
+    let machine = Machine::usual();
+    let missing = machine.run_with("open -a earthy-instinct", &[("PATH", "/nowhere")], "");
+    machine.write("bin/xdg-open", "#!/bin/sh\necho \"$@\" > opened\n");
+    fs::set_permissions(machine.path("bin/xdg-open"), Permissions::from_mode(0o755)).unwrap();
+    let opened = machine.run("open -a earthy-instinct");
+    insta::assert_snapshot!(missing + &opened + &fs::read_to_string(machine.path("project/opened")).unwrap());
+}
+
+#[test]
+fn open_without_a_domain() {
+    let none = Answer::new(200, page(0, json!([])));
+    let stub = StubBuilder::new().answer("GET /v2/apps/earthy-instinct/domains/", none);
+    insta::assert_snapshot!(Machine::logged_in(stub).run("open -a earthy-instinct"));
+}

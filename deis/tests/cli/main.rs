@@ -1,0 +1,20 @@
+//! `deis` through its public edge: the real program against a controller that answers as the contract says.
+//!
+//! A snapshot shows what a person sees on stdout and stderr, the exit code, and what the controller was asked.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests assert by panicking")]
+#![expect(unreachable_pub, reason = "a program exports nothing")]
+
+mod apps;
+mod auth;
+mod completions;
+mod config;
+mod dependencies;
+mod general;
+mod git;
+mod keys;
+mod ps;
+mod releases;
+mod stub;
+mod terminal;
+mod tls;
+mod transcript;

@@ -1,0 +1,218 @@
+//! A controller that answers as the contract says, for the client's eyes only.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef01234567";
+const TIME: &str = "2016-08-22T17:40:16Z";
+const UUID: &str = "de1bf5b5-4a72-4f94-a10c-d2a3741cdf75";
+
+/// How an endpoint answers: status, body as text, and a code of the platform.
+#[derive(Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+    pub code: Option<&'static str>,
+}
+
+impl Answer {
+    pub fn new(status: u16, body: Value) -> Self {
+        Self { status, body: body.to_string(), code: None }
+    }
+
+    pub fn code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+}
+
+struct Endpoints {
+    /// `GET /v2/apps/` → answer.
+    answers: BTreeMap<String, Answer>,
+    api_version: &'static str,
+    /// Taken by each request before it is answered.
+    permits: Arc<Semaphore>,
+    asked: SyncSender<String>,
+}
+
+/// A running controller; it ends when dropped.
+pub struct Stub {
+    pub address: SocketAddr,
+    pub asked: Receiver<String>,
+    pub permits: Arc<Semaphore>,
+    _runtime: Runtime,
+}
+
+/// What a stub answers differently.
+pub struct StubBuilder {
+    answers: BTreeMap<String, Answer>,
+    api_version: &'static str,
+    permits: usize,
+}
+
+impl StubBuilder {
+    pub fn new() -> Self {
+        Self { answers: contract(), api_version: "2.3", permits: Semaphore::MAX_PERMITS }
+    }
+
+    pub fn answer(mut self, endpoint: &str, answer: Answer) -> Self {
+        self.answers.insert(endpoint.to_owned(), answer);
+        self
+    }
+
+    pub fn api_version(self, api_version: &'static str) -> Self {
+        Self { api_version, ..self }
+    }
+
+    /// No request is answered until the test adds a permit.
+    pub fn holding(self) -> Self {
+        Self { permits: 0, ..self }
+    }
+
+    pub fn start(self) -> Stub {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, asked) = sync_channel(256);
+        let permits = Arc::new(Semaphore::new(self.permits));
+        let endpoints = Endpoints {
+            answers: self.answers,
+            api_version: self.api_version,
+            permits: Arc::clone(&permits),
+            asked: sender,
+        };
+        let router = Router::new().fallback(answer).with_state(Arc::new(endpoints));
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Stub { address, asked, permits, _runtime: runtime }
+    }
+}
+
+async fn answer(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let authorization = authorization(request.headers());
+    // The head alone counts as asked: a test that holds the answer waits for it.
+    let body = String::from_utf8(read(request).await).unwrap();
+    endpoints.asked.send(format!("{method} {path}{query} {authorization} {body}").trim_end().to_owned()).unwrap();
+    endpoints.permits.acquire().await.unwrap().forget();
+
+    let found = endpoints.answers.get(&format!("{method} {path}")).cloned();
+    let answer = found.unwrap_or_else(|| Answer::new(404, json!("No App matches the given query.")));
+    let status = StatusCode::from_u16(answer.status).unwrap();
+    let head = [("deis_api_version", endpoints.api_version), ("deis_platform_version", "2.3.0")];
+    let code = answer.code.map(|code| [("deis-error-code", code)]);
+    (status, head, code.map_or_else(HeaderMap::new, headers), answer.body).into_response()
+}
+
+fn headers(pairs: [(&'static str, &'static str); 1]) -> HeaderMap {
+    pairs.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+}
+
+/// Who asks, without the secret.
+fn authorization(headers: &HeaderMap) -> String {
+    match headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap()) {
+        None => "(anonymous)".to_owned(),
+        Some(value) => value.replace(TOKEN, "TOKEN"),
+    }
+}
+
+async fn read(request: Request) -> Vec<u8> {
+    use axum::extract::FromRequest;
+    axum::body::Bytes::from_request(request, &()).await.unwrap().to_vec()
+}
+
+pub fn user() -> Value {
+    json!({
+        "username": "bob", "email": "bob@example.com", "first_name": "", "last_name": "", "is_superuser": true,
+        "is_staff": true, "is_active": true, "groups": [], "user_permissions": [], "last_login": null,
+        "date_joined": TIME
+    })
+}
+
+pub fn app(id: &str) -> Value {
+    json!({
+        "uuid": UUID, "id": id, "owner": "bob", "structure": {"web": 2}, "procfile_structure": {},
+        "created": TIME, "updated": TIME
+    })
+}
+
+pub fn page(total: u64, results: Value) -> Value {
+    json!({"count": total, "next": null, "previous": null, "results": results})
+}
+
+pub fn pods(names: &[(&str, &str)]) -> Value {
+    let pod = |(name, kind): &(&str, &str)| json!({"name": name, "state": "up", "release": "v2", "type": kind, "started": TIME});
+    json!({"count": names.len(), "results": names.iter().map(pod).collect::<Vec<_>>()})
+}
+
+pub fn config(values: Value) -> Value {
+    json!({
+        "uuid": UUID, "owner": "bob", "app": "earthy-instinct", "values": values, "memory": {}, "cpu": {}, "tags": {},
+        "registry": {}, "healthcheck": {}, "created": TIME, "updated": TIME
+    })
+}
+
+pub fn release(version: u64, summary: &str) -> Value {
+    json!({
+        "uuid": UUID, "owner": "jhansen", "app": "earthy-instinct", "version": version, "summary": summary,
+        "failed": false, "exception": null, "config": UUID, "build": (version > 1).then_some(UUID),
+        "created": format!("2016-02-20T23:0{version}:09Z"), "updated": format!("2016-02-20T23:0{version}:09Z")
+    })
+}
+
+pub fn key(id: &str) -> Value {
+    json!({
+        "uuid": UUID, "owner": "bob", "id": id, "public": format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA {id}"),
+        "fingerprint": "aa:bb", "created": TIME, "updated": TIME
+    })
+}
+
+/// One user, bob, and one app, earthy-instinct.
+fn contract() -> BTreeMap<String, Answer> {
+    let refusal = json!({"detail": "Authentication credentials were not provided."});
+    let history = json!([
+        release(3, "jhansen added POWERED_BY"),
+        release(2, "jhansen deployed acaa8a5"),
+        release(1, "jhansen created initial release")
+    ]);
+    let web = pods(&[("earthy-instinct-v2-web-wydts", "web"), ("earthy-instinct-v2-web-5ouqz", "web")]);
+    let domain = json!({"owner": "bob", "app": "earthy-instinct", "domain": "earthy-instinct", "created": TIME, "updated": TIME});
+    let settings = json!({
+        "uuid": UUID, "owner": "bob", "app": "earthy-instinct", "maintenance": false, "routable": true,
+        "whitelist": [], "autoscale": {}, "label": {}, "created": TIME, "updated": TIME
+    });
+    let app_path = |method: &str, rest: &str| format!("{method} /v2/apps/earthy-instinct/{rest}");
+    BTreeMap::from([
+        ("GET /healthz".to_owned(), Answer { status: 200, body: "OK".to_owned(), code: None }),
+        ("GET /v2/".to_owned(), Answer::new(401, refusal)),
+        ("POST /v2/auth/register/".to_owned(), Answer::new(201, user())),
+        ("POST /v2/auth/login/".to_owned(), Answer::new(200, json!({"token": TOKEN}))),
+        ("GET /v2/auth/whoami/".to_owned(), Answer::new(200, user())),
+        ("GET /v2/keys/".to_owned(), Answer::new(200, page(2, json!([key("bob@laptop"), key("ci")])))),
+        ("POST /v2/keys/".to_owned(), Answer::new(201, key("bob@laptop"))),
+        ("DELETE /v2/keys/bob@laptop".to_owned(), Answer { status: 204, body: String::new(), code: None }),
+        ("GET /v2/apps/".to_owned(), Answer::new(200, page(1, json!([app("earthy-instinct")])))),
+        ("POST /v2/apps/".to_owned(), Answer::new(201, app("earthy-instinct"))),
+        (app_path("GET", ""), Answer::new(200, app("earthy-instinct"))),
+        (app_path("GET", "domains/"), Answer::new(200, page(1, json!([domain])))),
+        (app_path("GET", "settings/"), Answer::new(200, settings)),
+        (app_path("GET", "pods/"), Answer::new(200, web)),
+        (app_path("POST", "scale/"), Answer { status: 204, body: String::new(), code: None }),
+        (app_path("GET", "config/"), Answer::new(200, config(json!({"FLOAT": "12.34", "NCC": "1701"})))),
+        (app_path("POST", "config/"), Answer::new(201, config(json!({"POWERED_BY": "Kubernetes"})))),
+        (app_path("GET", "releases/"), Answer::new(200, page(3, history))),
+        (app_path("GET", "releases/v2/"), Answer::new(200, release(2, "jhansen deployed acaa8a5"))),
+        (app_path("GET", "releases/v9/"), Answer::new(404, json!("No Release matches the given query."))),
+        (app_path("POST", "releases/rollback/"), Answer::new(201, json!({"version": 4}))),
+    ])
+}

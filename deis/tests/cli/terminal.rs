@@ -1,0 +1,77 @@
+//! What only a person at a terminal meets: the moving mark, colours, and Ctrl-C.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::stub::StubBuilder;
+use crate::transcript::Machine;
+
+/// Starts `deis {line}` on a terminal of its own; what the terminal shows comes on stdout.
+fn on_terminal(machine: &Machine, line: &str, environment: &str) -> Child {
+    let deis = format!("stty cols 120; {environment} exec '{}' {line}", env!("CARGO_BIN_EXE_deis"));
+    let mut script = machine.command(Path::new("script"));
+    script.args(["-qefc", &deis, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
+    script.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+/// Reads until `sign` was shown.
+fn read_until(child: &mut Child, sign: &str) -> String {
+    let stdout = child.stdout.as_mut().unwrap();
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    while !String::from_utf8_lossy(&shown).contains(sign) {
+        assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&shown));
+        shown.extend(byte);
+    }
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn a_mark_moves_while_a_person_waits() {
+    let machine = Machine::logged_in(StubBuilder::new().holding());
+    let mut child = on_terminal(&machine, "rollback -a earthy-instinct", "");
+    let shown = read_until(&mut child, ".o.");
+    assert!(shown.contains("Rolling back one release... o.."), "{shown:?}");
+
+    machine.stub.permits.add_permits(1);
+    let rest = read_until(&mut child, "Rolling back one release... done, v4");
+    assert!(!rest.contains("Error"), "{rest:?}");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn no_mark_goes_into_a_pipe() {
+    let machine = Machine::logged_in(StubBuilder::new().holding());
+    let mut child = machine.deis().args(["rollback", "-a", "earthy-instinct"]).stdout(Stdio::piped()).spawn().unwrap();
+    machine.stub.asked.recv().unwrap();
+    machine.stub.permits.add_permits(1);
+    let mut shown = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut shown).unwrap();
+    assert_eq!(shown, "Rolling back one release... done, v4\n");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    let machine = Machine::usual();
+    let shown = read_until(&mut on_terminal(&machine, "scale web -a earthy-instinct", ""), "web=2");
+    assert!(shown.contains("\u{1b}[31m"), "{shown:?}");
+    let shown = read_until(&mut on_terminal(&machine, "scale web -a earthy-instinct", "NO_COLOR=1"), "web=2");
+    assert!(shown.contains("Error: 'web'"), "{shown:?}");
+}
+
+#[test]
+fn ctrl_c_says_what_goes_on() {
+    let machine = Machine::logged_in(StubBuilder::new().holding());
+    let mut command = machine.deis();
+    command.args(["scale", "web=5", "-a", "earthy-instinct"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    machine.stub.asked.recv().unwrap();
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+}
