@@ -1,1 +1,171 @@
-//! @@deis-router
+//! The edge: every request and every push comes in here.
+//!
+//! | Port | Serves |
+//! |---|---|
+//! | 8080 | HTTP/1.1 |
+//! | 6443 | HTTPS with the platform's wildcard certificate: HTTP/1.1 and HTTP/2 |
+//! | 2222 | git's SSH, handed to the builder as it is |
+//! | 50051 | gRPC `router.v1`: `AwaitBackends` for workflow, `GetStatus` for operators |
+//! | 9090 | `/healthz`, `/readiness`, `/metrics` |
+//!
+//! It learns everything from watches and leans on nothing else: with every other service dead it goes on serving, and with
+//! Kubernetes dead it starts from the last good table on disk. Any Service with label `router.deis.io/routable=true` is served at
+//! the names in its annotation `router.deis.io/domains`, made by workflow or by hand; an EndpointSlice made by hand needs the label
+//! too.
+//!
+//! What it may do in Kubernetes, and nothing more (ClusterRole): `list` and `watch` of `services`, `pods` (metadata alone is read)
+//! and `endpointslices.discovery.k8s.io`.
+//!
+//! Where to read on: [`feed`] turns Kubernetes' objects into events, [`table`] turns events into routes, [`proxy`] answers requests
+//! by them, `server` holds the doors.
+#![warn(missing_docs)]
+
+mod backend;
+mod config;
+mod error;
+pub mod feed;
+mod keeper;
+mod metrics;
+pub mod proxy;
+mod server;
+pub mod table;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deis_bootstrap::Context;
+use deis_proto::router::router_service_server::RouterServiceServer;
+use deis_rpc::{Contract, Identity};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+pub use error::Error;
+pub use feed::Feed;
+use keeper::Keeper;
+use proxy::Proxy;
+use server::{Doors, Git, Http, PlatformCertificate, Rpc};
+use table::{Index, Live, ServiceKey, Traffic};
+
+const BUILDER: &str = "deis-builder";
+/// What is left of the process's grace for its own end, after clients had theirs.
+const OWN_END: Duration = Duration::from_secs(2);
+
+/// The bound doors.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Plain HTTP.
+    pub http: TcpListener,
+    /// HTTPS.
+    pub https: TcpListener,
+    /// git.
+    pub git: TcpListener,
+    /// `router.v1`.
+    pub grpc: TcpListener,
+}
+
+impl Listeners {
+    /// Binds what the configuration names.
+    ///
+    /// # Errors
+    /// An address is taken or not ours.
+    pub async fn bind(config: &Config, context: &Context) -> Result<Self, Error> {
+        Ok(Self {
+            http: context.bind(config.http_address).await?,
+            https: context.bind(config.https_address).await?,
+            git: context.bind(config.git_address).await?,
+            grpc: context.bind(config.grpc_address).await?,
+        })
+    }
+}
+
+/// Runs a router on the cluster it is in, until the process is asked to end.
+///
+/// # Errors
+/// It cannot start: an address, its certificate or the configuration of Kubernetes cannot be used.
+pub async fn run(config: Config, context: Context) -> Result<(), Error> {
+    let client = deis_kube::watch::client().await?;
+    let feed = Feed::watch(&client, &builder(&config));
+    let listeners = Listeners::bind(&config, &context).await?;
+    serve(config, context, listeners, feed).await
+}
+
+/// Runs a router on listeners and events from anywhere.
+///
+/// # Errors
+/// It cannot start, or its gRPC server failed.
+pub async fn serve(config: Config, context: Context, listeners: Listeners, feed: Feed) -> Result<(), Error> {
+    let identity = Identity::load(&config.tls_folder)?;
+    let tls = PlatformCertificate::new(config.platform_cert_folder.clone()).server_config()?;
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    // Ends last: the other services may ask until every client has been served.
+    let cut = CancellationToken::new();
+    let live = Arc::new(Live::new(feed.healths, config.stale_after));
+    let unrouted = Arc::new(Traffic::default());
+
+    keep_table(&config, &context, &live, feed.events, &cut);
+
+    let doors = Doors::new(context.tasks.clone(), cut.clone(), config.max_connections);
+    metrics::register(&context.metrics, &live, &unrouted, &doors.connections);
+    let proxy = Arc::new(Proxy {
+        live: Arc::clone(&live),
+        tasks: context.tasks.clone(),
+        trusted: config.trusted_proxies.clone(),
+        unrouted: Arc::clone(&unrouted),
+        cut: cut.clone(),
+    });
+    let http = Http { proxy, draining: context.shutdown.clone(), client_idle: config.client_idle };
+    let https = http.clone();
+    let git = Git { live: Arc::clone(&live), builder: builder(&config), cut: cut.clone() };
+    context.tasks.spawn(
+        "http door",
+        doors.clone().accept("http", listeners.http, move |stream, address| http.clone().plain(stream, address)),
+    );
+    context.tasks.spawn(
+        "https door",
+        doors.clone().accept("https", listeners.https, move |stream, address| {
+            https.clone().secure(acceptor.clone(), stream, address)
+        }),
+    );
+    context.tasks.spawn(
+        "git door",
+        doors.clone().accept("git", listeners.git, move |stream, address| git.clone().serve(stream, address)),
+    );
+
+    let contract = Contract { callers: deis_proto::CALLERS, descriptors: deis_proto::DESCRIPTORS };
+    let rpc = RouterServiceServer::new(Rpc { live, unrouted, cut: cut.clone() });
+    let server = deis_rpc::Server::new(&identity, contract).add(rpc);
+    context.metrics.register("grpc_calls", "Calls answered, by method and gRPC status", server.calls());
+    let grpc = server.serve(listeners.grpc, cut.clone().cancelled_owned());
+    let end = async {
+        context.shutdown.cancelled().await;
+        doors.close(config.process.shutdown_after.saturating_sub(OWN_END)).await;
+    };
+    let (served, ()) = tokio::join!(grpc, end);
+    Ok(served?)
+}
+
+/// Starts what keeps the table. The process is ready with its first table, be it the one on disk.
+fn keep_table(
+    config: &Config,
+    context: &Context,
+    live: &Arc<Live>,
+    events: futures_util::stream::BoxStream<'static, table::facts::Event>,
+    end: &CancellationToken,
+) {
+    let first_table = context.readiness.latch("the first lists of the watches");
+    let new_index = || Index::new(config.domain.clone());
+    let from_disk = keeper::publish_saved(&config.table_file, &mut new_index(), live);
+    let (saves, to_save) = watch::channel(None);
+    let keeper =
+        Keeper { index: new_index(), live: Arc::clone(live), first_table: (!from_disk).then_some(first_table), saves };
+    context.tasks.spawn("table keeper", keeper.run(events, end.clone()));
+    let writer = keeper::write_saves(to_save, config.table_file.clone(), context.tasks.clone());
+    context.tasks.spawn("table writer", writer);
+}
+
+fn builder(config: &Config) -> ServiceKey {
+    ServiceKey { namespace: config.namespace.clone(), name: BUILDER.to_owned() }
+}

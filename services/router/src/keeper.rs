@@ -1,0 +1,96 @@
+//! Keeps the live table up to date, and the last good one on disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use deis_bootstrap::{Latch, Tasks};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::table::disk::Saved;
+use crate::table::facts::Event;
+use crate::table::{Index, Live, Source};
+
+/// Events that have come together are published together.
+const BATCH: usize = 1024;
+/// The file is written at most this often: a whole table each time.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+
+/// Publishes the table that an earlier process left, if there is one; whether there was.
+pub(crate) fn publish_saved(file: &Path, index: &mut Index, live: &Live) -> bool {
+    match Saved::load(file) {
+        Ok(Some(saved)) => {
+            saved.into_events().for_each(|event| {
+                index.apply(event);
+            });
+            let table = index.table();
+            tracing::info!(routes = table.services(), "serving the last good table until Kubernetes answers");
+            live.publish(table, Source::Disk);
+            true
+        }
+        Ok(None) => false,
+        Err(error) => {
+            tracing::warn!(%error, file = %file.display(), "the last good table cannot be used");
+            false
+        }
+    }
+}
+
+/// The one task that changes the table.
+pub(crate) struct Keeper {
+    pub(crate) index: Index,
+    pub(crate) live: Arc<Live>,
+    /// Held until the first table is there.
+    pub(crate) first_table: Option<Latch>,
+    pub(crate) saves: watch::Sender<Option<Arc<Saved>>>,
+}
+
+impl Keeper {
+    /// Applies events until `end`. The table is published from the moment it is complete: half a list would be taken for the whole.
+    pub(crate) async fn run(mut self, events: BoxStream<'static, Event>, end: CancellationToken) {
+        let mut batches = events.ready_chunks(BATCH).fuse();
+        let mut save_time = interval(SAVE_EVERY);
+        save_time.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut published, mut unsaved) = (false, false);
+        loop {
+            tokio::select! {
+                Some(batch) = batches.next() => {
+                    let changed = batch.into_iter().fold(false, |changed, event| self.index.apply(event) || changed);
+                    if self.index.is_complete() && (changed || !published) {
+                        self.live.publish(self.index.table(), Source::Watch);
+                        (published, unsaved) = (true, true);
+                        self.first_table = None;
+                    }
+                }
+                _now = save_time.tick(), if unsaved => {
+                    self.save();
+                    unsaved = false;
+                }
+                () = end.cancelled() => break,
+            }
+        }
+        if unsaved {
+            self.save();
+        }
+    }
+
+    fn save(&self) {
+        self.saves.send_replace(Some(Arc::new(self.index.saved())));
+    }
+}
+
+/// Writes tables to disk, the newest one whenever the last has been written. Ends with the keeper.
+pub(crate) async fn write_saves(mut saves: watch::Receiver<Option<Arc<Saved>>>, file: PathBuf, tasks: Tasks) {
+    while saves.changed().await.is_ok() {
+        let Some(saved) = saves.borrow_and_update().clone() else { continue };
+        let file = file.clone();
+        let written = tasks.blocking("save the table", move || saved.save(&file)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!(%error, "the table was not saved");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What Prometheus sees. The request path counts in the routes themselves; all else is read when asked for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use deis_bootstrap::Metrics;
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::table::{Live, Traffic};
+
+pub(crate) fn register(metrics: &Metrics, live: &Arc<Live>, unrouted: &Arc<Traffic>, connections: &Gauge) {
+    let requests = Requests { live: Arc::clone(live), unrouted: Arc::clone(unrouted) };
+    metrics.register("requests", "Requests answered, by app and class of status; app \"\" is none", requests);
+    metrics.register("connections", "Open connections from clients", connections.clone());
+    let reading = |name, help, read| metrics.register(name, help, Reading { live: Arc::clone(live), read });
+    reading("table_generation", "Changes of the table since the start", |live| live.table().generation());
+    reading("routes", "Services served", |live| live.table().services() as u64);
+    reading("hosts", "Hosts served", |live| live.table().hosts() as u64);
+    reading("backends", "Pod addresses in the table", |live| live.table().backends() as u64);
+    reading("stale_seconds", "For how long a watch has been broken", |live| {
+        live.stale_for().map_or(0, |stale| stale.as_secs())
+    });
+}
+
+/// The counts of all routes. An app's labels go with its route, so there are never more than apps.
+struct Requests {
+    live: Arc<Live>,
+    unrouted: Arc<Traffic>,
+}
+
+impl EncodeMetric for Requests {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let table = self.live.table();
+        let routes = table.routes().map(|route| (route.app.as_ref(), route.traffic.as_ref()));
+        for (app, traffic) in routes.chain([("", self.unrouted.as_ref())]) {
+            for (class, count) in traffic.counts().filter(|(_, count)| *count > 0) {
+                let labels = [("app", app), ("class", class)];
+                encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Counter
+    }
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Requests")
+    }
+}
+
+/// One number of the live table.
+struct Reading {
+    live: Arc<Live>,
+    read: fn(&Live) -> u64,
+}
+
+impl EncodeMetric for Reading {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_gauge(&(self.read)(&self.live))
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Gauge
+    }
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reading")
+    }
+}

@@ -1,0 +1,112 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use deis_bootstrap::deadline;
+use deis_proto::router::router_service_server::RouterService;
+use deis_proto::router::{AwaitBackendsRequest, AwaitBackendsResponse, GetStatusRequest, GetStatusResponse};
+use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
+
+use crate::table::{Live, ServiceKey, Table, Traffic};
+
+/// For callers that name no deadline.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+/// The answer has to be on its way before the caller's deadline, else the transport answers for us.
+const HEAD_START: Duration = Duration::from_millis(100);
+
+/// `router.v1`.
+#[derive(Clone, Debug)]
+pub(crate) struct Rpc {
+    pub(crate) live: Arc<Live>,
+    pub(crate) unrouted: Arc<Traffic>,
+    pub(crate) cut: CancellationToken,
+}
+
+#[tonic::async_trait]
+impl RouterService for Rpc {
+    async fn await_backends(
+        &self,
+        request: Request<AwaitBackendsRequest>,
+    ) -> Result<Response<AwaitBackendsResponse>, Status> {
+        let limit = time_limit(request.metadata()).unwrap_or(DEFAULT_LIMIT).saturating_sub(HEAD_START);
+        let AwaitBackendsRequest { namespace, service, pod_uids } = request.into_inner();
+        let key = ServiceKey { namespace, name: service };
+        let mut changes = self.live.changes();
+        let all_there = async {
+            // Ends with an error when the table is gone: with the process.
+            while !missing(&self.live.table(), &key, &pod_uids).is_empty() && changes.changed().await.is_ok() {}
+        };
+        tokio::select! {
+            // Late or not, the answer is what the table says now.
+            _waited = deadline(limit, all_there) => {}
+            () = self.cut.cancelled() => {}
+        }
+        let table = self.live.table();
+        let generation = i64::try_from(table.generation()).unwrap_or(i64::MAX);
+        Ok(Response::new(AwaitBackendsResponse { missing: missing(&table, &key, &pod_uids), generation }))
+    }
+
+    async fn get_status(&self, _request: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
+        let table = self.live.table();
+        let routed = table.routes().map(|route| total(&route.traffic)).sum::<u64>();
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        Ok(Response::new(GetStatusResponse {
+            generation: i64::try_from(table.generation()).unwrap_or(i64::MAX),
+            routes: number(table.services()),
+            hosts: number(table.hosts()),
+            backends: number(table.backends()),
+            stale_millis: self.live.stale_for().map_or(0, |stale| i64::try_from(stale.as_millis()).unwrap_or(i64::MAX)),
+            source: table.source().as_str().to_owned(),
+            requests: i64::try_from(routed + total(&self.unrouted)).unwrap_or(i64::MAX),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }))
+    }
+}
+
+fn missing(table: &Table, key: &ServiceKey, pod_uids: &[String]) -> Vec<String> {
+    let backends = table.service(key).map(|route| route.backends.as_slice()).unwrap_or_default();
+    let there = |uid: &&String| backends.iter().any(|backend| backend.pod() == Some(uid.as_str()));
+    pod_uids.iter().filter(|uid| !there(uid)).cloned().collect()
+}
+
+fn total(traffic: &Traffic) -> u64 {
+    traffic.counts().map(|(_, count)| count).sum()
+}
+
+/// Reads `grpc-timeout`: up to eight digits and a unit (gRPC over HTTP/2, "Timeout").
+fn time_limit(metadata: &MetadataMap) -> Option<Duration> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number = number.parse::<u64>().ok().filter(|_| number.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_limits_have_units() {
+        let read = |text: &str| {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            time_limit(&metadata)
+        };
+        assert_eq!(read("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(read("1500m"), Some(Duration::from_millis(1500)));
+        assert_eq!(read("2000000u"), Some(Duration::from_secs(2)));
+        for bad in ["", "S", "5", "5x", "-5S", "123456789S"] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+        assert_eq!(time_limit(&MetadataMap::new()), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Who answers for which host: an immutable value, swapped as a whole.
+//!
+//! [`Index`] turns what the watches report into the next [`Table`] at a cost that depends on the changed app alone; [`Live`]
+//! holds the current one for everybody who serves; [`disk`] keeps the last good one for a start without Kubernetes.
+
+pub mod disk;
+pub mod facts;
+mod hosts;
+mod index;
+mod live;
+mod map;
+mod route;
+mod settings;
+
+use std::sync::Arc;
+
+pub use facts::ServiceKey;
+pub use hosts::Host;
+pub use index::Index;
+pub use live::Live;
+use map::Map;
+pub use route::{Route, Traffic};
+pub(crate) use settings::PREFIX as ANNOTATIONS;
+pub use settings::Settings;
+
+/// Where a table came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Source {
+    /// Nothing is known yet.
+    #[default]
+    Nothing,
+    /// The file that an earlier process left: of unknown age.
+    Disk,
+    /// The watches.
+    Watch,
+}
+
+impl Source {
+    /// The name that `router.v1` and the logs use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Disk => "disk",
+            Self::Watch => "watch",
+        }
+    }
+}
+
+/// All routes at one moment. Cloning it costs a few pointers, whatever its size.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    hosts: Map<Arc<str>, Arc<Route>>,
+    services: Map<ServiceKey, Arc<Route>>,
+    backends: usize,
+    generation: u64,
+    source: Source,
+}
+
+impl Table {
+    /// The route of a host: its exact name before a wildcard, a wildcard before an app's bare name.
+    #[must_use]
+    pub fn route(&self, host: &Host<'_>) -> Option<&Arc<Route>> {
+        host.rules().find_map(|rule| self.hosts.get(rule.as_ref()))
+    }
+
+    /// The route of a Service.
+    #[must_use]
+    pub fn service(&self, key: &ServiceKey) -> Option<&Arc<Route>> {
+        self.services.get(key)
+    }
+
+    /// All routes, in no order.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.services.values()
+    }
+
+    /// How many hosts are served, a wildcard counting as one.
+    #[must_use]
+    pub fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// How many Services are served.
+    #[must_use]
+    pub fn services(&self) -> usize {
+        self.services.len()
+    }
+
+    /// How many pod addresses there are, over all routes.
+    #[must_use]
+    pub fn backends(&self) -> usize {
+        self.backends
+    }
+
+    /// Grows with every published change.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Where it came from.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.source
+    }
+}

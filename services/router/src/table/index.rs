@@ -1,0 +1,271 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use deis_api::Hostname;
+
+use super::disk::Saved;
+use super::facts::{Event, Service, Slice, Watch};
+use super::hosts::rule;
+use super::{Route, ServiceKey, Settings, Table};
+use crate::backend::Backend;
+
+/// Makes the next table out of what the watches report. One change touches one app's route and hosts, however many apps there are.
+///
+/// Events may come in any order: slices before their Service, a pod's end before or after it leaves its slice.
+#[derive(Debug, Default)]
+pub struct Index {
+    platform: Option<Hostname>,
+    services: HashMap<ServiceKey, Known>,
+    /// Slices by name, of each Service.
+    slices: HashMap<ServiceKey, BTreeMap<String, Slice>>,
+    /// Whose a slice is, by namespace and name: a deletion does not say.
+    owners: HashMap<(String, String), ServiceKey>,
+    /// The Services whose slices name a pod.
+    users: HashMap<String, BTreeSet<ServiceKey>>,
+    /// Pods that are not to be chosen any more although a slice may still name them.
+    leaving: HashMap<String, Leaving>,
+    /// The Services that name a host, the oldest first.
+    claims: HashMap<Arc<str>, BTreeSet<(i64, ServiceKey)>>,
+    complete: Vec<Watch>,
+    table: Table,
+}
+
+#[derive(Debug)]
+struct Known {
+    facts: Service,
+    settings: Arc<Settings>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    /// The pod is about to end.
+    Ending,
+    /// The pod is gone; remembered only until no slice names it.
+    Gone,
+}
+
+impl Index {
+    /// An empty index. Names without a dot are completed with the platform's domain.
+    #[must_use]
+    pub fn new(platform: Option<Hostname>) -> Self {
+        Self { platform, ..Self::default() }
+    }
+
+    /// The table as of the last event.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        self.table.clone()
+    }
+
+    /// Whether every watch has reported all there is at least once.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        Watch::ALL.iter().all(|watch| self.complete.contains(watch))
+    }
+
+    /// What the table is made from, to be kept on disk.
+    #[must_use]
+    pub fn saved(&self) -> Saved {
+        let services = self.services.values().map(|known| known.facts.clone()).collect();
+        Saved::new(services, self.slices.values().flat_map(BTreeMap::values).cloned().collect())
+    }
+
+    /// Takes up one event; whether the table is another one now.
+    pub fn apply(&mut self, event: Event) -> bool {
+        match event {
+            Event::Service(facts) => self.put_service(facts),
+            Event::ServiceGone(key) => self.services.remove(&key).is_some() && self.rebuild(&key),
+            Event::Slice(slice) => self.put_slice(slice),
+            Event::SliceGone(namespace, name) => self.remove_slice(namespace, name),
+            Event::Pod(uid, false) => self.leaving.remove(&uid).is_some() && self.rebuild_users(&uid),
+            Event::Pod(uid, true) => self.leave(uid, Leaving::Ending),
+            Event::PodGone(uid) if self.users.contains_key(&uid) => self.leave(uid, Leaving::Gone),
+            Event::PodGone(uid) => {
+                self.leaving.remove(&uid);
+                false
+            }
+            Event::Complete(watch) => {
+                if !self.complete.contains(&watch) {
+                    self.complete.push(watch);
+                }
+                false
+            }
+        }
+    }
+
+    fn put_service(&mut self, facts: Service) -> bool {
+        let key = facts.key.clone();
+        let known = self.services.get(&key);
+        if known.is_some_and(|known| known.facts == facts) {
+            return false;
+        }
+        let settings = match known {
+            Some(known) if known.facts.annotations == facts.annotations => Arc::clone(&known.settings),
+            _ => Arc::new(read_settings(&facts)),
+        };
+        self.services.insert(key.clone(), Known { facts, settings });
+        self.rebuild(&key)
+    }
+
+    fn put_slice(&mut self, slice: Slice) -> bool {
+        let place = (slice.service.namespace.clone(), slice.name.clone());
+        // A slice passed to another Service by hand is rare, and two changes.
+        let moved = self.owners.get(&place).is_some_and(|owner| *owner != slice.service)
+            && self.remove_slice(place.0.clone(), place.1.clone());
+        let key = slice.service.clone();
+        self.owners.insert(place, key.clone());
+        for uid in pods(&slice) {
+            self.users.entry(uid.clone()).or_default().insert(key.clone());
+        }
+        let before = self.slices.entry(key.clone()).or_default().insert(slice.name.clone(), slice);
+        before.iter().flat_map(pods).for_each(|uid| self.release(uid, &key));
+        self.rebuild(&key) || moved
+    }
+
+    fn remove_slice(&mut self, namespace: String, name: String) -> bool {
+        let Some(key) = self.owners.remove(&(namespace, name.clone())) else { return false };
+        let Some(slices) = self.slices.get_mut(&key) else { return false };
+        let before = slices.remove(&name);
+        if slices.is_empty() {
+            self.slices.remove(&key);
+        }
+        before.iter().flat_map(pods).for_each(|uid| self.release(uid, &key));
+        self.rebuild(&key)
+    }
+
+    /// Forgets that a Service uses a pod, unless one of its slices still names it.
+    fn release(&mut self, uid: &String, key: &ServiceKey) {
+        let named =
+            self.slices.get(key).into_iter().flat_map(BTreeMap::values).flat_map(pods).any(|named| named == uid);
+        if named {
+            return;
+        }
+        let Some(users) = self.users.get_mut(uid) else { return };
+        users.remove(key);
+        if users.is_empty() {
+            self.users.remove(uid);
+            if self.leaving.get(uid) == Some(&Leaving::Gone) {
+                self.leaving.remove(uid);
+            }
+        }
+    }
+
+    fn leave(&mut self, uid: String, how: Leaving) -> bool {
+        self.leaving.insert(uid.clone(), how).is_none() && self.rebuild_users(&uid)
+    }
+
+    fn rebuild_users(&mut self, uid: &str) -> bool {
+        let users = self.users.get(uid).cloned().unwrap_or_default();
+        users.iter().fold(false, |changed, key| self.rebuild(key) || changed)
+    }
+
+    /// Makes the route of one Service anew; whether that changed anything.
+    fn rebuild(&mut self, key: &ServiceKey) -> bool {
+        let before = self.table.services.get(key).cloned();
+        let after = self.services.get(key).map(|known| Arc::new(self.route(known, before.as_deref())));
+        match (&before, &after) {
+            (None, None) => return false,
+            (Some(before), Some(after)) if before.serves_as(after) => return false,
+            _ => {}
+        }
+        let count = |route: &Option<Arc<Route>>| route.as_ref().map_or(0, |route| route.backends.len());
+        self.table.backends = self.table.backends + count(&after) - count(&before);
+        match &after {
+            Some(route) => self.table.services.insert(key.clone(), Arc::clone(route)),
+            None => self.table.services.remove(key),
+        };
+        self.settle_hosts(key, before.as_deref(), after.as_deref());
+        true
+    }
+
+    fn route(&self, known: &Known, before: Option<&Route>) -> Route {
+        let facts = &known.facts;
+        let rules = known.settings.domains.iter().map(|domain| rule(domain, self.platform.as_ref()).into());
+        // An address that stays keeps its connections.
+        let known_backends = before.map(|route| route.backends.as_slice()).unwrap_or_default();
+        let backends = self.endpoints(facts).into_iter().map(|(address, pod)| {
+            let same =
+                known_backends.iter().find(|backend| backend.address() == address && backend.pod() == pod.as_deref());
+            same.map_or_else(|| Arc::new(Backend::new(address, pod)), Arc::clone)
+        });
+        let service = facts.address.map(|address| {
+            let same = before.and_then(|route| route.service.as_ref()).filter(|backend| backend.address() == address);
+            same.map_or_else(|| Arc::new(Backend::new(address, None)), Arc::clone)
+        });
+        Route {
+            key: facts.key.clone(),
+            created: facts.created,
+            app: app_name(facts).into(),
+            settings: Arc::clone(&known.settings),
+            backends: backends.collect(),
+            service,
+            rules: rules.collect(),
+            traffic: before.map(|route| Arc::clone(&route.traffic)).unwrap_or_default(),
+        }
+    }
+
+    /// The addresses that may be chosen, in order, each once.
+    fn endpoints(&self, facts: &Service) -> BTreeSet<(SocketAddr, Option<String>)> {
+        let slices = self.slices.get(&facts.key).into_iter().flat_map(BTreeMap::values);
+        let addresses =
+            slices.filter_map(|slice| Some((*slice.ports.get(&facts.port)?, slice))).flat_map(|(port, slice)| {
+                slice
+                    .endpoints
+                    .iter()
+                    .map(move |endpoint| (SocketAddr::new(endpoint.ip, port), endpoint.pod_uid.clone()))
+            });
+        addresses.filter(|(_, pod)| !pod.as_ref().is_some_and(|pod| self.leaving.contains_key(pod))).collect()
+    }
+
+    /// Gives each host that the route names, or named, to the oldest Service that names it.
+    fn settle_hosts(&mut self, key: &ServiceKey, before: Option<&Route>, after: Option<&Route>) {
+        let rules = |route: Option<&Route>| route.map(|route| route.rules.clone()).unwrap_or_default();
+        let (old, new) = (rules(before), rules(after));
+        for rule in &old {
+            if let Some(claims) = self.claims.get_mut(rule) {
+                claims.retain(|(_, claimant)| claimant != key);
+            }
+        }
+        for rule in &new {
+            let created = after.map_or(0, |route| route.created);
+            self.claims.entry(Arc::clone(rule)).or_default().insert((created, key.clone()));
+        }
+        for rule in old.iter().chain(&new) {
+            let owner = self.claims.get(rule).and_then(BTreeSet::first);
+            let route = owner.and_then(|(_, owner)| self.table.services.get(owner)).cloned();
+            match route {
+                Some(route) => {
+                    if route.key != *key && new.contains(rule) {
+                        tracing::warn!(host = %rule, service = %key, owner = %route.key, "the host belongs to an older Service");
+                    }
+                    self.table.hosts.insert(Arc::clone(rule), route);
+                }
+                None => {
+                    self.claims.remove(rule);
+                    self.table.hosts.remove(rule);
+                }
+            }
+        }
+    }
+}
+
+fn pods(slice: &Slice) -> impl Iterator<Item = &String> {
+    slice.endpoints.iter().filter_map(|endpoint| endpoint.pod_uid.as_ref())
+}
+
+fn read_settings(facts: &Service) -> Settings {
+    let (settings, warnings) = Settings::parse(&facts.annotations);
+    for warning in warnings {
+        tracing::warn!(service = %facts.key, annotation = warning.annotation, problem = warning.problem, "an annotation cannot be read");
+    }
+    settings
+}
+
+fn app_name(facts: &Service) -> String {
+    let app = facts.app.as_ref().unwrap_or(&facts.key.name);
+    if *app == facts.key.namespace { app.clone() } else { format!("{}/{app}", facts.key.namespace) }
+}
+
+#[cfg(test)]
+mod tests;

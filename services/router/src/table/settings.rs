@@ -1,0 +1,191 @@
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use deis_api::Hostname;
+use ipnet::IpNet;
+
+/// The prefix of the annotations that are read here.
+pub(crate) const PREFIX: &str = "router.deis.io/";
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+const IDLE_LIMIT: Duration = Duration::from_secs(1300);
+
+/// What a Service's annotations `router.deis.io/*` ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `domains`: a comma list of full names, wildcards, and names without a dot.
+    pub domains: Vec<Hostname>,
+    /// `maintenance`: answer 503.
+    pub maintenance: bool,
+    /// `whitelist`: a comma list of addresses and networks; without it everybody may come.
+    pub allowed: Option<Vec<IpNet>>,
+    /// `ssl.enforce`: send plain requests to https.
+    pub enforce_tls: bool,
+    /// `connectTimeout`: for a connection to a pod.
+    pub connect_limit: Duration,
+    /// `tcpTimeout`: between two bytes from a pod.
+    pub idle_limit: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            maintenance: false,
+            allowed: None,
+            enforce_tls: false,
+            connect_limit: CONNECT_LIMIT,
+            idle_limit: IDLE_LIMIT,
+        }
+    }
+}
+
+/// An annotation that cannot be read as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Warning {
+    pub(super) annotation: &'static str,
+    pub(super) problem: String,
+}
+
+impl Settings {
+    /// Reads annotations (their prefix taken off). What cannot be read falls back alone, with a warning: a domain is left out, an
+    /// entry of the whitelist admits nobody, all else takes its default.
+    pub(super) fn parse(annotations: &BTreeMap<String, String>) -> (Self, Vec<Warning>) {
+        let mut read = Reader { annotations, warnings: Vec::new() };
+        let defaults = Self::default();
+        let settings = Self {
+            domains: read
+                .list("domains", |text| text.parse::<Hostname>().map_err(|error| error.to_string()))
+                .unwrap_or_default(),
+            maintenance: read.one("maintenance", flag).unwrap_or(defaults.maintenance),
+            allowed: read.list("whitelist", network),
+            enforce_tls: read.one("ssl.enforce", flag).unwrap_or(defaults.enforce_tls),
+            connect_limit: read.one("connectTimeout", duration).unwrap_or(defaults.connect_limit),
+            idle_limit: read.one("tcpTimeout", duration).unwrap_or(defaults.idle_limit),
+        };
+        (settings, read.warnings)
+    }
+
+    /// Whether a client with this address may come in.
+    #[must_use]
+    pub fn admits(&self, address: IpAddr) -> bool {
+        self.allowed.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(&address)))
+    }
+}
+
+struct Reader<'a> {
+    annotations: &'a BTreeMap<String, String>,
+    warnings: Vec<Warning>,
+}
+
+impl Reader<'_> {
+    fn one<T>(&mut self, annotation: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.annotations.get(annotation)?.trim();
+        parse(text).map_err(|problem| self.warnings.push(Warning { annotation, problem })).ok()
+    }
+
+    /// The readable entries of a comma list; `None` when there is no such annotation or it is empty.
+    fn list<T>(&mut self, annotation: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+        let text = self.annotations.get(annotation)?;
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect::<Vec<_>>();
+        if entries.is_empty() {
+            return None;
+        }
+        let mut values = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match parse(entry) {
+                Ok(value) => values.push(value),
+                Err(problem) => self.warnings.push(Warning { annotation, problem: format!("{entry:?}: {problem}") }),
+            }
+        }
+        Some(values)
+    }
+}
+
+fn flag(text: &str) -> Result<bool, String> {
+    if text.eq_ignore_ascii_case("true") {
+        Ok(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Ok(false)
+    } else {
+        Err(format!("{text:?} is neither true nor false"))
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let single = text.parse::<IpAddr>().map(IpNet::from);
+    single.or_else(|_not_single| text.parse::<IpNet>()).map_err(|_error| "neither an address nor a network".to_owned())
+}
+
+/// Digits with an optional unit: ms, s (without any), m, h, d.
+fn duration(text: &str) -> Result<Duration, String> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(format!("{text:?} is not a time such as 30s")),
+    };
+    let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).filter(|millis| *millis > 0);
+    millis.map(Duration::from_millis).ok_or_else(|| format!("{text:?} is not a time such as 30s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(annotations: &[(&str, &str)]) -> (Settings, Vec<&'static str>) {
+        let annotations = annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let (settings, warnings) = Settings::parse(&annotations);
+        (settings, warnings.into_iter().map(|warning| warning.annotation).collect())
+    }
+
+    #[test]
+    fn every_annotation_is_read() {
+        let (settings, warnings) = parse(&[
+            ("domains", "app, www.example.com,*.example.org,"),
+            ("maintenance", "True"),
+            ("whitelist", "10.0.0.0/8,192.0.2.7, 2001:db8::/32"),
+            ("ssl.enforce", "true"),
+            ("connectTimeout", "10"),
+            ("tcpTimeout", "20m"),
+        ]);
+        assert!(warnings.is_empty(), "{warnings:?}");
+        assert_eq!(settings.domains, ["app", "www.example.com", "*.example.org"].map(|name| name.parse().unwrap()));
+        assert!(settings.maintenance && settings.enforce_tls);
+        for (address, admitted) in
+            [("10.1.2.3", true), ("192.0.2.7", true), ("2001:db8::1", true), ("192.0.2.8", false)]
+        {
+            assert_eq!(settings.admits(address.parse().unwrap()), admitted, "{address}");
+        }
+        assert_eq!((settings.connect_limit.as_secs(), settings.idle_limit.as_secs()), (10, 1200));
+        assert_eq!(parse(&[]), (Settings::default(), Vec::new()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_falls_back_alone() {
+        let (settings, warnings) = parse(&[
+            ("domains", "good,b@d"),
+            ("maintenance", "yes"),
+            ("ssl.enforce", "true"),
+            ("connectTimeout", "soon"),
+            ("tcpTimeout", "99999999999999999999d"),
+        ]);
+        assert_eq!(warnings, ["domains", "maintenance", "connectTimeout", "tcpTimeout"]);
+        assert_eq!(settings.domains, ["good".parse().unwrap()]);
+        assert!(settings.enforce_tls);
+        assert_eq!(settings, Settings { domains: settings.domains.clone(), enforce_tls: true, ..Settings::default() });
+    }
+
+    #[test]
+    fn an_unreadable_whitelist_admits_nobody() {
+        let (settings, warnings) = parse(&[("whitelist", "everybody")]);
+        assert_eq!(warnings, ["whitelist"]);
+        assert!(!settings.admits("127.0.0.1".parse().unwrap()));
+        assert!(parse(&[("whitelist", " ")]).0.admits("127.0.0.1".parse().unwrap()));
+    }
+}
