@@ -9,6 +9,7 @@
 //! - Wrong arguments are answered with the reason before the usage line, and typos with a suggestion.
 //! - A refusal that carries a code of the platform (`Deis-Error-Code`) and has no text of its own in the table of
 //!   [`api::refusal`] is told by its own sentence; `Unknown Error (…)` is left for servers without codes.
+//! - `deis whoami` asks the controller whose token it is; the original repeated its own file.
 //! - Every reading command takes `--output table|json|yaml`; `DEIS_APP`, `DEIS_CONTROLLER`, `DEIS_TOKEN` and
 //!   `--password-stdin` serve scripts.
 #![expect(unreachable_pub, reason = "a program exports nothing; `pub` says that another module uses it")]

@@ -17,7 +17,7 @@ pub use self::completions::{Shell, completions};
 pub use self::failure::{Failure, Kind};
 pub use self::output::{Format, OutputArgs};
 pub use self::progress::Progress;
-pub use self::prompt::{NoTerminal, ask, ask_new_secret, ask_secret};
+pub use self::prompt::{NoTerminal, ask, ask_secret};
 pub use self::suggest::closest;
 pub use self::table::table;
 pub use self::ui::Ui;

@@ -29,17 +29,8 @@ pub fn ask(question: &str, flag: &'static str) -> Result<String, Failure> {
 /// As [`ask`].
 pub fn ask_secret(question: &str, flag: &'static str) -> Result<String, Failure> {
     terminal_or(flag)?;
-    answer(secret(question).without_confirmation().prompt())
-}
-
-/// Asks for a new secret, twice.
-///
-/// # Errors
-/// As [`ask`]; a mismatch is asked again.
-pub fn ask_new_secret(question: &str, confirm: &str, mismatch: &str, flag: &'static str) -> Result<String, Failure> {
-    terminal_or(flag)?;
-    let prompt = secret(question);
-    answer(prompt.with_custom_confirmation_message(confirm).with_custom_confirmation_error_message(mismatch).prompt())
+    let prompt = Password::new(question).with_display_mode(PasswordDisplayMode::Hidden).without_confirmation();
+    answer(prompt.with_render_config(plain()).prompt())
 }
 
 fn terminal_or(flag: &'static str) -> Result<(), NoTerminal> {
@@ -53,10 +44,6 @@ fn answer<T>(result: Result<T, InquireError>) -> Result<T, Failure> {
         }
         error => error.into(),
     })
-}
-
-fn secret(question: &str) -> Password<'_> {
-    Password::new(question).with_display_mode(PasswordDisplayMode::Hidden).with_render_config(plain())
 }
 
 /// Without the marks that inquire puts before a question.

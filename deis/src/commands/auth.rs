@@ -60,3 +60,8 @@ impl CredentialArgs {
         Ok(self.password.clone())
     }
 }
+
+/// Asks for the password on the terminal.
+fn ask_password(question: &str) -> Result<Secret, Failure> {
+    deis_cli::ask_secret(question, "--password-stdin").map(Secret::from)
+}

@@ -1,6 +1,6 @@
 //! What only a person at a terminal meets: the moving mark, colours, and Ctrl-C.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -15,7 +15,7 @@ fn on_terminal(machine: &Machine, line: &str, environment: &str) -> Child {
     let deis = format!("stty cols 120; {environment} exec '{}' {line}", env!("CARGO_BIN_EXE_deis"));
     let mut script = machine.command(Path::new("script"));
     script.args(["-qefc", &deis, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
-    script.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
+    script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
 /// Reads until `sign` was shown.
@@ -29,6 +29,16 @@ fn read_until(child: &mut Child, sign: &str) -> String {
     String::from_utf8(shown).unwrap()
 }
 
+/// Types each answer when its question stands there; gives what was shown.
+fn answer_all(child: &mut Child, answers: &[(&str, &str)]) -> String {
+    let answer = |(question, answer): &(&str, &str)| {
+        let shown = read_until(child, question);
+        child.stdin.as_mut().unwrap().write_all(format!("{answer}\r").as_bytes()).unwrap();
+        shown
+    };
+    answers.iter().map(answer).collect()
+}
+
 #[test]
 fn a_mark_moves_while_a_person_waits() {
     let machine = Machine::logged_in(StubBuilder::new().holding());
@@ -40,6 +50,29 @@ fn a_mark_moves_while_a_person_waits() {
     let rest = read_until(&mut child, "Rolling back one release... done, v4");
     assert!(!rest.contains("Error"), "{rest:?}");
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_person_is_asked_and_the_password_is_not_shown() {
+    let machine = Machine::fresh(StubBuilder::new());
+    let mut child = on_terminal(&machine, "register deis.example.com", "");
+    let answers =
+        [("username: ", "bob"), ("password: ", "s3cret"), ("(confirm): ", "s3cret"), ("email: ", "bob@x.org")];
+    let mut shown = answer_all(&mut child, &answers);
+    shown += &read_until(&mut child, "Logged in as bob");
+    assert!(!shown.contains("s3cret"), "{shown:?}");
+    assert!(
+        machine.stub.asked.try_iter().any(|request| request.contains(r#""password":"s3cret","email":"bob@x.org""#))
+    );
+}
+
+#[test]
+fn two_different_passwords_register_nobody() {
+    let machine = Machine::fresh(StubBuilder::new());
+    let mut child = on_terminal(&machine, "register deis.example.com --username=bob", "");
+    answer_all(&mut child, &[("password: ", "s3cret"), ("(confirm): ", "secret")]);
+    read_until(&mut child, "Password mismatch, aborting registration.");
+    assert_eq!(machine.stub.asked.try_iter().collect::<Vec<_>>(), ["GET /v2/ (anonymous)"]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Login {
         let username = self.credentials.username()?;
         let password = match self.credentials.given_password()? {
             Some(password) => password,
-            None => deis_cli::ask_secret("password: ", "--password-stdin")?.into(),
+            None => super::ask_password("password: ")?,
         };
         login(context, &self.profile, controller, self.credentials.ssl_verify, username, password).await
     }

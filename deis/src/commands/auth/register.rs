@@ -47,13 +47,7 @@ impl Register {
         let username = self.credentials.username()?;
         let password = match self.credentials.given_password()? {
             Some(password) => password,
-            None => deis_cli::ask_new_secret(
-                "password: ",
-                "password (confirm): ",
-                "Password mismatch.",
-                "--password-stdin",
-            )?
-            .into(),
+            None => ask_new_password()?,
         };
         let email = match &self.email {
             Some(email) => email.clone(),
@@ -70,5 +64,14 @@ impl Register {
         let file = ClientFile::load(&context.client_file(&self.profile).ok()?).ok()?;
         let filed = file.controller.parse::<Controller>().ok()?;
         filed.is_same_host(controller).then_some(file.token)
+    }
+}
+
+fn ask_new_password() -> Result<Secret, Failure> {
+    let (password, again) = (super::ask_password("password: ")?, super::ask_password("password (confirm): ")?);
+    if password.expose() == again.expose() {
+        Ok(password)
+    } else {
+        Err(Failure::new("Password mismatch, aborting registration."))
     }
 }
