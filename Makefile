@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 export DEIS_CACHE ?= $(HOME)/.cache/deis
-DOMAIN ?= localhost
+DOMAIN ?= apps.localhost
 BIN := target/debug
 NODE := $(BIN)/deis-node
 IMAGES := target/images
@@ -39,6 +39,9 @@ lint: packages
 .PHONY: build
 build: packages ## compile everything once, tests included
 	cargo build --workspace --all-targets --locked
+	cargo rustc --package deis --bin deis --locked --target-dir target/static -- -C target-feature=+crt-static
+	@mkdir -p target/bin
+	@ln -sf ../static/debug/deis ../debug/deisctl ../debug/deis-node target/bin/
 
 .PHONY: upstream
 upstream: build ## build Kubernetes, etcd, CoreDNS, helm and the registry into the cache

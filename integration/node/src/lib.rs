@@ -42,7 +42,7 @@ use crate::state::State;
 
 /// The platform's default domain on the test node: it and every name below it resolve to the machine's loopback, where
 /// the ports of LoadBalancer Services are served too.
-pub const DOMAIN: &str = "deis.localhost";
+pub const DOMAIN: &str = "apps.localhost";
 
 /// Names another folder than [`DEFAULT_FOLDER`].
 pub const FOLDER_VARIABLE: &str = "DEIS_NODE_DIR";

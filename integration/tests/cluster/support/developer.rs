@@ -84,7 +84,7 @@ impl<'a> Developer<'a> {
             .args(arguments)
             .current_dir(folder)
             .env_clear()
-            .env("PATH", format!("{}:{}", static_binaries().display(), std::env::var("PATH").unwrap()))
+            .env("PATH", format!("{}:{}", binaries().display(), std::env::var("PATH").unwrap()))
             .env("HOME", self.home.path())
             .env("GIT_SSH_COMMAND", ssh)
             .envs([("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C.UTF-8")])
@@ -129,12 +129,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-fn static_binaries() -> PathBuf {
-    root().join("target/static")
+fn binaries() -> PathBuf {
+    root().join("target/bin")
 }
 
 fn binary(name: &str) -> PathBuf {
-    let path = static_binaries().join(name);
+    let path = binaries().join(name);
     assert!(path.exists(), "{} is missing: run `make test`", path.display());
     path
 }

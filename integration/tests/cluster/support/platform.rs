@@ -40,7 +40,7 @@ impl Platform {
         assert!(std::env::var_os("KUBECONFIG").is_some(), "these tests need an installed platform: run `make test`");
         let config = Config::infer().await.unwrap();
         let client = Client::try_from(config).unwrap();
-        let domain = std::env::var("DEIS_DOMAIN").unwrap_or_else(|_absent| "localhost".to_owned());
+        let domain = std::env::var("DEIS_DOMAIN").unwrap_or_else(|_absent| "apps.localhost".to_owned());
         Self { client, domain, _turn: turn }
     }
 
