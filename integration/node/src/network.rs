@@ -29,7 +29,7 @@ const NODE_LINK: &str = "deis-up";
 fn host_side(process: u32, owner: &str) -> String {
     format!(
         "link add {HOST_LINK} type veth peer name {NODE_LINK} netns {process}\n\
-         link set {HOST_LINK} alias {owner}\n\
+         link set {HOST_LINK} alias \"{owner}\"\n\
          addr add {HOST_ADDRESS}/30 dev {HOST_LINK}\n\
          link set {HOST_LINK} up\n\
          route add {LOAD_BALANCER_RANGE} via {NODE_ADDRESS} dev {HOST_LINK}\n"
