@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog;
 use crate::debian::RootLayer;
-use crate::sources::Places;
+use crate::sources::{self, Places};
 
 /// The file beside the layout's own.
 const FILE: &str = "deis-images.json";
@@ -76,6 +76,6 @@ impl Record {
 pub fn inputs(image: &catalog::Image, roots: &[RootLayer], places: &Places, record: &Record) -> Result<Digest> {
     let roots: Vec<Digest> = roots.iter().map(|root| root.layer.digest).collect();
     let carried: Vec<Option<Digest>> = image.carries().map(|name| record.0.get(name).map(|made| made.digest)).collect();
-    let all = (env!("CARGO_PKG_VERSION"), image, roots, carried, places.stamps(image)?);
+    let all = (sources::own_program()?, image, roots, carried, places.stamps(image)?);
     Ok(Digest::of(&serde_json::to_vec(&all)?))
 }

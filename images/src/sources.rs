@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Image, Source};
@@ -21,30 +21,41 @@ pub struct Places {
 }
 
 impl Places {
-    /// The path of a source on this machine; none for what is made on the way.
-    pub fn find(&self, source: &Source) -> Result<Option<PathBuf>> {
-        let (path, hint) = match source {
-            Source::Program(name) => (self.programs.join(name), "build the workspace first"),
-            Source::Upstream(name) => {
-                let upstream = self.upstream.as_ref().context("it needs --upstream-dir")?;
-                (upstream.join(name), "build upstream/ first")
-            }
-            Source::File(path) => (self.catalog.join(path), "the catalog names it"),
-            Source::Link(_) | Source::Directory | Source::Image(_) => return Ok(None),
-        };
-        ensure!(path.exists(), "{} is missing: {hint}", path.display());
-        Ok(Some(path))
+    /// A program that cargo built.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        existing(self.programs.join(name), "build the workspace first")
+    }
+
+    /// A program that `upstream/` built.
+    pub fn upstream(&self, name: &str) -> Result<PathBuf> {
+        let upstream = self.upstream.as_ref().with_context(|| format!("{name} needs --upstream-dir"))?;
+        existing(upstream.join(name), "build upstream/ first")
+    }
+
+    /// A file or folder beside the catalog.
+    pub fn file(&self, path: &Path) -> Result<PathBuf> {
+        existing(self.catalog.join(path), "the catalog names it")
     }
 
     /// The state of every file that goes into the image, to tell without reading whether one changed.
     pub fn stamps(&self, image: &Image) -> Result<Vec<Stamp>> {
         let mut stamps = Vec::new();
         for source in image.files.values() {
-            let Some(path) = self.find(source)? else { continue };
+            let path = match source {
+                Source::Program(name) => self.program(name)?,
+                Source::Upstream(name) => self.upstream(name)?,
+                Source::File(path) => self.file(path)?,
+                Source::Link(_) | Source::Directory | Source::Image(_) => continue,
+            };
             stamp(&path, &mut stamps).with_context(|| format!("reading {}", path.display()))?;
         }
         Ok(stamps)
     }
+}
+
+fn existing(path: PathBuf, hint: &str) -> Result<PathBuf> {
+    ensure!(path.exists(), "{} is missing: {hint}", path.display());
+    Ok(path)
 }
 
 /// What the file system says about a file; it changes when the content does.
@@ -57,8 +68,15 @@ pub struct Stamp {
     modified: (i64, i64),
 }
 
+/// The state of this program: what it makes of the same files may differ from what an older one made.
+pub fn own_program() -> Result<Vec<Stamp>> {
+    let mut stamps = Vec::new();
+    stamp(&std::env::current_exe()?, &mut stamps)?;
+    Ok(stamps)
+}
+
 fn stamp(path: &Path, stamps: &mut Vec<Stamp>) -> Result<()> {
-    let metadata = fs::symlink_metadata(path)?;
+    let metadata = fs::metadata(path)?;
     stamps.push(Stamp {
         path: path.to_owned(),
         inode: metadata.ino(),
@@ -72,8 +90,6 @@ fn stamp(path: &Path, stamps: &mut Vec<Stamp>) -> Result<()> {
         for entry in entries {
             stamp(&entry, stamps)?;
         }
-    } else if metadata.is_symlink() && path.exists() {
-        bail!("symbolic links as sources are not supported");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use deis_oci::Layout;
 
-use crate::assemble::assemble;
+use crate::assemble::Assembly;
 use crate::catalog::{self, Catalog};
 use crate::debian::Roots;
 use crate::record::{self, Made, Record};
@@ -86,7 +86,7 @@ fn make(
     if record.fresh(name, inputs, layout).is_some() {
         return Ok(None);
     }
-    let made = assemble(image, &below, places, layout, &|carried| record.image(carried, layout))?;
+    let made = Assembly { image, roots: &below, places, layout, record }.make()?;
     let digest = made.digest();
     let reference = format!("{REGISTRY}/deis/{name}:{}", digest.hex().get(..12).unwrap_or_default());
     layout.add(&made, &reference)?;
