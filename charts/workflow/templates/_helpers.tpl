@@ -63,13 +63,8 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/*
-The environment of our own services: where the pod is, and how long the process may take to end. That is the grace period
-without the time before SIGTERM, and a little less, so that the process can still say what held it up.
-
-    include "deis.env" (dict "grace" 45 "preStop" 5)
-*/}}
-{{- define "deis.env" -}}
+{{/* Where a pod is, for the services that want to know. */}}
+{{- define "deis.podEnv" -}}
 - name: DEIS_NAMESPACE
   valueFrom:
     fieldRef:
@@ -82,6 +77,15 @@ without the time before SIGTERM, and a little less, so that the process can stil
   valueFrom:
     fieldRef:
       fieldPath: status.podIP
+{{- end }}
+
+{{/*
+How long one of our own services may take to end: the grace period without the time before SIGTERM, and a little less, so
+that the process can still say what held it up.
+
+    include "deis.shutdownEnv" (dict "grace" 45 "preStop" 5)
+*/}}
+{{- define "deis.shutdownEnv" -}}
 - name: DEIS_SHUTDOWN_SECONDS
   value: {{ sub (sub .grace .preStop) 2 | max 1 | quote }}
 {{- end }}
