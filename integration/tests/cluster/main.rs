@@ -3,5 +3,6 @@
 
 mod components;
 mod forced_deletes;
+mod routing;
 mod support;
 mod talk;

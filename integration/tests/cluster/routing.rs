@@ -1,0 +1,102 @@
+//! The router on the real node: what is made with kubectl is served as well as what the platform makes.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::routing::get;
+use k8s_openapi::api::core::v1::{Namespace, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
+use kube::Api;
+use kube::api::{DeleteParams, ObjectMeta, PostParams};
+use tokio::net::TcpListener;
+
+use crate::support::Platform;
+
+/// The machine's own address on the link to the node: pods can reach it.
+const MACHINE: &str = "198.18.0.1";
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "what somebody does with kubectl")]
+async fn a_service_made_by_hand_is_served() {
+    let platform = Platform::connect().await;
+    let listener = TcpListener::bind((MACHINE, 0)).await.unwrap();
+    let port = i32::from(listener.local_addr().unwrap().port());
+    let echo = |headers: HeaderMap| async move {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
+        format!("{} {} {}", header("host"), header("x-forwarded-proto"), header("x-forwarded-port"))
+    };
+    let server = tokio::spawn(async move { axum::serve(listener, Router::new().route("/", get(echo))).await });
+
+    let namespaces: Api<Namespace> = Api::all(platform.client.clone());
+    let metadata = ObjectMeta { generate_name: Some("by-hand-".to_owned()), ..ObjectMeta::default() };
+    let namespace = Namespace { metadata, ..Namespace::default() };
+    let namespace = namespaces.create(&PostParams::default(), &namespace).await.unwrap().metadata.name.unwrap();
+    let host = format!("{namespace}.{}", platform.domain);
+    assert_eq!(ask(&host).await, (404, Some("unknown-host".to_owned())));
+
+    let service = service(&namespace);
+    platform.objects::<Service>(&namespace).create(&PostParams::default(), &service).await.unwrap();
+    until(&host, 503).await;
+    assert_eq!(ask(&host).await, (503, Some("no-backend".to_owned())));
+
+    let slice = endpoints(port);
+    platform.objects::<EndpointSlice>(&namespace).create(&PostParams::default(), &slice).await.unwrap();
+    until(&host, 200).await;
+    let answer = reqwest::get(format!("http://{host}/")).await.unwrap().text().await.unwrap();
+    assert_eq!(answer, format!("{host} http 80"));
+
+    namespaces.delete(&namespace, &DeleteParams::default()).await.unwrap();
+    until(&host, 404).await;
+    server.abort();
+}
+
+fn service(namespace: &str) -> Service {
+    let port = ServicePort { name: Some("http".to_owned()), port: 80, ..ServicePort::default() };
+    Service {
+        metadata: ObjectMeta {
+            name: Some("by-hand".to_owned()),
+            labels: Some(BTreeMap::from([("router.deis.io/routable".to_owned(), "true".to_owned())])),
+            annotations: Some(BTreeMap::from([("router.deis.io/domains".to_owned(), namespace.to_owned())])),
+            ..ObjectMeta::default()
+        },
+        spec: Some(ServiceSpec { ports: Some(vec![port]), ..ServiceSpec::default() }),
+        ..Service::default()
+    }
+}
+
+fn endpoints(port: i32) -> EndpointSlice {
+    EndpointSlice {
+        metadata: ObjectMeta {
+            name: Some("by-hand-1".to_owned()),
+            // Kubernetes copies a Service's labels to the slices that it makes itself.
+            labels: Some(BTreeMap::from([
+                ("kubernetes.io/service-name".to_owned(), "by-hand".to_owned()),
+                ("router.deis.io/routable".to_owned(), "true".to_owned()),
+            ])),
+            ..ObjectMeta::default()
+        },
+        address_type: "IPv4".to_owned(),
+        endpoints: vec![Endpoint { addresses: vec![MACHINE.to_owned()], ..Endpoint::default() }],
+        ports: Some(vec![EndpointPort { name: Some("http".to_owned()), port: Some(port), ..EndpointPort::default() }]),
+    }
+}
+
+/// Status and `Deis-Error-Code` of a GET.
+async fn ask(host: &str) -> (u16, Option<String>) {
+    let answer = reqwest::get(format!("http://{host}/")).await.unwrap();
+    let code = answer.headers().get("deis-error-code").and_then(|code| code.to_str().ok()).map(ToOwned::to_owned);
+    (answer.status().as_u16(), code)
+}
+
+/// Asks until the status is as wanted from both routers, which is a matter of milliseconds: the answer is the event to wait for.
+async fn until(host: &str, status: u16) {
+    let start = Instant::now();
+    let mut in_a_row = 0;
+    while in_a_row < 10 {
+        let (now, code) = ask(host).await;
+        in_a_row = if now == status { in_a_row + 1 } else { 0 };
+        assert!(start.elapsed() < Duration::from_secs(30), "{host} answers {now} ({code:?}), not {status}");
+    }
+}
