@@ -34,6 +34,9 @@ pub struct Root {
     /// Users to make before packages are installed, with their number, which is their group's too.
     #[serde(default)]
     pub users: BTreeMap<String, u32>,
+    /// Shell commands to run in the root when all packages are installed; they may differ between runs in nothing.
+    #[serde(default)]
+    pub commands: Vec<String>,
     /// Paths to leave out, with all below; a `*` at the end stands for any rest of a name.
     #[serde(default)]
     pub drop: Vec<String>,

@@ -112,19 +112,21 @@ impl<'a> Roots<'a> {
             None => Index::new(),
         };
 
+        let log = new.path().join("mmdebstrap.log");
         let mut installer = exec::command("mmdebstrap", self.arguments(root))
             .env("SOURCE_DATE_EPOCH", "0")
             .env("SUITE", &self.catalog.suite)
             .env("LC_ALL", "C.UTF-8")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(File::create(&log)?)
             .spawn()
             .context("starting mmdebstrap (packages.txt lists what has to be installed)")?;
         let archive = installer.stdout.take().context("mmdebstrap has no output")?;
         let blob = BufWriter::with_capacity(1 << 20, File::create(new.path().join("layer.tar"))?);
         let written = rootfs::layer(archive, &Pattern::all(&root.drop), &index, blob);
         let status = installer.wait()?;
-        ensure!(status.success(), "mmdebstrap failed: {status}");
+        ensure!(status.success(), "mmdebstrap failed: {status}\n{}", last_lines(&log));
         let (layer, _) = written?;
 
         let kept = serde_json::to_vec(&Kept { digest: layer.digest, size: layer.size })?;
@@ -157,7 +159,26 @@ impl<'a> Roots<'a> {
             let user = format!(r#"echo "{name}:x:{id}:{id}::/home/{name}:/bin/sh" >>"$1/etc/passwd""#);
             format!("--essential-hook={group} && {user}")
         }));
+        // The command is an argument of the shell in the root, not a part of this one's text.
+        arguments.extend(
+            root.commands
+                .iter()
+                .map(|command| format!(r#"--customize-hook=chroot "$1" sh -eu -c {}"#, quoted(command))),
+        );
         arguments.extend([self.catalog.suite.clone(), "-".to_owned()]);
         arguments
     }
+}
+
+/// The end of a log, where the cause usually is.
+fn last_lines(log: &Path) -> String {
+    let log = fs::read(log).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let lines: Vec<&str> = log.lines().collect();
+    lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
+}
+
+/// The text as one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

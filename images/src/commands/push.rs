@@ -1,5 +1,6 @@
 //! `deis-images push`
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -47,10 +48,12 @@ impl Args {
         let auth = self.auth()?;
 
         let mut pushed = Vec::new();
+        let mut blobs = HashMap::new();
         for (local, digest) in layout.images()? {
             let (name, remote) = renamed(&local, &self.registry).with_context(|| format!("image {local}"))?;
             let reference: Reference = remote.parse().with_context(|| format!("the name {remote}"))?;
-            push(&client, &auth, &layout, &layout.image_by_digest(&digest)?, &reference)
+            client.auth(&reference, &auth, RegistryOperation::Push).await?;
+            push(&client, &layout, &layout.image_by_digest(&digest)?, &reference, &mut blobs)
                 .await
                 .with_context(|| format!("pushing {remote}"))?;
             report::line(format_args!("{remote}"));
@@ -79,27 +82,42 @@ fn renamed(local: &str, registry: &str) -> Result<(String, String)> {
     Ok((name.to_owned(), format!("{}/{path}", registry.trim_end_matches('/'))))
 }
 
+/// `blobs` is what was pushed before, and where it is.
 async fn push(
     client: &Client,
-    auth: &RegistryAuth,
     layout: &Layout,
     image: &Image,
     reference: &Reference,
+    blobs: &mut HashMap<Digest, Reference>,
 ) -> Result<()> {
-    client.auth(reference, auth, RegistryOperation::Push).await?;
     let config = image.config_bytes().len() as u64;
     let layers = image.layers().iter().map(|layer| (layer.digest, layer.size));
     for (digest, size) in layers.chain([(image.config_digest(), config)]) {
-        blob(client, layout, reference, digest, size).await.with_context(|| format!("blob {digest}"))?;
+        let elsewhere = blobs.get(&digest);
+        blob(client, layout, reference, digest, size, elsewhere).await.with_context(|| format!("blob {digest}"))?;
+        blobs.insert(digest, reference.clone());
     }
     let media_type = image.manifest().media_type().as_ref().context("the manifest has no media type")?;
     client.push_manifest_raw(reference, image.manifest_bytes().to_owned(), media_type.to_string().parse()?).await?;
     Ok(())
 }
 
-async fn blob(client: &Client, layout: &Layout, reference: &Reference, digest: Digest, size: u64) -> Result<()> {
+/// Sends a blob, unless the repository has it or may take it over from another one.
+async fn blob(
+    client: &Client,
+    layout: &Layout,
+    reference: &Reference,
+    digest: Digest,
+    size: u64,
+    elsewhere: Option<&Reference>,
+) -> Result<()> {
     let name = digest.to_string();
     if client.blob_exists(reference, &name).await? {
+        return Ok(());
+    }
+    if let Some(source) = elsewhere
+        && client.mount_blob(reference, source, &name).await.is_ok()
+    {
         return Ok(());
     }
     let file = tokio::fs::File::from_std(layout.blob(&digest)?);
