@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use deis_kube::labels;
 use deis_kube::watch::{Change, Health, ObjectKey, objects};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, select_all};
@@ -15,10 +16,6 @@ use kube::{Api, Client, ResourceExt as _};
 use crate::table::ServiceKey;
 use crate::table::facts::{self, Event, Watch};
 
-/// Services that are served; Kubernetes copies a Service's labels to its EndpointSlices.
-const ROUTABLE: &str = "router.deis.io/routable=true";
-/// Pods whose end is to be heard of before their slices tell it.
-const BACKEND: &str = "router.deis.io/backend=true";
 /// Says whose an EndpointSlice is.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
@@ -37,14 +34,17 @@ impl Feed {
     /// Watches Services, EndpointSlices and pods of the whole cluster, by label, and the builder's Service by name.
     #[must_use]
     pub fn watch(client: &Client, builder: &ServiceKey) -> Self {
-        let by_label = |label: &str| Selection::default().labels(label);
+        let by_label = |label: &str| Selection::default().labels(&format!("{label}=true"));
         let by_name = Selection::default().fields(&format!("metadata.name={}", builder.name));
 
-        let (services, services_health) = objects(Api::<Service>::all(client.clone()), by_label(ROUTABLE));
+        let (services, services_health) = objects(Api::<Service>::all(client.clone()), by_label(labels::ROUTABLE));
         let (builders, builder_health) =
             objects(Api::<Service>::namespaced(client.clone(), &builder.namespace), by_name);
-        let (slices, slices_health) = objects(Api::<EndpointSlice>::all(client.clone()), by_label(ROUTABLE));
-        let (pods, pods_health) = objects(Api::<PartialObjectMeta<Pod>>::all(client.clone()), by_label(BACKEND));
+        // Kubernetes copies a Service's labels to its EndpointSlices.
+        let (slices, slices_health) = objects(Api::<EndpointSlice>::all(client.clone()), by_label(labels::ROUTABLE));
+        // Only those whose end is to be heard of before their slices tell it.
+        let (pods, pods_health) =
+            objects(Api::<PartialObjectMeta<Pod>>::all(client.clone()), by_label(labels::BACKEND));
 
         let builder = builder.clone();
         let services = services.filter_map(move |change| {
@@ -96,7 +96,7 @@ fn service_facts(service: &Service, port: i32) -> Option<facts::Service> {
     Some(facts::Service {
         key,
         created: service.creation_timestamp().map_or(0, |time| time.0.as_second()),
-        app: service.labels().get("app").cloned(),
+        app: service.labels().get(labels::APP).cloned(),
         annotations: annotations.collect(),
         port: served.and_then(|port| port.name.clone()).unwrap_or_default(),
         address: ip.zip(number).map(SocketAddr::from),

@@ -59,7 +59,10 @@ impl Keeper {
         loop {
             tokio::select! {
                 Some(batch) = batches.next() => {
-                    let changed = batch.into_iter().fold(false, |changed, event| self.index.apply(event) || changed);
+                    let mut changed = false;
+                    for event in batch {
+                        changed |= self.index.apply(event);
+                    }
                     if self.index.is_complete() && (changed || !published) {
                         self.live.publish(self.index.table(), Source::Watch);
                         (published, unsaved) = (true, true);

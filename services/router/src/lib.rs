@@ -26,6 +26,7 @@ mod error;
 pub mod feed;
 mod keeper;
 mod metrics;
+mod presence;
 pub mod proxy;
 mod server;
 pub mod table;
@@ -33,9 +34,10 @@ pub mod table;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deis_bootstrap::Context;
+use deis_bootstrap::{Context, Latch};
 use deis_proto::router::router_service_server::RouterServiceServer;
 use deis_rpc::{Contract, Identity};
+use futures_util::stream::BoxStream;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -47,6 +49,7 @@ pub use feed::Feed;
 use keeper::Keeper;
 use proxy::Proxy;
 use server::{Doors, Git, Http, PlatformCertificate, Rpc};
+use table::facts::Event;
 use table::{Index, Live, ServiceKey, Traffic};
 
 const BUILDER: &str = "deis-builder";
@@ -86,17 +89,29 @@ impl Listeners {
 /// # Errors
 /// It cannot start: an address, its certificate or the configuration of Kubernetes cannot be used.
 pub async fn run(config: Config, context: Context) -> Result<(), Error> {
+    let first_table = first_table(&context);
     let client = deis_kube::watch::client().await?;
     let feed = Feed::watch(&client, &builder(&config));
     let listeners = Listeners::bind(&config, &context).await?;
-    serve(config, context, listeners, feed).await
+    serve(config, context, listeners, feed, first_table).await
+}
+
+/// What has to happen before a router is ready: its first table, be it the one on disk. To be taken before anything is awaited.
+pub fn first_table(context: &Context) -> Latch {
+    context.readiness.latch("the first lists of the watches")
 }
 
 /// Runs a router on listeners and events from anywhere.
 ///
 /// # Errors
 /// It cannot start, or its gRPC server failed.
-pub async fn serve(config: Config, context: Context, listeners: Listeners, feed: Feed) -> Result<(), Error> {
+pub async fn serve(
+    config: Config,
+    context: Context,
+    listeners: Listeners,
+    feed: Feed,
+    first_table: Latch,
+) -> Result<(), Error> {
     let identity = Identity::load(&config.tls_folder)?;
     let tls = PlatformCertificate::new(config.platform_cert_folder.clone()).server_config()?;
     let acceptor = TlsAcceptor::from(Arc::new(tls));
@@ -105,7 +120,7 @@ pub async fn serve(config: Config, context: Context, listeners: Listeners, feed:
     let live = Arc::new(Live::new(feed.healths, config.stale_after));
     let unrouted = Arc::new(Traffic::default());
 
-    keep_table(&config, &context, &live, feed.events, &cut);
+    keep_table(&config, &context, &live, feed.events, first_table, &cut);
 
     let doors = Doors::new(context.tasks.clone(), cut.clone(), config.max_connections);
     metrics::register(&context.metrics, &live, &unrouted, &doors.connections);
@@ -121,17 +136,21 @@ pub async fn serve(config: Config, context: Context, listeners: Listeners, feed:
     let git = Git { live: Arc::clone(&live), builder: builder(&config), cut: cut.clone() };
     context.tasks.spawn(
         "http door",
-        doors.clone().accept("http", listeners.http, move |stream, address| http.clone().plain(stream, address)),
+        doors.clone().accept("http", listeners.http, move |stream, address, presence| {
+            http.clone().plain(stream, address, presence)
+        }),
     );
     context.tasks.spawn(
         "https door",
-        doors.clone().accept("https", listeners.https, move |stream, address| {
-            https.clone().secure(acceptor.clone(), stream, address)
+        doors.clone().accept("https", listeners.https, move |stream, address, presence| {
+            https.clone().secure(acceptor.clone(), stream, address, presence)
         }),
     );
     context.tasks.spawn(
         "git door",
-        doors.clone().accept("git", listeners.git, move |stream, address| git.clone().serve(stream, address)),
+        doors.clone().accept("git", listeners.git, move |stream, address, presence| {
+            git.clone().serve(stream, address, presence)
+        }),
     );
 
     let contract = Contract { callers: deis_proto::CALLERS, descriptors: deis_proto::DESCRIPTORS };
@@ -147,15 +166,15 @@ pub async fn serve(config: Config, context: Context, listeners: Listeners, feed:
     Ok(served?)
 }
 
-/// Starts what keeps the table. The process is ready with its first table, be it the one on disk.
+/// Starts what keeps the table.
 fn keep_table(
     config: &Config,
     context: &Context,
     live: &Arc<Live>,
-    events: futures_util::stream::BoxStream<'static, table::facts::Event>,
+    events: BoxStream<'static, Event>,
+    first_table: Latch,
     end: &CancellationToken,
 ) {
-    let first_table = context.readiness.latch("the first lists of the watches");
     let new_index = || Index::new(config.domain.clone());
     let from_disk = keeper::publish_saved(&config.table_file, &mut new_index(), live);
     let (saves, to_save) = watch::channel(None);

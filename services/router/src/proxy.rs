@@ -8,6 +8,7 @@ mod exchange;
 mod headers;
 mod idle;
 mod page;
+mod trace;
 mod tunnel;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use crate::table::{Live, Traffic};
 pub use body::{Answer, Upload};
@@ -42,22 +44,25 @@ pub struct Proxy {
 
 impl Proxy {
     /// Answers one request. Never fails: what goes wrong is an answer too.
-    pub async fn answer(&self, mut request: Request<Incoming>, peer: Peer) -> Response<Answer> {
-        let client = Client::read(&mut request, peer, &self.trusted);
+    pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Answer> {
+        let span = trace::span(&request);
+        self.answer_in_span(request, peer).instrument(span).await
+    }
+
+    async fn answer_in_span(&self, mut request: Request<Incoming>, peer: Peer) -> Response<Answer> {
+        let client = Client::read(&mut request, peer.address.ip(), peer.tls, &self.trusted);
         let accept = request.headers().get(http::header::ACCEPT).cloned();
-        let table = self.live.table();
-        let (traffic, result) = match admit::admit(&table, &request, &client) {
+        let admitted = admit::admit(&self.live.table(), &request, &client);
+        let (route, result) = match admitted {
             Ok(route) => {
-                let route = Arc::clone(route);
-                drop(table);
-                (Arc::clone(&route.traffic), self.exchange(&route, request, &client).await)
+                let result = self.exchange(&route, request, &client, &peer.presence).await;
+                (Some(route), result)
             }
-            Err((route, refusal)) => {
-                (route.map_or_else(|| Arc::clone(&self.unrouted), |route| Arc::clone(&route.traffic)), Err(refusal))
-            }
+            Err((route, refusal)) => (route, Err(refusal)),
         };
         let mut response = result.unwrap_or_else(|refusal| page::page(&refusal, accept.as_ref()));
-        traffic.count(response.status());
+        route.as_ref().map_or(&self.unrouted, |route| &route.traffic).count(response.status());
+        trace::record(&Span::current(), route.as_ref().map(|route| route.app.as_ref()), response.status());
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().entry(headers::REQUEST_ID).or_insert(client.request_id);
         }

@@ -11,13 +11,13 @@ use crate::table::{Host, Route, Table};
 
 /// Finds the route of a request and applies its rules, in this order: allow list, maintenance, TLS. A refusal comes with the route
 /// that it belongs to, if there is one.
-pub(super) fn admit<'a, B>(
-    table: &'a Table,
+pub(super) fn admit<B>(
+    table: &Table,
     request: &Request<B>,
     client: &Client,
-) -> Result<&'a Arc<Route>, (Option<&'a Arc<Route>>, Refusal)> {
+) -> Result<Arc<Route>, (Option<Arc<Route>>, Refusal)> {
     let host = host(request).map_err(|refusal| (None, refusal))?;
-    let Some(route) = table.route(&host) else {
+    let Some(route) = table.route(&host).cloned() else {
         let path = request.uri().path();
         let refusal = if path == "/healthz" || path == "/healthz/" {
             Refusal::Healthy
@@ -56,7 +56,7 @@ fn host<B>(request: &Request<B>) -> Result<Host<'_>, Refusal> {
     let line = line
         .map(|line| line.to_str().ok().and_then(Host::parse).ok_or_else(|| malformed("The Host header is not a host.")))
         .transpose()?;
-    let target = request.uri().authority().map(|authority| parse(authority)).transpose()?;
+    let target = request.uri().authority().map(parse).transpose()?;
     match (target, line) {
         (Some(target), Some(line)) if target != line => Err(malformed("The request names two different hosts.")),
         (Some(host), _) | (None, Some(host)) => Ok(host),

@@ -92,7 +92,6 @@ impl Body for Upload {
 
 /// The body of an answer: a page of our own, or what a pod says.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are the large one, and a box for each would cost more")]
 pub enum Answer {
     /// All of it, until it is taken.
     Whole(Option<Bytes>),

@@ -1,14 +1,18 @@
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use http::Request;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use super::headers::{FORWARDED_FOR, FORWARDED_PORT, FORWARDED_PROTO, REQUEST_ID};
+use crate::presence::Presence;
 
 /// The other end of a connection, and how it came in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Peer {
+    /// The connection itself.
+    pub presence: Arc<Presence>,
     /// Its address.
     pub address: SocketAddr,
     /// Whether the connection is TLS.
@@ -31,15 +35,15 @@ pub struct Client {
 impl Client {
     /// Reads and removes what the request says about its client. Only a trusted peer is believed, and of the addresses that it
     /// hands on only the last one that is not itself trusted: everything before that is the client's own invention.
-    pub(super) fn read<B>(request: &mut Request<B>, peer: Peer, trusted: &[IpNet]) -> Self {
+    pub(super) fn read<B>(request: &mut Request<B>, address: IpAddr, tls: bool, trusted: &[IpNet]) -> Self {
         let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-        let direct = peer.address.ip().to_canonical();
+        let direct = address.to_canonical();
         let headers = request.headers_mut();
         let said = Said::take(headers);
         let fresh = Self {
             address: direct,
-            tls: peer.tls,
-            port: HeaderValue::from_static(if peer.tls { "443" } else { "80" }),
+            tls,
+            port: HeaderValue::from_static(if tls { "443" } else { "80" }),
             request_id: random_id(),
         };
         if !is_trusted(&direct) {
@@ -106,7 +110,7 @@ mod tests {
             request.headers_mut().append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
         let trusted = trusted.iter().map(|network| network.parse().unwrap()).collect::<Vec<IpNet>>();
-        let client = Client::read(&mut request, Peer { address: "10.0.0.1:1234".parse().unwrap(), tls }, &trusted);
+        let client = Client::read(&mut request, [10, 0, 0, 1].into(), tls, &trusted);
         assert!(request.headers().is_empty(), "what was said is taken away");
         client
     }

@@ -16,6 +16,7 @@ use super::idle::Idle;
 use super::page::Refusal;
 use super::{Proxy, tunnel};
 use crate::backend::{Backend, Lease, choose};
+use crate::presence::Presence;
 use crate::table::Route;
 
 /// A connection idle for longer may be closed by the pod just as the next request comes: only for requests that may be sent twice.
@@ -51,6 +52,7 @@ impl Proxy {
         route: &Arc<Route>,
         request: Request<Incoming>,
         client: &Client,
+        presence: &Arc<Presence>,
     ) -> Result<Response<Answer>, Refusal> {
         let (mut head, body) = request.into_parts();
         let (upload, finished) = Upload::new(body);
@@ -67,7 +69,7 @@ impl Proxy {
                 return Err(Refusal::BackendFailed);
             };
             prepare_response(&mut head);
-            self.open_tunnel(client_side, pod_side, limit, lease);
+            self.open_tunnel(client_side, pod_side, limit, (lease, Arc::clone(presence)));
             return Ok(Response::from_parts(head, Answer::Whole(None)));
         }
         prepare_response(&mut head);
@@ -137,7 +139,7 @@ impl Proxy {
         service.or_else(|| choose(&route.backends, avoid))
     }
 
-    fn open_tunnel(&self, client_side: OnUpgrade, pod_side: OnUpgrade, limit: Duration, lease: Lease) {
+    fn open_tunnel(&self, client_side: OnUpgrade, pod_side: OnUpgrade, limit: Duration, held: (Lease, Arc<Presence>)) {
         let cut = self.cut.clone();
         self.tasks.spawn("tunnel", async move {
             // Both sides switch once the answer has been written; a side that fails before has told its own connection.
@@ -145,7 +147,7 @@ impl Proxy {
                 let io = hyper_util::rt::TokioIo::new;
                 tunnel(io(client_side), io(pod_side), limit, &cut).await;
             }
-            drop(lease);
+            drop(held);
         });
     }
 }

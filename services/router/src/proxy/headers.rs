@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{Uri, Version, response};
 
 use super::client::Client;
+use super::trace;
 
 pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -58,6 +59,7 @@ pub(super) fn prepare_request(head: &mut Parts, client: &Client, upgrade: Option
         headers.remove(TRACE_PARENT);
         headers.remove(TRACE_STATE);
     }
+    trace::inject(headers);
     if let Ok(address) = HeaderValue::try_from(client.address.to_string()) {
         headers.insert(FORWARDED_FOR, address);
     }

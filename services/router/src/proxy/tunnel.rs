@@ -1,12 +1,17 @@
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use deis_bootstrap::{DeadlineExceeded, deadline};
+use futures_util::future::select;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
 use tokio_util::sync::CancellationToken;
 
 const BUFFER: usize = 16 * 1024;
+
+/// How long one end may go on when the other has said all it had to say.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Copies bytes both ways until both ends have closed, one fails, nothing has moved either way for `idle`, or `cut` is cancelled.
 pub(crate) async fn tunnel<A, B>(one: A, other: B, idle: Duration, cut: &CancellationToken)
@@ -16,9 +21,13 @@ where
 {
     let activity = Activity { start: Instant::now(), last: AtomicU64::new(0) };
     let ((one_reads, one_writes), (other_reads, other_writes)) = (split(one), split(other));
-    let there = pump(one_reads, other_writes, idle, &activity);
-    let back = pump(other_reads, one_writes, idle, &activity);
-    let both = async { tokio::try_join!(there, back) };
+    let there = pin!(pump(one_reads, other_writes, idle, &activity));
+    let back = pin!(pump(other_reads, one_writes, idle, &activity));
+    let both = async {
+        let (first, rest) = select(there, back).await.factor_first();
+        first?;
+        deadline(LAST_WORDS, rest).await.map_err(timed_out)?
+    };
     tokio::select! {
         ended = both => if let Err(error) = ended {
             tracing::debug!(%error, "a tunnel ended");

@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::presence::Presence;
+
 /// How long to wait when the process has run out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -42,7 +44,7 @@ impl Doors {
     /// Accepts connections until `closed`, each served in a task of its own.
     pub(crate) async fn accept<F, Fut>(self, name: &'static str, listener: TcpListener, serve: F)
     where
-        F: Fn(TcpStream, SocketAddr) -> Fut + Send,
+        F: Fn(TcpStream, SocketAddr, Arc<Presence>) -> Fut + Send,
         Fut: Future<Output = ()> + Send + 'static,
     {
         loop {
@@ -64,19 +66,18 @@ impl Doors {
                     continue;
                 }
             };
-            let presence = (room, self.active.token());
-            let (connections, cut) = (self.connections.clone(), self.cut.clone());
+            // Without room there is no semaphore any more, which nobody closes.
+            let Ok(room) = room else { return };
+            let presence = Arc::new(Presence::new(&self.connections, room, self.active.token()));
+            let cut = self.cut.clone();
             // Small writes are the last of something: there is nothing to wait for.
-            let served = stream.set_nodelay(true).map(|()| serve(stream, address));
+            let served = stream.set_nodelay(true).map(|()| serve(stream, address, presence));
             if let Ok(served) = served {
                 self.tasks.spawn(name, async move {
-                    connections.inc();
                     tokio::select! {
                         () = served => {}
                         () = cut.cancelled() => {}
                     }
-                    connections.dec();
-                    drop(presence);
                 });
             }
         }

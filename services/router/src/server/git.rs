@@ -5,6 +5,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::choose;
+use crate::presence::Presence;
 use crate::proxy::{connect_tcp, tunnel};
 use crate::table::{Live, ServiceKey};
 
@@ -17,7 +18,7 @@ pub(crate) struct Git {
 }
 
 impl Git {
-    pub(crate) async fn serve(self, client: TcpStream, address: SocketAddr) {
+    pub(crate) async fn serve(self, client: TcpStream, address: SocketAddr, presence: Arc<Presence>) {
         let Some(route) = self.live.table().service(&self.builder).cloned() else {
             tracing::info!(%address, service = %self.builder, "a push was turned away: there is no such Service");
             return;
@@ -32,6 +33,6 @@ impl Git {
             Ok(builder) => tunnel(client, builder, route.settings.idle_limit, &self.cut).await,
             Err(error) => tracing::info!(%address, builder = %backend.address(), %error, "a push was turned away"),
         }
-        drop(lease);
+        drop((lease, presence));
     }
 }

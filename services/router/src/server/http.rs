@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::presence::Presence;
 use crate::proxy::{Peer, Proxy, Stalled};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -39,15 +40,21 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(crate) async fn plain(self, stream: TcpStream, address: SocketAddr) {
-        self.serve(stream, Peer { address, tls: false }, false).await;
+    pub(crate) async fn plain(self, stream: TcpStream, address: SocketAddr, presence: Arc<Presence>) {
+        self.serve(stream, Peer { presence, address, tls: false }, false).await;
     }
 
-    pub(crate) async fn secure(self, acceptor: TlsAcceptor, stream: TcpStream, address: SocketAddr) {
+    pub(crate) async fn secure(
+        self,
+        acceptor: TlsAcceptor,
+        stream: TcpStream,
+        address: SocketAddr,
+        presence: Arc<Presence>,
+    ) {
         match deadline(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                self.serve(stream, Peer { address, tls: true }, http2).await;
+                self.serve(stream, Peer { presence, address, tls: true }, http2).await;
             }
             Ok(Err(error)) => tracing::debug!(%address, %error, "a TLS handshake failed"),
             Err(late) => tracing::debug!(%address, %late, "a TLS handshake was not finished"),
@@ -60,9 +67,9 @@ impl Http {
     {
         let was_draining = self.draining.is_cancelled();
         let builder = self.builder(http2, !was_draining);
-        let proxy = self.proxy;
+        let (proxy, address) = (self.proxy, peer.address);
         let service = service_fn(move |request| {
-            let proxy = Arc::clone(&proxy);
+            let (proxy, peer) = (Arc::clone(&proxy), peer.clone());
             async move { Ok::<_, Infallible>(proxy.answer(request, peer).await) }
         });
         let io = TokioIo::new(Stalled::new(io, STALL_LIMIT));
@@ -76,7 +83,7 @@ impl Http {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(address = %peer.address, error, "a connection failed");
+            tracing::debug!(%address, error, "a connection failed");
         }
     }
 

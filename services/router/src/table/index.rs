@@ -157,7 +157,11 @@ impl Index {
 
     fn rebuild_users(&mut self, uid: &str) -> bool {
         let users = self.users.get(uid).cloned().unwrap_or_default();
-        users.iter().fold(false, |changed, key| self.rebuild(key) || changed)
+        let mut changed = false;
+        for key in &users {
+            changed |= self.rebuild(key);
+        }
+        changed
     }
 
     /// Makes the route of one Service anew; whether that changed anything.

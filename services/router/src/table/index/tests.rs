@@ -205,7 +205,7 @@ proptest! {
             }
             published = table;
         }
-        let ending = index.leaving.iter().map(|(uid, _)| Event::Pod(uid.clone(), true));
+        let ending = index.leaving.keys().map(|uid| Event::Pod(uid.clone(), true));
         let again = self::index(index.saved().into_events().chain(ending));
         prop_assert_eq!(picture(&again.table()), picture(&published));
         let backends = published.routes().map(|route| route.backends.len()).sum::<usize>();

@@ -1,0 +1,11 @@
+//! The router through its doors: real sockets on both sides, the table fed with plain events.
+#![expect(clippy::unwrap_used, reason = "tests assert by panicking")]
+
+mod framing;
+mod git;
+mod lifecycle;
+mod proxying;
+mod rules;
+mod support;
+mod tls;
+mod upgrade;
