@@ -7,7 +7,7 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{Error, labels};
 
@@ -39,12 +39,12 @@ impl Seen {
         }
     }
 
-    fn check(&self, fence: i64, object: &str) -> Result<(), Error> {
+    pub(crate) fn check(&self, fence: i64, object: &str) -> Result<(), Error> {
         if self.fence > fence { Err(Error::Fenced { object: object.to_owned() }) } else { Ok(()) }
     }
 }
 
-/// Makes an object be as described, and leaves fields that others own alone.
+/// Makes an object be as described, and leaves fields that others own alone. Writes nothing when it is so already.
 ///
 /// # Errors
 /// [`Error::Fenced`] when the object carries a higher fence than `fence`, [`Error::Conflict`] when it changed between the
@@ -60,6 +60,9 @@ where
         return create_stamped(api, &desired, &object).await;
     };
     Seen::of(&current).check(fence, &object)?;
+    if is_as_described(&current, &desired) {
+        return Ok(current);
+    }
     desired.meta_mut().resource_version = current.resource_version();
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let written = api.patch(&name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&desired)).await;
@@ -128,6 +131,28 @@ fn stamp<K: Resource>(object: &mut K, fence: i64) {
     object.annotations_mut().insert(labels::FENCE.to_owned(), fence.to_string());
 }
 
+/// Whether the object has everything that the description names, but for the fence.
+fn is_as_described<K: Resource + Clone + Serialize>(current: &K, desired: &K) -> bool {
+    let mut desired = desired.clone();
+    desired.annotations_mut().remove(labels::FENCE);
+    match (serde_json::to_value(current), serde_json::to_value(desired)) {
+        (Ok(current), Ok(desired)) => contains(&current, &desired),
+        _ => false,
+    }
+}
+
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(key, part)| whole.get(key).is_some_and(|whole| contains(whole, part)))
+        }
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| contains(whole, part))
+        }
+        _ => whole == part,
+    }
+}
+
 async fn create_stamped<K>(api: &Api<K>, desired: &K, object: &str) -> Result<K, Error>
 where
     K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned + Debug,
@@ -136,4 +161,30 @@ where
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let created = api.create(&params, desired).await;
     created.map_err(|error| Error::of(object, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects;
+
+    #[test]
+    fn what_others_added_does_not_matter_and_what_they_changed_does() {
+        let desired = objects::service(&"peachy-waxworks".parse().unwrap());
+        let mut current = desired.clone();
+        current.annotations_mut().insert(labels::FENCE.to_owned(), "7".to_owned());
+        current.annotations_mut().insert("router.deis.io/drain".to_owned(), "{}".to_owned());
+        current.spec.as_mut().unwrap().cluster_ip = Some("10.0.0.1".to_owned());
+        assert!(is_as_described(&current, &desired));
+        current.spec.as_mut().unwrap().selector.as_mut().unwrap().clear();
+        assert!(!is_as_described(&current, &desired));
+    }
+
+    #[test]
+    fn a_higher_fence_is_noticed() {
+        let mut object = objects::namespace(&"peachy-waxworks".parse().unwrap());
+        stamp(&mut object, 7);
+        assert!(Seen::of(&object).check(7, "Namespace").is_ok());
+        assert!(matches!(Seen::of(&object).check(6, "Namespace"), Err(Error::Fenced { .. })));
+    }
 }

@@ -16,8 +16,9 @@ use crate::apply::Seen;
 /// policy, and hence this is the only place that deletes one.
 ///
 /// # Errors
-/// [`Error::Conflict`] when it is not the version that was seen.
-pub async fn controller(api: &Api<ReplicationController>, seen: &Seen) -> Result<(), Error> {
+/// [`Error::Conflict`] when it is not the version that was seen, [`Error::Fenced`] when it carries a higher fence than `fence`.
+pub async fn controller(api: &Api<ReplicationController>, seen: &Seen, fence: i64) -> Result<(), Error> {
+    seen.check(fence, &format!("ReplicationController {}", seen.name))?;
     let preconditions =
         Preconditions { uid: Some(seen.uid.clone()), resource_version: Some(seen.resource_version.clone()) };
     let params = DeleteParams {

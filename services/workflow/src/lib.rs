@@ -1,2 +1,38 @@
-//! workflow
+//! workflow, the controller: it owns the ledger (users, keys, apps, configs, builds, releases) in SQL, and the deploys.
+//!
+//! It promises that what it answered with success is committed, that every release it has recorded is deployed or marked as failed
+//! though any process may die, and that a failing release never replaces a serving one. Any number of replicas may run: they take
+//! turns by locks in state, and fences in the ledger make a process that has lost its lock harmless.
+//!
+//! Ports: REST `/v2` on 8000, gRPC `workflow.v1.PushService` on 50051. It leans on PostgreSQL, state, Kubernetes and the routers.
+//!
+//! What it does in Kubernetes (the chart grants exactly this):
+//!
+//! | Resource | Where | Verbs |
+//! |---|---|---|
+//! | namespaces | cluster | get, create, patch |
+//! | services | apps | get, create, patch |
+//! | secrets | apps | get, list, create, patch, delete |
+//! | replicationcontrollers | apps | list, watch, create, patch, delete |
+//! | pods | apps | list, watch, patch |
+//! | pods/log | apps | get |
+//! | events | apps | create |
+//! | endpointslices.discovery.k8s.io | the platform's namespace | list, watch |
+
+pub mod access;
+pub mod accounts;
+pub mod apps;
+pub mod config;
 pub mod deploy;
+pub mod error;
+mod keeper;
+pub mod kubernetes;
+pub mod ledger;
+pub mod peers;
+pub mod releases;
+pub mod server;
+mod start;
+pub mod variables;
+
+pub use config::Config;
+pub use start::{StartError, run};

@@ -2,18 +2,26 @@
 //!
 //! One reconciler, driven by levels: it compares the goal with the world, takes the next step and looks again, so it can be killed
 //! anywhere. [`plan`] and [`failure`] decide and are pure; [`reconciler`] acts, through [`Effects`] alone; [`deployer`] runs one
-//! reconciler for each app at a time.
+//! reconciler for each app at a time, under the app's lock.
 
+pub mod cluster;
+pub mod deployer;
 pub mod effects;
 pub mod failure;
 pub mod goal;
-
+pub mod locks;
+mod outside;
 pub mod plan;
 pub mod reconciler;
 #[cfg(test)]
 mod simulation;
 pub mod world;
 
+pub use cluster::{Cluster, PodList, PodView, Routers};
+pub use deployer::{Deployer, News, Outcome, Run};
 pub use effects::{EffectError, Effects, Grant, Surroundings};
 pub use failure::Failure;
 pub use goal::{Assignment, Goal};
+pub use locks::{Guard, Held, Locks};
+pub use outside::Outside;
+pub use reconciler::Ending;

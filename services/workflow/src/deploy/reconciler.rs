@@ -54,7 +54,7 @@ pub async fn reconcile<W: Effects + Surroundings>(
         clock: Clock::start(world.now()),
         told: String::new(),
     };
-    run.to_the_end().await
+    run.until_the_end().await
 }
 
 struct Run<'a, W> {
@@ -102,7 +102,7 @@ impl Clock {
 }
 
 impl<W: Effects + Surroundings> Run<'_, W> {
-    async fn to_the_end(&mut self) -> Result<Ending, EffectError> {
+    async fn until_the_end(&mut self) -> Result<Ending, EffectError> {
         loop {
             match self.once().await {
                 Ok(Some(ending)) => return Ok(ending),

@@ -1,0 +1,42 @@
+//! Users: registration, login, tokens and SSH keys.
+
+mod admin;
+mod keys;
+mod password;
+mod registration;
+mod token;
+
+pub use admin::ensure_admin;
+pub use keys::parse_key;
+pub use password::Passwords;
+pub use registration::{Profile, RegistrationMode, register};
+pub use token::{FreshToken, authenticate};
+
+use deis_api::{Code, Username};
+use secrecy::SecretString;
+
+use crate::error::Error;
+use crate::ledger::Ledger;
+
+/// Logs a user in: a new token, valid beside those of his other logins.
+///
+/// # Errors
+/// [`Error::Field`] for a name or password that does not fit; it takes as long for a name that is not there.
+pub async fn login(
+    ledger: &dyn Ledger,
+    passwords: &Passwords,
+    username: &Username,
+    password: SecretString,
+) -> Result<SecretString, Error> {
+    let wrong = || Error::Field {
+        field: "non_field_errors",
+        message: "Unable to log in with provided credentials.".to_owned(),
+        code: Code::InvalidCredentials,
+    };
+    let (user, hash) = ledger.user(username).await?.unzip();
+    let fits = passwords.verify(password, hash).await?;
+    let user = user.filter(|user| fits && user.is_active).ok_or_else(wrong)?;
+    let token = FreshToken::generate();
+    ledger.add_token(&user.username, token.hash).await?;
+    Ok(token.text)
+}

@@ -1,0 +1,31 @@
+//! Apps: creating them, scaling them, showing their pods.
+
+mod create;
+mod name;
+mod pods;
+mod scale;
+
+pub use create::{ReservedNames, create};
+pub use pods::pod_views;
+pub use scale::scale;
+
+use deis_api::AppName;
+
+use crate::access::{Actor, Object, Verb, authorise};
+use crate::error::{Error, Kind};
+use crate::ledger::{App, Ledger, User};
+
+/// An app that the actor may do this with, and who he is.
+///
+/// # Errors
+/// [`Error::Missing`] and what [`authorise`] says; nobody without credentials learns which apps there are.
+pub async fn find<'a>(
+    ledger: &dyn Ledger,
+    actor: &'a Actor,
+    verb: Verb,
+    id: &AppName,
+) -> Result<(&'a User, App), Error> {
+    authorise(actor, verb, Object::Apps)?;
+    let app = ledger.app(id).await?.ok_or(Error::Missing(Kind::App))?;
+    Ok((authorise(actor, verb, Object::App(&app))?, app))
+}

@@ -1,0 +1,68 @@
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, Code, ProcType, Username};
+
+use crate::deploy::{Deployer, Ending};
+use crate::error::Error;
+use crate::ledger::{Ground, Ledger, Structure};
+
+/// At most so many pods of a process type.
+const MOST: u32 = 10_000;
+
+/// Scales process types and waits until as many pods as asked for serve.
+///
+/// # Errors
+/// What [`restructured`] says; [`Error::Refused`] when the pods do not come up: then the old numbers hold again.
+pub async fn scale(
+    ledger: &dyn Ledger,
+    deployer: &Deployer,
+    user: &Username,
+    app: &AppName,
+    counts: Structure,
+) -> Result<(), Error> {
+    let decide = {
+        let counts = counts.clone();
+        Box::new(move |ground: &Ground| restructured(ground, counts))
+    };
+    let (before, after) = ledger.restructure(app, decide).await?;
+    if before == after {
+        return Ok(());
+    }
+    let said = counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" ");
+    tracing::info!(%app, "{user} scaled pods {said}");
+    match deployer.converge(app).ended().await {
+        Ok(Ending::Settled) => Ok(()),
+        Ok(Ending::Stuck(failure)) => {
+            ledger.undo_restructure(app, &before, &after).await?;
+            drop(deployer.converge(app));
+            let message = format!("(scale): {} The old numbers hold again.", failure.message);
+            Err(Error::refused(Code::Unavailable, message))
+        }
+        Err(error) => Err(Error::refused(Code::Unavailable, format!("(scale): {error}"))),
+    }
+}
+
+/// The structure after a scale.
+fn restructured(ground: &Ground, counts: Structure) -> Result<Structure, Error> {
+    let Some(build) = &ground.build else {
+        return Err(Error::refused(Code::FailedPrecondition, "No build associated with this release"));
+    };
+    check(&counts, &build.procfile)?;
+    let mut structure = ground.app.structure.clone();
+    structure.extend(counts);
+    Ok(structure)
+}
+
+fn check(counts: &Structure, procfile: &BTreeMap<ProcType, String>) -> Result<(), Error> {
+    for (kind, count) in counts {
+        if !procfile.contains_key(kind) && *kind != ProcType::cmd() {
+            let message = format!("Container type {kind} does not exist in application");
+            return Err(Error::refused(Code::NotFound, message));
+        }
+        if *count > MOST {
+            let message = format!("Invalid scaling format: at most {MOST} pods of {kind} are possible");
+            return Err(Error::refused(Code::InvalidArgument, message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use deis_bootstrap::ProcessConfig;
+use http::Uri;
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::accounts::RegistrationMode;
+use crate::kubernetes::PullKey;
+
+/// The controller: users, apps and releases, and the deploys that bring releases to life.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "workflow", version)]
+pub struct Config {
+    /// What every process has.
+    #[command(flatten)]
+    pub process: ProcessConfig,
+
+    /// Address of the REST API.
+    #[arg(long, env = "DEIS_REST_LISTEN", default_value = "0.0.0.0:8000")]
+    pub rest_listen: SocketAddr,
+
+    /// Address of the gRPC services.
+    #[arg(long, env = "DEIS_LISTEN", default_value = "0.0.0.0:50051")]
+    pub listen: SocketAddr,
+
+    /// Folder with tls.crt, tls.key and ca.crt.
+    #[arg(long, env = "DEIS_TLS", default_value = "/var/run/secrets/deis/tls")]
+    pub tls: PathBuf,
+
+    /// Address of the state service.
+    #[arg(long, env = "DEIS_STATE", default_value = "https://deis-state:50051")]
+    pub state: Uri,
+
+    /// Host of the database.
+    #[arg(long, env = "DEIS_DATABASE_HOST", default_value = "deis-database")]
+    pub database_host: String,
+
+    /// Port of the database.
+    #[arg(long, env = "DEIS_DATABASE_PORT", default_value_t = 5432)]
+    pub database_port: u16,
+
+    /// Folder with the database's user, password and name.
+    #[arg(long, env = "DEIS_DATABASE", default_value = "/var/run/secrets/deis/database")]
+    pub database: PathBuf,
+
+    /// Folder with the key from which the pull passwords of apps are made.
+    #[arg(long, env = "DEIS_PULL_KEY", default_value = "/var/run/secrets/deis/pull")]
+    pub pull_key: PathBuf,
+
+    /// Folder with username and password of the first administrator; without it none is made.
+    #[arg(long, env = "DEIS_ADMIN", default_value = "/var/run/secrets/deis/admin")]
+    pub admin: PathBuf,
+
+    /// The platform's own namespace.
+    #[arg(long, env = "DEIS_NAMESPACE", default_value = "deis")]
+    pub namespace: String,
+
+    /// The name of this process's pod.
+    #[arg(long, env = "DEIS_POD_NAME", default_value = "workflow")]
+    pub pod_name: String,
+
+    /// Who may register, unless the setting workflow/registration-mode says otherwise.
+    #[arg(long, env = "DEIS_REGISTRATION_MODE", value_enum, default_value = "admin_only")]
+    pub registration_mode: RegistrationMode,
+
+    /// Names that no app may have.
+    #[arg(long, env = "DEIS_RESERVED_NAMES", value_delimiter = ',', default_value = "deis,deis-builder,deis-workflow")]
+    pub reserved_names: Vec<String>,
+}
+
+impl AsRef<ProcessConfig> for Config {
+    fn as_ref(&self) -> &ProcessConfig {
+        &self.process
+    }
+}
+
+/// A file of the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path}")]
+pub struct Unreadable {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl Config {
+    /// How to reach the database.
+    ///
+    /// # Errors
+    /// One of the three files cannot be read.
+    pub fn database(&self) -> Result<PgConnectOptions, Unreadable> {
+        let part = |name: &str| text(&self.database.join(name));
+        let options = PgConnectOptions::new_without_pgpass()
+            .host(&self.database_host)
+            .port(self.database_port)
+            .username(part("user")?.expose_secret())
+            .password(part("password")?.expose_secret())
+            .database(part("name")?.expose_secret())
+            .application_name("deis-workflow");
+        Ok(options)
+    }
+
+    /// The key from which the pull passwords of apps are made.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn pull_key(&self) -> Result<PullKey, Unreadable> {
+        Ok(PullKey::from(read(&self.pull_key.join("key"))?))
+    }
+
+    /// Name and password of the first administrator, if there is such a folder.
+    ///
+    /// # Errors
+    /// The folder is there and its files cannot be read.
+    pub fn admin(&self) -> Result<Option<(SecretString, SecretString)>, Unreadable> {
+        if !self.admin.exists() {
+            return Ok(None);
+        }
+        Ok(Some((text(&self.admin.join("username"))?, text(&self.admin.join("password"))?)))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    fs::read(path).map_err(|source| Unreadable { path: path.to_owned(), source })
+}
+
+fn text(path: &Path) -> Result<SecretString, Unreadable> {
+    let text = fs::read_to_string(path).map_err(|source| Unreadable { path: path.to_owned(), source })?;
+    Ok(SecretString::from(text.trim_end_matches('\n')))
+}

@@ -1,0 +1,69 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use deis_api::{AppName, ProcType, ReleaseVersion};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use super::effects::{EffectError, Grant};
+use super::failure::Failure;
+use super::goal::Assignment;
+use super::world::{Controller, Pod, World};
+
+/// What a write to the cluster answers.
+pub type Done<'a> = BoxFuture<'a, Result<(), EffectError>>;
+
+/// An app's pod as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodView {
+    /// Its name.
+    pub name: String,
+    /// `up`, `starting`, … as the REST contract has it.
+    pub state: String,
+    /// `v3`, or `canary`.
+    pub release: String,
+    /// The process type.
+    pub proc_type: ProcType,
+    /// Since when it runs, or when it was made.
+    pub started: Timestamp,
+    /// It was to be gone by then.
+    pub overdue_at: Option<Timestamp>,
+}
+
+/// Kubernetes, as far as apps need it. Reads come from watches, writes carry the grant's fence.
+pub trait Cluster: Send + Sync + 'static {
+    /// Whether a namespace of this name exists that is no app's.
+    fn has_foreign_namespace<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<bool, EffectError>>;
+    /// Makes the namespace, Service and pull Secret of an app be what they should be.
+    fn furnish<'a>(&'a self, app: &'a AppName, fence: i64) -> Done<'a>;
+    /// Makes the environment of a release be what it should be.
+    fn equip<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a>;
+    /// Creates the controller of a process type with no replicas.
+    fn create<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a>;
+    /// Sets a controller's replicas; `leaving` are the pods that go if it is fewer.
+    fn resize<'a>(&'a self, grant: &'a Grant, controller: &'a Controller, to: u32, leaving: &'a [&'a Pod]) -> Done<'a>;
+    /// Deletes a controller with what is left of its pods.
+    fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a>;
+    /// Deletes the environments of releases that have no controller, except `keep`.
+    fn tidy<'a>(&'a self, grant: &'a Grant, keep: ReleaseVersion) -> Done<'a>;
+    /// Says in Kubernetes why a release failed. Best effort.
+    fn report<'a>(&'a self, app: &'a AppName, failure: &'a Failure) -> BoxFuture<'a, ()>;
+    /// What exists of an app. Pods of the `served` type are reachable if their uid is in `reachable`, all others are.
+    fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World;
+    /// Waits until the app's world has a higher generation than `since`, but at most `limit`.
+    fn changed<'a>(&'a self, app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()>;
+    /// The last lines that a pod's process printed, also before it was started again. Best effort.
+    fn log_tail<'a>(&'a self, app: &'a AppName, pod: &'a str) -> BoxFuture<'a, Vec<String>>;
+}
+
+/// The pods of apps, for those who only look; no call goes to Kubernetes.
+pub trait PodList: Send + Sync + 'static {
+    /// An app's pods.
+    fn pods(&self, app: &AppName) -> Vec<PodView>;
+}
+
+/// All routers that are alive.
+pub trait Routers: Send + Sync + 'static {
+    /// Those of the pods that every live router can choose; all of them when no router is alive. Answers within seconds.
+    fn reachable<'a>(&'a self, app: &'a AppName, uids: &'a BTreeSet<String>) -> BoxFuture<'a, BTreeSet<String>>;
+}

@@ -1,0 +1,168 @@
+//! Runs one reconciler for each app at a time, and lets everybody who waits for its result wait for the same run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use deis_api::AppName;
+use deis_bootstrap::Context;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::effects::EffectError;
+use super::locks::Locks;
+use super::outside::Outside;
+use super::reconciler::{Ending, Narrator, reconcile};
+
+/// How a run ended, for those who waited.
+pub type Outcome = Result<Ending, Arc<EffectError>>;
+
+/// Starts reconcilers.
+#[derive(Clone)]
+pub struct Deployer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    context: Context,
+    outside: Outside,
+    locks: Arc<dyn Locks>,
+    apps: Mutex<HashMap<AppName, Slot>>,
+}
+
+/// An app with a reconciler at work.
+struct Slot {
+    /// Runs asked for: each gets its number.
+    asked: u64,
+    status: watch::Sender<Status>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Status {
+    /// All runs up to this number are done.
+    done: u64,
+    outcome: Option<Outcome>,
+    step: String,
+}
+
+/// A run that was asked for.
+#[derive(Debug)]
+pub struct Run {
+    number: u64,
+    status: watch::Receiver<Status>,
+    told: String,
+}
+
+/// News of a run.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// What is waited for now.
+    Step(String),
+    /// It has ended.
+    Ended(Outcome),
+}
+
+impl Run {
+    /// The next news; after [`News::Ended`] there are no more.
+    pub async fn news(&mut self) -> News {
+        loop {
+            {
+                let status = self.status.borrow_and_update();
+                if let Some(outcome) = status.outcome.as_ref().filter(|_| status.done >= self.number) {
+                    return News::Ended(outcome.clone());
+                }
+                if status.step != self.told {
+                    self.told.clone_from(&status.step);
+                    return News::Step(self.told.clone());
+                }
+            }
+            if self.status.changed().await.is_err() {
+                let ending = EffectError::Unavailable("The controller is ending; the deploy goes on.".to_owned());
+                return News::Ended(Err(Arc::new(ending)));
+            }
+        }
+    }
+
+    /// Waits for the end.
+    pub async fn ended(mut self) -> Outcome {
+        loop {
+            if let News::Ended(outcome) = self.news().await {
+                return outcome;
+            }
+        }
+    }
+}
+
+impl Deployer {
+    /// Prepares; nothing runs yet.
+    #[must_use]
+    pub fn new(context: Context, outside: Outside, locks: Arc<dyn Locks>) -> Self {
+        Self { inner: Arc::new(Inner { context, outside, locks, apps: Mutex::default() }) }
+    }
+
+    /// Asks for a run that sees everything that is in the ledger now. The run goes on when its handle is dropped.
+    pub fn converge(&self, app: &AppName) -> Run {
+        let mut apps = self.inner.apps.lock();
+        if let Some(slot) = apps.get_mut(app) {
+            slot.asked += 1;
+            return Run { number: slot.asked, status: slot.status.subscribe(), told: String::new() };
+        }
+        let (status, receiver) = watch::channel(Status::default());
+        apps.insert(app.clone(), Slot { asked: 1, status: status.clone() });
+        drop(apps);
+        let (inner, app) = (Arc::clone(&self.inner), app.clone());
+        let work = async move { inner.work(app, status).await };
+        drop(self.inner.context.tasks.spawn("deploy", work));
+        Run { number: 1, status: receiver, told: String::new() }
+    }
+}
+
+impl Inner {
+    /// Runs until no run is asked for any more.
+    async fn work(&self, app: AppName, status: watch::Sender<Status>) {
+        loop {
+            let asked = self.apps.lock().get(&app).map_or(0, |slot| slot.asked);
+            let outcome = tokio::select! {
+                outcome = self.run(&app, &status) => outcome,
+                () = self.context.shutdown.cancelled() => break,
+            };
+            if let Err(error) = &outcome {
+                tracing::warn!(%app, %error, "a deploy did not come to its end");
+            }
+            let mut apps = self.apps.lock();
+            status.send_modify(|status| {
+                status.done = asked;
+                status.outcome = Some(outcome);
+            });
+            if apps.get(&app).is_none_or(|slot| slot.asked == asked) {
+                apps.remove(&app);
+                return;
+            }
+        }
+        self.apps.lock().remove(&app);
+    }
+
+    async fn run(&self, app: &AppName, status: &watch::Sender<Status>) -> Outcome {
+        let narration = Narration(status);
+        loop {
+            let held = self.locks.acquire(app).await.map_err(Arc::new)?;
+            let outcome = tokio::select! {
+                outcome = reconcile(&self.outside, app, &narration) => outcome,
+                () = held.lost.cancelled() => Err(EffectError::Fenced(app.clone())),
+            };
+            drop(held);
+            match outcome {
+                // Somebody else had the lock in between: take turns again, the ledger may want more than he saw.
+                Err(EffectError::Fenced(_)) => {}
+                other => return other.map_err(Arc::new),
+            }
+        }
+    }
+}
+
+struct Narration<'a>(&'a watch::Sender<Status>);
+
+impl Narrator for Narration<'_> {
+    fn step(&self, text: String) {
+        self.0.send_modify(|status| status.step = text);
+    }
+}

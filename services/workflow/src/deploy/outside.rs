@@ -1,0 +1,114 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deis_api::{AppName, ProcType, ReleaseVersion};
+
+use super::cluster::{Cluster, Routers};
+use super::effects::{EffectError, Effects, Grant, Surroundings};
+use super::failure::Failure;
+use super::goal::Assignment;
+use super::world::{Controller, Pod, World};
+use crate::error::Error;
+use crate::ledger::Ledger;
+
+/// The real world: the ledger, Kubernetes and the routers.
+#[derive(Clone)]
+pub struct Outside {
+    /// History and intent.
+    pub ledger: Arc<dyn Ledger>,
+    /// The desired workload and what became of it.
+    pub cluster: Arc<dyn Cluster>,
+    /// Who serves.
+    pub routers: Arc<dyn Routers>,
+    /// When the process started.
+    pub epoch: Instant,
+}
+
+impl Effects for Outside {
+    async fn begin(&self, app: &AppName) -> Result<Grant, EffectError> {
+        self.ledger.begin_deploy(app).await.map_err(unavailable)?.ok_or_else(|| EffectError::Gone(app.clone()))
+    }
+
+    async fn prepare(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        self.cluster.furnish(&grant.app, grant.fence).await?;
+        self.cluster.equip(grant, assignment).await
+    }
+
+    async fn create(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.cluster.create(grant, assignment, proc_type).await
+    }
+
+    async fn resize(
+        &self,
+        grant: &Grant,
+        controller: &Controller,
+        to: u32,
+        leaving: &[&Pod],
+    ) -> Result<(), EffectError> {
+        self.cluster.resize(grant, controller, to, leaving).await
+    }
+
+    async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {
+        self.cluster.delete(grant, controller).await
+    }
+
+    async fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> Result<(), EffectError> {
+        self.cluster.tidy(grant, keep).await
+    }
+
+    async fn succeed(&self, grant: &Grant, release: ReleaseVersion) -> Result<(), EffectError> {
+        let written = self.ledger.deployed(grant, release).await.map_err(unavailable)?;
+        held(grant, written)
+    }
+
+    async fn fail(
+        &self,
+        grant: &Grant,
+        release: ReleaseVersion,
+        failure: &Failure,
+        log_tail: &[String],
+    ) -> Result<(), EffectError> {
+        let written = self.ledger.failed(grant, release, failure, log_tail).await.map_err(unavailable)?;
+        held(grant, written)?;
+        self.cluster.report(&grant.app, failure).await;
+        Ok(())
+    }
+}
+
+impl Surroundings for Outside {
+    async fn assignment(&self, grant: &Grant) -> Result<Assignment, EffectError> {
+        let found = self.ledger.assignment(grant).await.map_err(unavailable)?;
+        found.ok_or_else(|| EffectError::Fenced(grant.app.clone()))
+    }
+
+    fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+        self.cluster.observe(app, served, reachable)
+    }
+
+    async fn changed(&self, app: &AppName, since: u64, limit: Duration) {
+        self.cluster.changed(app, since, limit).await;
+    }
+
+    async fn reachable(&self, app: &AppName, uids: &BTreeSet<String>) -> BTreeSet<String> {
+        self.routers.reachable(app, uids).await
+    }
+
+    async fn log_tail(&self, app: &AppName, pod: &str) -> Vec<String> {
+        self.cluster.log_tail(app, pod).await
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+}
+
+fn held(grant: &Grant, written: bool) -> Result<(), EffectError> {
+    if written { Ok(()) } else { Err(EffectError::Fenced(grant.app.clone())) }
+}
+
+/// Whatever the ledger says, the same step may succeed later; what it was stands in the log.
+fn unavailable(error: Error) -> EffectError {
+    tracing::warn!(error = ?error, "the ledger did not do its part of a deploy");
+    EffectError::Unavailable("The ledger cannot be reached, trying again.".to_owned())
+}

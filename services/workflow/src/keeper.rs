@@ -1,0 +1,83 @@
+//! Looks after apps for which nobody waits: deploys that died with their process, and drift made by hand.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deis_api::AppName;
+use deis_bootstrap::deadline;
+
+use crate::deploy::plan::{Plan, plan};
+use crate::deploy::{Cluster as _, Deployer};
+use crate::error::Error;
+use crate::kubernetes::{Cache, Kubernetes};
+use crate::ledger::Ledger;
+
+/// How often the ledger is asked for deploys under way of which the watches have nothing to tell: one that died before its first write.
+const RESYNC: Duration = Duration::from_secs(15);
+
+/// The one process that looks after all apps.
+#[derive(Clone)]
+pub(crate) struct Keeper {
+    /// What apps are to look like.
+    pub(crate) ledger: Arc<dyn Ledger>,
+    /// What they look like.
+    pub(crate) kubernetes: Kubernetes,
+    /// Which of them have changed.
+    pub(crate) cache: Cache,
+    /// Who brings them there.
+    pub(crate) deployer: Deployer,
+}
+
+impl Keeper {
+    /// Keeps all apps until dropped: all of them first, then those that change.
+    pub(crate) async fn keep(self) {
+        match self.ledger.app_names().await {
+            Ok(apps) => {
+                for app in apps {
+                    self.look_after(&app).await;
+                }
+            }
+            Err(error) => tracing::warn!(error = ?error, "the apps cannot be listed"),
+        }
+        loop {
+            match deadline(RESYNC, self.cache.changes()).await {
+                Ok(changed) => {
+                    for app in changed {
+                        self.look_after(&app).await;
+                    }
+                }
+                Err(_quiet) => self.take_up_deploys().await,
+            }
+        }
+    }
+
+    async fn take_up_deploys(&self) {
+        match self.ledger.deploying().await {
+            Ok(apps) => {
+                for app in apps {
+                    drop(self.deployer.converge(&app));
+                }
+            }
+            Err(error) => tracing::warn!(error = ?error, "deploys under way cannot be listed"),
+        }
+    }
+
+    async fn look_after(&self, app: &AppName) {
+        match self.is_settled(app).await {
+            Ok(true) => {}
+            Ok(false) => drop(self.deployer.converge(app)),
+            Err(error) => tracing::warn!(%app, error = ?error, "an app cannot be looked after"),
+        }
+    }
+
+    /// Whether nothing is to be done, as far as one can tell without the lock.
+    async fn is_settled(&self, app: &AppName) -> Result<bool, Error> {
+        // An app that was deleted, or a namespace that only looks like one.
+        let Some(assignment) = self.ledger.desired(app).await? else { return Ok(true) };
+        let world = self.kubernetes.observe(app, None, &BTreeSet::new());
+        let goal = assignment.goal();
+        // Waiting is nobody's work but Kubernetes'.
+        Ok(!assignment.deploying && matches!(plan(&goal, &world), Plan::Done | Plan::Wait(_)))
+    }
+}

@@ -1,0 +1,9 @@
+//! Kubernetes as the deploys see it: [`cache`] reads through watches, [`writes`] writes through `deis-kube`.
+
+mod cache;
+mod observe;
+mod trouble;
+mod writes;
+
+pub use cache::Cache;
+pub use writes::{Kubernetes, PullKey};

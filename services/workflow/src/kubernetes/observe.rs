@@ -1,0 +1,180 @@
+//! From Kubernetes' objects to the world of the plan, and to the pods that people see.
+
+use std::collections::BTreeSet;
+
+use deis_api::ProcType;
+use deis_kube::apply::Seen;
+use deis_kube::{labels, pod_state};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{Pod as KubePod, ReplicationController};
+
+use super::cache::Objects;
+use super::trouble;
+use crate::deploy::PodView;
+use crate::deploy::world::{Controller, Pod, World};
+
+/// How long a process that nobody probes must have run before it counts as ready: one that ends at once is ready for a moment too.
+const UNPROBED: SignedDuration = SignedDuration::from_secs(3);
+
+/// What the plan sees of an app.
+pub(super) fn world(
+    objects: &Objects,
+    served: Option<&ProcType>,
+    reachable: &BTreeSet<String>,
+    now: Timestamp,
+) -> World {
+    let controllers = objects.controllers.values().filter_map(|object| {
+        let version = labels::version(&object.metadata)?;
+        let proc_type = labels::proc_type(&object.metadata)?;
+        let is_served = served == Some(&proc_type);
+        let pods = objects.pods.values().filter(|pod| {
+            labels::version(&pod.metadata) == Some(version)
+                && labels::proc_type(&pod.metadata).as_ref() == Some(&proc_type)
+                && !is_leaving(pod)
+        });
+        let pods = pods.map(|pod| seen(pod, is_served, reachable, now)).collect();
+        let replicas = object.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+        Some(Controller {
+            seen: Seen::of(object),
+            version,
+            replicas: u32::try_from(replicas).unwrap_or(0),
+            pods,
+            refusal: refusal(object),
+            proc_type,
+        })
+    });
+    World { generation: objects.generation(), controllers: controllers.collect() }
+}
+
+/// A pod that is on its way out, or has ended: its controller makes another one.
+fn is_leaving(pod: &KubePod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+fn seen(pod: &KubePod, is_served: bool, reachable: &BTreeSet<String>, now: Timestamp) -> Pod {
+    let uid = pod.metadata.uid.clone().unwrap_or_default();
+    Pod {
+        name: pod.metadata.name.clone().unwrap_or_default(),
+        ready: pod_state::is_ready(pod) && (is_served || runs_since(pod, now) >= UNPROBED),
+        reachable: !is_served || reachable.contains(&uid),
+        trouble: trouble::of(pod),
+        uid,
+    }
+}
+
+fn runs_since(pod: &KubePod, now: Timestamp) -> SignedDuration {
+    let state = pod_state::container(pod).and_then(|container| container.state.as_ref());
+    let started = state.and_then(|state| state.running.as_ref()).and_then(|running| running.started_at.as_ref());
+    started.map_or(SignedDuration::ZERO, |started| now.duration_since(started.0))
+}
+
+fn refusal(object: &ReplicationController) -> Option<String> {
+    let conditions = object.status.as_ref()?.conditions.as_ref()?;
+    let failure = conditions.iter().find(|condition| condition.type_ == "ReplicaFailure")?;
+    (failure.status == "True").then(|| failure.message.clone().unwrap_or_default())
+}
+
+/// What people see of an app: pods of its process types, canaries included.
+pub(super) fn views(objects: &Objects, now: Timestamp) -> Vec<PodView> {
+    let views = objects.pods.values().filter_map(|pod| {
+        let release = match labels::version(&pod.metadata) {
+            Some(version) => version.to_string(),
+            None if labels::is_canary(&pod.metadata) => labels::CANARY.to_owned(),
+            None => return None,
+        };
+        let started = pod.status.as_ref().and_then(|status| status.start_time.as_ref());
+        Some(PodView {
+            name: pod.metadata.name.clone().unwrap_or_default(),
+            state: pod_state::of(pod),
+            release,
+            proc_type: labels::proc_type(&pod.metadata)?,
+            started: started.map_or(now, |started| started.0),
+            overdue_at: pod.metadata.deletion_timestamp.as_ref().map(|deadline| deadline.0),
+        })
+    });
+    views.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: &str = "2026-01-01T00:01:00Z";
+
+    fn pod(name: &str, version: &str, kind: &str, started: &str, leaving: bool) -> KubePod {
+        let deletion = leaving.then_some("2026-01-01T00:02:00Z");
+        serde_json::from_value(json!({
+            "metadata": {
+                "name": name, "uid": name, "namespace": "a", "deletionTimestamp": deletion,
+                "labels": { "app": "a", "heritage": "deis", "version": version, "type": kind },
+            },
+            "status": {
+                "phase": "Running",
+                "startTime": started,
+                "conditions": [{ "type": "Ready", "status": "True" }],
+                "containerStatuses": [{
+                    "name": kind, "image": "", "imageID": "", "ready": true, "restartCount": 0,
+                    "state": { "running": { "startedAt": started } },
+                }],
+            },
+        }))
+        .unwrap()
+    }
+
+    fn controller(version: &str, kind: &str, replicas: i32) -> ReplicationController {
+        serde_json::from_value(json!({
+            "metadata": {
+                "name": format!("a-{version}-{kind}"), "uid": "u", "resourceVersion": "7", "namespace": "a",
+                "annotations": { "deis.io/fence": "3" },
+                "labels": { "app": "a", "heritage": "deis", "version": version, "type": kind },
+            },
+            "spec": { "replicas": replicas },
+        }))
+        .unwrap()
+    }
+
+    fn objects() -> Objects {
+        let mut objects = Objects::default();
+        for controller in [controller("v2", "web", 2), controller("v2", "worker", 2)] {
+            objects.controllers.insert(controller.metadata.name.clone().unwrap(), controller);
+        }
+        for pod in [
+            pod("web-1", "v2", "web", "2026-01-01T00:00:59Z", false),
+            pod("web-leaving", "v2", "web", "2026-01-01T00:00:00Z", true),
+            pod("web-canary", "canary", "web", "2026-01-01T00:00:00Z", false),
+            pod("worker-new", "v2", "worker", "2026-01-01T00:00:59Z", false),
+            pod("worker-old", "v2", "worker", "2026-01-01T00:00:50Z", false),
+            pod("a-build-1", "v2", "build", "2026-01-01T00:00:50Z", false),
+        ] {
+            objects.pods.insert(pod.metadata.name.clone().unwrap(), pod);
+        }
+        objects
+    }
+
+    #[test]
+    fn canaries_and_leaving_pods_are_not_counted() {
+        let world = world(&objects(), Some(&ProcType::web()), &BTreeSet::new(), NOW.parse().unwrap());
+        let web = &world.controllers[0];
+        assert_eq!(web.pods.iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>(), ["web-1"]);
+        assert_eq!((web.replicas, web.seen.fence, web.seen.resource_version.as_str()), (2, 3, "7"));
+        assert_eq!((web.ready(), web.serving()), (1, 0), "ready, but in no router's table");
+    }
+
+    #[test]
+    fn what_nobody_probes_has_to_run_for_a_while() {
+        let world = world(&objects(), Some(&ProcType::web()), &BTreeSet::new(), NOW.parse().unwrap());
+        let worker = &world.controllers[1];
+        let ready = worker.pods.iter().map(|pod| (pod.name.as_str(), pod.serves())).collect::<Vec<_>>();
+        assert_eq!(ready, [("worker-new", false), ("worker-old", true)]);
+    }
+
+    #[test]
+    fn people_see_canaries_and_no_build_pods() {
+        let views = views(&objects(), NOW.parse().unwrap());
+        let lines = views.iter().map(|view| format!("{} {} ({})", view.name, view.state, view.release));
+        insta::assert_yaml_snapshot!(lines.collect::<Vec<_>>());
+    }
+}

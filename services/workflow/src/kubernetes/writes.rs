@@ -1,0 +1,242 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_bootstrap::deadline;
+use deis_kube::{Error as KubeError, apply, delete, events, labels, objects};
+use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::try_join;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod as KubePod, ReplicationController, Secret, Service};
+use kube::api::{ListParams, LogParams};
+use kube::{Api, Client, ResourceExt as _};
+use secrecy::{ExposeSecret as _, SecretSlice};
+use sha2::Sha256;
+
+use super::cache::Cache;
+use super::observe;
+use crate::deploy::cluster::{Cluster, Done, PodList, PodView};
+use crate::deploy::world::{Controller, Pod, World};
+use crate::deploy::{Assignment, EffectError, Failure, Grant};
+
+/// How many lines a failing process's last words have.
+const LAST_LINES: i64 = 20;
+/// How long they are waited for.
+const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The key from which every app's pull password is made; the registry proxy has it too.
+#[derive(Clone, Debug)]
+pub struct PullKey(SecretSlice<u8>);
+
+impl From<Vec<u8>> for PullKey {
+    fn from(key: Vec<u8>) -> Self {
+        Self(key.into())
+    }
+}
+
+impl PullKey {
+    /// The password with which the kubelet pulls this app's repository: lower-case hex of HMAC-SHA256(key, "pull/v1/" + app).
+    fn password(&self, app: &AppName) -> Option<String> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()).ok()?;
+        mac.update(b"pull/v1/");
+        mac.update(app.as_str().as_bytes());
+        Some(hex::encode(mac.finalize().into_bytes()))
+    }
+}
+
+/// The cluster.
+#[derive(Clone)]
+pub struct Kubernetes {
+    client: Client,
+    cache: Cache,
+    pull_key: PullKey,
+}
+
+impl Kubernetes {
+    /// Reads from the cache and writes through the client.
+    #[must_use]
+    pub const fn new(client: Client, cache: Cache, pull_key: PullKey) -> Self {
+        Self { client, cache, pull_key }
+    }
+
+    fn api<K>(&self, app: &AppName) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), app.as_str())
+    }
+}
+
+impl PodList for Kubernetes {
+    fn pods(&self, app: &AppName) -> Vec<PodView> {
+        self.cache.read(app, |objects| observe::views(objects, Timestamp::now()))
+    }
+}
+
+impl Cluster for Kubernetes {
+    fn has_foreign_namespace<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<bool, EffectError>> {
+        Box::pin(async move {
+            let api = Api::<Namespace>::all(self.client.clone());
+            let found = api.get_metadata_opt(app.as_str()).await.map_err(|error| {
+                tracing::warn!(%app, %error, "a namespace cannot be looked up");
+                EffectError::Unavailable("Kubernetes cannot be reached.".to_owned())
+            })?;
+            Ok(found.is_some_and(|namespace| labels::app(&namespace.metadata).as_ref() != Some(app)))
+        })
+    }
+
+    fn furnish<'a>(&'a self, app: &'a AppName, fence: i64) -> Done<'a> {
+        Box::pin(async move {
+            let namespaces = Api::all(self.client.clone());
+            apply::ensure(&namespaces, objects::namespace(app), fence).await?;
+            let password = self.pull_key.password(app);
+            let password = password.ok_or_else(|| EffectError::Refused("The pull key cannot be used.".to_owned()))?;
+            let (services, secrets) = (self.api::<Service>(app), self.api::<Secret>(app));
+            try_join!(
+                apply::ensure(&services, objects::service(app), fence),
+                apply::ensure(&secrets, objects::pull_secret(app, &password), fence),
+            )?;
+            Ok(())
+        })
+    }
+
+    fn equip<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a> {
+        Box::pin(async move {
+            if assignment.image.is_some() {
+                let secret = objects::environment(&grant.app, assignment.release, &assignment.environment());
+                apply::ensure(&self.api::<Secret>(&grant.app), secret, grant.fence).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn create<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a> {
+        Box::pin(async move {
+            let Some(image) = &assignment.image else { return Ok(()) };
+            let controller = objects::controller(&objects::Process {
+                app: &grant.app,
+                version: assignment.release,
+                proc_type,
+                image,
+                port: (assignment.served().as_ref() == Some(proc_type)).then(|| assignment.port()),
+                patience_seconds: i32::try_from(assignment.patience().as_secs()).unwrap_or(i32::MAX),
+                grace_seconds: assignment.grace_seconds().into(),
+            });
+            apply::create(&self.api::<ReplicationController>(&grant.app), controller, grant.fence).await?;
+            Ok(())
+        })
+    }
+
+    fn resize<'a>(&'a self, grant: &'a Grant, controller: &'a Controller, to: u32, leaving: &'a [&'a Pod]) -> Done<'a> {
+        Box::pin(async move {
+            let pods = self.api::<KubePod>(&grant.app);
+            // When all go it does not matter in which order.
+            let marked = if to == 0 { &[] } else { leaving };
+            try_join_all(marked.iter().map(|pod| apply::mark_for_deletion(&pods, &pod.name, &pod.uid, grant.fence)))
+                .await?;
+            let controllers = self.api::<ReplicationController>(&grant.app);
+            let to = i32::try_from(to).unwrap_or(i32::MAX);
+            apply::scale(&controllers, &controller.seen, to, grant.fence).await?;
+            Ok(())
+        })
+    }
+
+    fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a> {
+        Box::pin(async move {
+            let controllers = self.api::<ReplicationController>(&grant.app);
+            Ok(delete::controller(&controllers, &controller.seen, grant.fence).await?)
+        })
+    }
+
+    fn tidy<'a>(&'a self, grant: &'a Grant, keep: ReleaseVersion) -> Done<'a> {
+        Box::pin(async move {
+            let secrets = self.api::<Secret>(&grant.app);
+            let selector = ListParams::default().labels("heritage=deis,type=env");
+            let found = secrets.list_metadata(&selector).await.map_err(|error| {
+                tracing::warn!(app = %grant.app, %error, "the environments of releases cannot be listed");
+                EffectError::Unavailable("Kubernetes cannot be reached, trying again.".to_owned())
+            })?;
+            let in_use = self.cache.read(&grant.app, |objects| {
+                let versions = objects.controllers.values().filter_map(|object| labels::version(&object.metadata));
+                versions.chain([keep]).collect::<BTreeSet<_>>()
+            });
+            for secret in found {
+                let version = labels::version(&secret.metadata);
+                if version.is_some_and(|version| version < keep && !in_use.contains(&version)) {
+                    delete::named(&secrets, &secret.name_any()).await?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn report<'a>(&'a self, app: &'a AppName, failure: &'a Failure) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let event = events::warning(app, failure.code, &failure.message, Timestamp::now());
+            if let Err(error) = events::record(&self.api::<Event>(app), &event).await {
+                tracing::warn!(%app, %error, "a failure cannot be reported as an Event");
+            }
+        })
+    }
+
+    fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+        self.cache.read(app, |objects| observe::world(objects, served, reachable, Timestamp::now()))
+    }
+
+    fn changed<'a>(&'a self, app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let mut generations = self.cache.generations(app);
+            let changed = generations.wait_for(|generation| *generation > since);
+            if deadline(limit, changed).await.is_err() {
+                tracing::trace!(%app, "nothing has changed");
+            }
+        })
+    }
+
+    fn log_tail<'a>(&'a self, app: &'a AppName, pod: &'a str) -> BoxFuture<'a, Vec<String>> {
+        Box::pin(async move {
+            let pods = self.api::<KubePod>(app);
+            let tail = |previous| {
+                let params = LogParams { tail_lines: Some(LAST_LINES), previous, ..LogParams::default() };
+                let pods = pods.clone();
+                async move { deadline(LAST_WORDS_PATIENCE, pods.logs(pod, &params)).await.ok()?.ok() }
+            };
+            let lines = |text: Option<String>| text.unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+            let current = lines(tail(false).await);
+            if current.is_empty() { lines(tail(true).await) } else { current }
+        })
+    }
+}
+
+impl From<KubeError> for EffectError {
+    fn from(error: KubeError) -> Self {
+        match error {
+            // A namespace or a controller that is not there any more: look again, it is made again.
+            KubeError::Conflict { .. } | KubeError::NotFound { .. } => Self::Changed,
+            KubeError::Fenced { object } => {
+                tracing::info!(object, "another process has taken over");
+                Self::Changed
+            }
+            KubeError::Refused { .. } => Self::Refused(error.to_string()),
+            KubeError::Unavailable { .. } => {
+                tracing::warn!(error = ?error, "Kubernetes does not answer");
+                Self::Unavailable("Kubernetes cannot be reached, trying again.".to_owned())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pull_passwords_are_bound_to_the_app() {
+        let key = PullKey::from(b"key".to_vec());
+        let password = |app: &str| key.password(&app.parse().unwrap()).unwrap();
+        assert_eq!(password("shop").len(), 64);
+        assert_ne!(password("shop"), password("shop-internal"));
+        insta::assert_snapshot!(password("shop"));
+    }
+}

@@ -1,0 +1,62 @@
+use deis_api::Username;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::Answer;
+use crate::error::Error;
+
+/// A user.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The name; it never changes.
+    pub username: Username,
+    /// The e-mail address, possibly empty.
+    pub email: String,
+    /// The first name, possibly empty.
+    pub first_name: String,
+    /// The last name, possibly empty.
+    pub last_name: String,
+    /// May do everything an owner can, on all apps, and see all users.
+    pub is_superuser: bool,
+    /// As the original kept it: true for superusers.
+    pub is_staff: bool,
+    /// Whether the user may log in.
+    pub is_active: bool,
+    /// The last login.
+    pub last_login: Option<Timestamp>,
+    /// When the user was made.
+    pub joined: Timestamp,
+}
+
+/// A user to be made.
+#[derive(Debug)]
+pub struct NewUser {
+    /// The name.
+    pub username: Username,
+    /// The e-mail address, possibly empty.
+    pub email: String,
+    /// The first name, possibly empty.
+    pub first_name: String,
+    /// The last name, possibly empty.
+    pub last_name: String,
+    /// The hashed password, a PHC string.
+    pub password: SecretString,
+}
+
+/// SHA-256 of a token.
+pub type TokenHash = [u8; 32];
+
+/// Decides on a registration, given whether a superuser exists: `Ok(true)` makes the new user one.
+pub type Admit<'a> = Box<dyn FnOnce(bool) -> Result<bool, Error> + Send + 'a>;
+
+/// Users and their tokens.
+pub trait Accounts: Send + Sync + 'static {
+    /// A user with the hashed password.
+    fn user<'a>(&'a self, username: &'a Username) -> Answer<'a, Option<(User, SecretString)>>;
+    /// The user whose token has this hash.
+    fn user_of_token(&self, hash: TokenHash) -> Answer<'_, Option<User>>;
+    /// Makes a user if `admit` says so; no other registration comes in between.
+    fn register<'a>(&'a self, user: NewUser, admit: Admit<'a>) -> Answer<'a, User>;
+    /// Adds a token and notes the login; of many tokens of a user the oldest end.
+    fn add_token<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, ()>;
+}

@@ -1,0 +1,64 @@
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, ProcType, ReleaseVersion, Username};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Answer, Ground, Listed, Window};
+use crate::error::Error;
+
+/// Process type to replicas asked for.
+pub type Structure = BTreeMap<ProcType, u32>;
+
+/// An app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its name, also of its namespace, Service, repository and host.
+    pub id: AppName,
+    /// Who may do everything with it.
+    pub owner: Username,
+    /// The replicas asked for.
+    pub structure: Structure,
+    /// The release that is to serve.
+    pub desired_release: ReleaseVersion,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was last changed.
+    pub updated: Timestamp,
+}
+
+/// An app to be made.
+#[derive(Clone, Debug)]
+pub struct NewApp {
+    /// Its name.
+    pub id: AppName,
+    /// Its owner.
+    pub owner: Username,
+    /// The replicas asked for, to be used by its first build.
+    pub structure: Structure,
+    /// The summary of its initial release.
+    pub summary: String,
+}
+
+/// Decides what structure an app is to have.
+pub type Restructure<'a> = Box<dyn FnOnce(&Ground) -> Result<Structure, Error> + Send + 'a>;
+
+/// Apps.
+pub trait Apps: Send + Sync + 'static {
+    /// One app.
+    fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>>;
+    /// The apps of an owner, or all, by name.
+    fn apps<'a>(&'a self, owner: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>>;
+    /// The names of all apps.
+    fn app_names(&self) -> Answer<'_, Vec<AppName>>;
+    /// Makes an app with an empty config and release v1, which has no build. Refuses a name that is taken.
+    fn create_app(&self, app: NewApp) -> Answer<'_, App>;
+    /// Deletes an app with all that belongs to it.
+    fn delete_app<'a>(&'a self, id: &'a AppName) -> Answer<'a, ()>;
+    /// Changes an app's structure; answers the one before and the new one.
+    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, (Structure, Structure)>;
+    /// Gives an app its structure back, unless it has been changed again.
+    fn undo_restructure<'a>(&'a self, id: &'a AppName, from: &'a Structure, to: &'a Structure) -> Answer<'a, ()>;
+}

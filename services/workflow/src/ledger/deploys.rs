@@ -1,0 +1,28 @@
+use deis_api::{AppName, ReleaseVersion};
+
+use super::Answer;
+use crate::deploy::failure::Failure;
+use crate::deploy::{Assignment, Grant};
+
+/// What deploys read and write. Every write is bound to the fence of the grant: `None` or `false` says that another holder of the
+/// deploy lock has taken over (or that the app is gone).
+pub trait Deploys: Send + Sync + 'static {
+    /// Raises an app's fence.
+    fn begin_deploy<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Grant>>;
+    /// What the app is to run, for whoever only looks.
+    fn desired<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Assignment>>;
+    /// What the app is to run.
+    fn assignment<'a>(&'a self, grant: &'a Grant) -> Answer<'a, Option<Assignment>>;
+    /// Records that a release is deployed, and forgets the replicas of process types that it has not.
+    fn deployed<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool>;
+    /// Records that a release failed and makes the latest good one the desired one.
+    fn failed<'a>(
+        &'a self,
+        grant: &'a Grant,
+        release: ReleaseVersion,
+        failure: &'a Failure,
+        log_tail: &'a [String],
+    ) -> Answer<'a, bool>;
+    /// The apps with a deploy under way.
+    fn deploying(&self) -> Answer<'_, Vec<AppName>>;
+}

@@ -1,0 +1,82 @@
+//! The ledger: history and intent, in SQL. What was answered with success is committed.
+//!
+//! The traits are what the domain asks of a store; [`postgres`] is the one there is. Rules that need a row to stand still run inside
+//! the store's transaction as pure functions that the domain hands over ([`releases::Decide`]), so they are written once for every store.
+
+pub mod accounts;
+pub mod apps;
+pub mod deploys;
+pub mod keys;
+pub mod postgres;
+pub mod releases;
+
+use futures_util::future::BoxFuture;
+
+pub use accounts::{Accounts, NewUser, User};
+pub use apps::{App, Apps, NewApp, Structure};
+pub use deploys::Deploys;
+pub use keys::{Key, Keys};
+pub use releases::{
+    Build, BuildDraft, Config, Decide, Draft, Ground, NewBuild, Release, ReleaseState, Released, Releases, Target,
+    Variables,
+};
+
+use crate::error::Error;
+
+/// What a store answers.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// Everything a store must do.
+pub trait Ledger: Accounts + Keys + Apps + Releases + Deploys {
+    /// A trivial query: the store answers.
+    fn ping(&self) -> Answer<'_, ()>;
+}
+
+/// A part of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// At most so many.
+    pub limit: i64,
+    /// After so many.
+    pub offset: i64,
+}
+
+/// A part of a list and the length of the whole.
+#[derive(Clone, Debug)]
+pub struct Listed<T> {
+    /// How many there are in all.
+    pub total: i64,
+    /// Those asked for.
+    pub items: Vec<T>,
+}
+
+/// What makes a repeated request recognisable: chosen by the caller, 16 to 64 characters, or new for a caller that gives none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey(String);
+
+impl RequestKey {
+    /// A key that no other request has.
+    #[must_use]
+    pub fn unique() -> Self {
+        Self(uuid::Uuid::new_v4().simple().to_string())
+    }
+
+    /// A caller's key.
+    ///
+    /// # Errors
+    /// It is not 16 to 64 printable ASCII characters.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if printable && (16..=64).contains(&text.len()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Error::field("request_key", "A request key is 16 to 64 printable characters."))
+        }
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

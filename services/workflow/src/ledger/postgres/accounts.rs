@@ -1,0 +1,86 @@
+use deis_api::{Code, Username};
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::{Row as _, query};
+
+use super::{Postgres, now, rows, violated};
+use crate::error::Error;
+use crate::ledger::Answer;
+use crate::ledger::accounts::{Accounts, Admit, NewUser, TokenHash, User};
+
+/// How many logins of a user stay valid.
+const TOKENS: i64 = 100;
+
+impl Accounts for Postgres {
+    fn user<'a>(&'a self, username: &'a Username) -> Answer<'a, Option<(User, SecretString)>> {
+        Box::pin(async move {
+            let row = query("SELECT * FROM users WHERE username = $1").bind(username.as_str());
+            let Some(row) = row.fetch_optional(&self.pool).await? else { return Ok(None) };
+            let password = row.try_get::<String, _>("password")?;
+            Ok(Some((rows::user(&row)?, password.into())))
+        })
+    }
+
+    fn user_of_token(&self, hash: TokenHash) -> Answer<'_, Option<User>> {
+        Box::pin(async move {
+            let row = query(
+                "SELECT users.* FROM users JOIN tokens USING (username) WHERE tokens.hash = $1 AND users.is_active",
+            );
+            row.bind(hash.as_slice()).fetch_optional(&self.pool).await?.as_ref().map(rows::user).transpose()
+        })
+    }
+
+    fn register<'a>(&'a self, user: NewUser, admit: Admit<'a>) -> Answer<'a, User> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            // Two first registrations at once must not both become superusers.
+            query("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
+            let row = query("SELECT EXISTS (SELECT 1 FROM users WHERE is_superuser) AS found");
+            let superuser = admit(row.fetch_one(&mut *tx).await?.try_get("found")?)?;
+            let row = query(
+                "INSERT INTO users
+                     (username, email, first_name, last_name, password, is_superuser, is_staff, is_active, joined)
+                 VALUES ($1, $2, $3, $4, $5, $6, $6, true, $7) RETURNING *",
+            );
+            let row = row.bind(user.username.as_str()).bind(&user.email).bind(&user.first_name).bind(&user.last_name);
+            let row = row.bind(user.password.expose_secret()).bind(superuser).bind(now()).fetch_one(&mut *tx).await;
+            let row = row.map_err(|error| match violated(&error) {
+                Some("users_pkey") => Error::Field {
+                    field: "username",
+                    message: "A user with that username already exists.".to_owned(),
+                    code: Code::AlreadyExists,
+                },
+                _ => error.into(),
+            })?;
+            tx.commit().await?;
+            rows::user(&row)
+        })
+    }
+
+    fn add_token<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            let now = now();
+            query("UPDATE users SET last_login = $2 WHERE username = $1")
+                .bind(username.as_str())
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+            query("INSERT INTO tokens (hash, username, created) VALUES ($1, $2, $3)")
+                .bind(hash.as_slice())
+                .bind(username.as_str())
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+            query(
+                "DELETE FROM tokens WHERE hash IN
+                     (SELECT hash FROM tokens WHERE username = $1 ORDER BY created DESC, hash OFFSET $2)",
+            )
+            .bind(username.as_str())
+            .bind(TOKENS)
+            .execute(&mut *tx)
+            .await?;
+            tx.commit().await?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,124 @@
+use deis_api::{AppName, Code, ReleaseVersion, Username};
+use sqlx::types::Json;
+use sqlx::{PgConnection, Row as _, query};
+use uuid::Uuid;
+
+use super::releases::ground;
+use super::{Postgres, now, rows, violated};
+use crate::error::{Error, Kind};
+use crate::ledger::apps::Restructure;
+use crate::ledger::{Answer, App, Apps, Listed, NewApp, Structure, Target, Window};
+
+impl Apps for Postgres {
+    fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>> {
+        Box::pin(async move {
+            let row = query("SELECT * FROM apps WHERE id = $1").bind(id.as_str()).fetch_optional(&self.pool).await?;
+            row.as_ref().map(rows::app).transpose()
+        })
+    }
+
+    fn apps<'a>(&'a self, owner: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>> {
+        Box::pin(async move {
+            let owner = owner.map(Username::as_str);
+            let total = query("SELECT count(*) AS total FROM apps WHERE $1::text IS NULL OR owner = $1").bind(owner);
+            let total = total.fetch_one(&self.pool).await?.try_get("total")?;
+            let found = query("SELECT * FROM apps WHERE $1::text IS NULL OR owner = $1 ORDER BY id LIMIT $2 OFFSET $3");
+            let found = found.bind(owner).bind(window.limit).bind(window.offset).fetch_all(&self.pool).await?;
+            Ok(Listed { total, items: found.iter().map(rows::app).collect::<Result<_, _>>()? })
+        })
+    }
+
+    fn app_names(&self) -> Answer<'_, Vec<AppName>> {
+        Box::pin(async move {
+            let found = query("SELECT id FROM apps ORDER BY id").fetch_all(&self.pool).await?;
+            found.iter().map(|row| rows::parsed(row, "id")).collect()
+        })
+    }
+
+    fn create_app(&self, app: NewApp) -> Answer<'_, App> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            let row = query(
+                "INSERT INTO apps (id, uuid, owner, structure, desired_release, fence, created, updated)
+                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6) RETURNING *",
+            );
+            let row = row.bind(app.id.as_str()).bind(Uuid::new_v4()).bind(app.owner.as_str());
+            let row = row.bind(Json(&app.structure)).bind(ReleaseVersion::FIRST.get()).bind(now());
+            let row = row.fetch_one(&mut *tx).await.map_err(|error| match violated(&error) {
+                Some("apps_pkey") => Error::Field {
+                    field: "id",
+                    message: "Application with this id already exists.".to_owned(),
+                    code: Code::AlreadyExists,
+                },
+                _ => error.into(),
+            })?;
+            initial_release(&mut tx, &app).await?;
+            tx.commit().await?;
+            rows::app(&row)
+        })
+    }
+
+    fn delete_app<'a>(&'a self, id: &'a AppName) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            // Releases point at configs and builds, which go with the app as well: they go first.
+            query("DELETE FROM releases WHERE app = $1").bind(id.as_str()).execute(&mut *tx).await?;
+            query("DELETE FROM apps WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+    }
+
+    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, (Structure, Structure)> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            let ground = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
+            let structure = decide(&ground)?;
+            if structure != ground.app.structure {
+                set_structure(&mut tx, id, &structure).await?;
+            }
+            tx.commit().await?;
+            Ok((ground.app.structure, structure))
+        })
+    }
+
+    fn undo_restructure<'a>(&'a self, id: &'a AppName, from: &'a Structure, to: &'a Structure) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let undone = query("UPDATE apps SET structure = $2, updated = $4 WHERE id = $1 AND structure = $3");
+            undone.bind(id.as_str()).bind(Json(from)).bind(Json(to)).bind(now()).execute(&self.pool).await?;
+            Ok(())
+        })
+    }
+}
+
+/// The empty config and release v1, which has no build.
+async fn initial_release(tx: &mut PgConnection, app: &NewApp) -> Result<(), Error> {
+    let config = Uuid::new_v4();
+    query("INSERT INTO configs (uuid, app, owner, entries, created) VALUES ($1, $2, $3, '{}', $4)")
+        .bind(config)
+        .bind(app.id.as_str())
+        .bind(app.owner.as_str())
+        .bind(now())
+        .execute(&mut *tx)
+        .await?;
+    query(
+        "INSERT INTO releases (uuid, app, version, owner, summary, summary_if_failed, state, config, created, updated)
+         VALUES ($1, $2, $3, $4, $5, $5, 'good', $6, $7, $7)",
+    )
+    .bind(Uuid::new_v4())
+    .bind(app.id.as_str())
+    .bind(ReleaseVersion::FIRST.get())
+    .bind(app.owner.as_str())
+    .bind(&app.summary)
+    .bind(config)
+    .bind(now())
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn set_structure(tx: &mut PgConnection, id: &AppName, structure: &Structure) -> Result<(), Error> {
+    let updated = query("UPDATE apps SET structure = $2, updated = $3 WHERE id = $1");
+    updated.bind(id.as_str()).bind(Json(structure)).bind(now()).execute(tx).await?;
+    Ok(())
+}

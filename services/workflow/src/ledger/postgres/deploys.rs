@@ -1,0 +1,133 @@
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, ProcType, ReleaseVersion};
+use secrecy::SecretString;
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use sqlx::{PgConnection, Row as _, query};
+
+use super::{Postgres, now, rows};
+use crate::deploy::failure::Failure;
+use crate::deploy::{Assignment, Grant};
+use crate::error::Error;
+use crate::ledger::{Answer, Deploys, ReleaseState, Structure};
+
+impl Deploys for Postgres {
+    fn begin_deploy<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Grant>> {
+        Box::pin(async move {
+            let row = query("UPDATE apps SET fence = fence + 1 WHERE id = $1 RETURNING fence").bind(app.as_str());
+            let Some(row) = row.fetch_optional(&self.pool).await? else { return Ok(None) };
+            Ok(Some(Grant { app: app.clone(), fence: row.try_get("fence")? }))
+        })
+    }
+
+    fn desired<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Assignment>> {
+        Box::pin(async move { self.wanted(app, None).await })
+    }
+
+    fn assignment<'a>(&'a self, grant: &'a Grant) -> Answer<'a, Option<Assignment>> {
+        Box::pin(async move { self.wanted(&grant.app, Some(grant.fence)).await })
+    }
+
+    fn deployed<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            if !hold(&mut tx, grant).await? {
+                return Ok(false);
+            }
+            let done = query("UPDATE releases SET state = 'good', updated = $3 WHERE app = $1 AND version = $2");
+            done.bind(grant.app.as_str()).bind(release.get()).bind(now()).execute(&mut *tx).await?;
+            let forgotten = query(
+                "UPDATE apps SET structure =
+                     (SELECT coalesce(jsonb_object_agg(kind, replicas), '{}')
+                      FROM jsonb_each(apps.structure) AS asked (kind, replicas) WHERE builds.procfile ? kind)
+                 FROM releases JOIN builds ON builds.uuid = releases.build
+                 WHERE apps.id = $1 AND releases.app = $1 AND releases.version = $2",
+            );
+            forgotten.bind(grant.app.as_str()).bind(release.get()).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+
+    fn failed<'a>(
+        &'a self,
+        grant: &'a Grant,
+        release: ReleaseVersion,
+        failure: &'a Failure,
+        log_tail: &'a [String],
+    ) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            if !hold(&mut tx, grant).await? {
+                return Ok(false);
+            }
+            let failed = query(
+                "UPDATE releases
+                 SET state = 'failed', summary = summary_if_failed, failure_code = $3, exception = $4, log_tail = $5,
+                     updated = $6
+                 WHERE app = $1 AND version = $2",
+            );
+            let failed = failed.bind(grant.app.as_str()).bind(release.get()).bind(failure.code.as_str());
+            failed.bind(&failure.message).bind(Json(log_tail)).bind(now()).execute(&mut *tx).await?;
+            let back = query(
+                "UPDATE apps SET updated = $2, desired_release =
+                     (SELECT max(version) FROM releases WHERE app = $1 AND state = 'good')
+                 WHERE id = $1",
+            );
+            back.bind(grant.app.as_str()).bind(now()).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+
+    fn deploying(&self) -> Answer<'_, Vec<AppName>> {
+        Box::pin(async move {
+            let found = query("SELECT app FROM releases WHERE state = 'deploying' ORDER BY app");
+            found.fetch_all(&self.pool).await?.iter().map(|row| rows::parsed(row, "app")).collect()
+        })
+    }
+}
+
+impl Postgres {
+    async fn wanted(&self, app: &AppName, fence: Option<i64>) -> Result<Option<Assignment>, Error> {
+        // One statement, so that structure, release and config belong together.
+        let row = query(
+            "SELECT releases.*, apps.structure, configs.entries,
+                    builds.image, coalesce(builds.sha, '') AS sha, builds.procfile
+             FROM apps
+             JOIN releases ON releases.app = apps.id AND releases.version = apps.desired_release
+             JOIN configs ON configs.uuid = releases.config
+             LEFT JOIN builds ON builds.uuid = releases.build
+             WHERE apps.id = $1 AND ($2::bigint IS NULL OR apps.fence = $2)",
+        );
+        let row = row.bind(app.as_str()).bind(fence).fetch_optional(&self.pool).await?;
+        row.map(|row| assignment(app, &row)).transpose()
+    }
+}
+
+/// Locks the app's row if the grant is still the newest: nobody takes over until the transaction ends.
+async fn hold(tx: &mut PgConnection, grant: &Grant) -> Result<bool, Error> {
+    let row = query("SELECT 1 FROM apps WHERE id = $1 AND fence = $2 FOR UPDATE");
+    Ok(row.bind(grant.app.as_str()).bind(grant.fence).fetch_optional(tx).await?.is_some())
+}
+
+fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
+    let release = rows::release(row)?;
+    let structure = row.try_get::<Json<Structure>, _>("structure")?.0;
+    let procfile = row.try_get::<Option<Json<BTreeMap<ProcType, String>>>, _>("procfile")?;
+    let kinds = procfile.map(|procfile| procfile.0).unwrap_or_default().into_keys();
+    let processes = kinds.map(|kind| (kind.clone(), structure.get(&kind).copied().unwrap_or(0))).collect();
+    let entries = row.try_get::<Json<BTreeMap<String, String>>, _>("entries")?.0;
+    Ok(Assignment {
+        app: app.clone(),
+        release: release.version,
+        deploying: release.state == ReleaseState::Deploying,
+        image: row.try_get("image")?,
+        sha: row.try_get::<String, _>("sha")?.parse().ok(),
+        processes,
+        values: entries.into_iter().map(|(key, value)| (key, SecretString::from(value))).collect(),
+        summary: release.summary,
+        created: release.created,
+    })
+}

@@ -1,0 +1,127 @@
+//! From rows to records. What stands in the ledger was checked when it was written; a row that does not parse is a defect.
+
+use std::collections::BTreeMap;
+
+use deis_api::{Code, ProcType, ReleaseVersion};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+
+use crate::error::Error;
+use crate::ledger::{App, Build, Config, Key, Release, ReleaseState, Structure, User, Variables};
+
+pub(super) fn user(row: &PgRow) -> Result<User, Error> {
+    Ok(User {
+        username: parsed(row, "username")?,
+        email: row.try_get("email")?,
+        first_name: row.try_get("first_name")?,
+        last_name: row.try_get("last_name")?,
+        is_superuser: row.try_get("is_superuser")?,
+        is_staff: row.try_get("is_staff")?,
+        is_active: row.try_get("is_active")?,
+        last_login: row.try_get::<Option<i64>, _>("last_login")?.map(moment).transpose()?,
+        joined: time(row, "joined")?,
+    })
+}
+
+pub(super) fn key(row: &PgRow) -> Result<Key, Error> {
+    Ok(Key {
+        uuid: row.try_get("uuid")?,
+        owner: parsed(row, "owner")?,
+        id: parsed(row, "id")?,
+        public: row.try_get("public")?,
+        blob: row.try_get("blob")?,
+        fingerprint: row.try_get("fingerprint")?,
+        created: time(row, "created")?,
+    })
+}
+
+pub(super) fn app(row: &PgRow) -> Result<App, Error> {
+    Ok(App {
+        uuid: row.try_get("uuid")?,
+        id: parsed(row, "id")?,
+        owner: parsed(row, "owner")?,
+        structure: row.try_get::<Json<Structure>, _>("structure")?.0,
+        desired_release: version(row, "desired_release")?,
+        created: time(row, "created")?,
+        updated: time(row, "updated")?,
+    })
+}
+
+pub(super) fn config(row: &PgRow) -> Result<Config, Error> {
+    let entries = row.try_get::<Json<BTreeMap<String, String>>, _>("entries")?.0;
+    let values = entries.into_iter().map(|(key, value)| Ok((key.parse()?, SecretString::from(value))));
+    Ok(Config {
+        uuid: row.try_get("uuid")?,
+        owner: parsed(row, "owner")?,
+        values: values.collect::<Result<Variables, deis_api::NameError>>().map_err(broken)?,
+        created: time(row, "created")?,
+    })
+}
+
+/// Variables as they stand in the ledger.
+pub(super) fn entries(values: &Variables) -> Json<BTreeMap<&str, &str>> {
+    Json(values.iter().map(|(key, value)| (key.as_str(), value.expose_secret())).collect())
+}
+
+pub(super) fn build(row: &PgRow) -> Result<Build, Error> {
+    let sha = row.try_get::<String, _>("sha")?;
+    Ok(Build {
+        uuid: row.try_get("uuid")?,
+        owner: parsed(row, "owner")?,
+        image: row.try_get("image")?,
+        sha: if sha.is_empty() { None } else { Some(sha.parse().map_err(broken)?) },
+        procfile: row.try_get::<Json<BTreeMap<ProcType, String>>, _>("procfile")?.0,
+        dockerfile: row.try_get("dockerfile")?,
+        created: time(row, "created")?,
+    })
+}
+
+pub(super) fn release(row: &PgRow) -> Result<Release, Error> {
+    let code = row.try_get::<Option<String>, _>("failure_code")?;
+    let exception = row.try_get::<Option<String>, _>("exception")?;
+    let failure = code.zip(exception).map(|(code, message)| (code.parse().unwrap_or(Code::Internal), message));
+    let state = match row.try_get::<&str, _>("state")? {
+        "deploying" => ReleaseState::Deploying,
+        "good" => ReleaseState::Good,
+        _ => ReleaseState::Failed,
+    };
+    Ok(Release {
+        uuid: row.try_get("uuid")?,
+        version: version(row, "version")?,
+        owner: parsed(row, "owner")?,
+        summary: row.try_get("summary")?,
+        state,
+        failure,
+        log_tail: row.try_get::<Option<Json<Vec<String>>>, _>("log_tail")?.map(|lines| lines.0).unwrap_or_default(),
+        config: row.try_get("config")?,
+        build: row.try_get("build")?,
+        created: time(row, "created")?,
+        updated: time(row, "updated")?,
+    })
+}
+
+pub(super) fn parsed<T>(row: &PgRow, column: &str) -> Result<T, Error>
+where
+    T: TryFrom<String, Error = deis_api::NameError>,
+{
+    T::try_from(row.try_get::<String, _>(column)?).map_err(broken)
+}
+
+pub(super) fn version(row: &PgRow, column: &str) -> Result<ReleaseVersion, Error> {
+    ReleaseVersion::try_from(row.try_get::<i64, _>(column)?).map_err(broken)
+}
+
+pub(super) fn time(row: &PgRow, column: &str) -> Result<Timestamp, Error> {
+    moment(row.try_get(column)?)
+}
+
+fn moment(milliseconds: i64) -> Result<Timestamp, Error> {
+    Timestamp::from_millisecond(milliseconds).map_err(|error| Error::Internal(error.into()))
+}
+
+fn broken(error: deis_api::NameError) -> Error {
+    Error::Internal(error.into())
+}

@@ -1,0 +1,193 @@
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, Code, ConfigKey, GitSha, ProcType, ReleaseVersion, Username};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::{Answer, App, Listed, RequestKey, Structure, Window};
+use crate::error::Error;
+
+/// An app's environment variables.
+pub type Variables = BTreeMap<ConfigKey, SecretString>;
+
+/// A snapshot of an app's config; never changed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Who made it.
+    pub owner: Username,
+    /// The environment variables.
+    pub values: Variables,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// An image with its process types; never changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Who made it.
+    pub owner: Username,
+    /// `127.0.0.1:5555/{app}@sha256:…`.
+    pub image: String,
+    /// The commit it was built from; `None` for an image that came from elsewhere.
+    pub sha: Option<GitSha>,
+    /// Process type to command.
+    pub procfile: BTreeMap<ProcType, String>,
+    /// Empty unless it was built from a Dockerfile.
+    pub dockerfile: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// A build to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewBuild {
+    /// Its identity, chosen by whoever records it.
+    pub uuid: Uuid,
+    /// `127.0.0.1:5555/{app}@sha256:…`.
+    pub image: String,
+    /// The commit it was built from.
+    pub sha: Option<GitSha>,
+    /// Process type to command.
+    pub procfile: BTreeMap<ProcType, String>,
+}
+
+/// How far a release is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseState {
+    /// Its first deploy is under way.
+    Deploying,
+    /// It was deployed, or has nothing to deploy.
+    Good,
+    /// It could not be deployed and never serves.
+    Failed,
+}
+
+/// A config and a build, under a version.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its version.
+    pub version: ReleaseVersion,
+    /// Who made it.
+    pub owner: Username,
+    /// What changed, for people.
+    pub summary: String,
+    /// How far it is.
+    pub state: ReleaseState,
+    /// Why it failed.
+    pub failure: Option<(Code, String)>,
+    /// The last lines of the process that failed.
+    pub log_tail: Vec<String>,
+    /// Its config.
+    pub config: Uuid,
+    /// Its build.
+    pub build: Option<Uuid>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was last changed.
+    pub updated: Timestamp,
+}
+
+/// What a new release is decided from; stands still until the decision is recorded.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The app.
+    pub app: App,
+    /// The latest release that has not failed.
+    pub latest: Release,
+    /// Its config.
+    pub config: Config,
+    /// Its build.
+    pub build: Option<Build>,
+    /// The release that was asked for.
+    pub target: Option<Release>,
+}
+
+/// Which other release a decision needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// None.
+    None,
+    /// The one before the latest good one.
+    Previous,
+    /// This one.
+    Version(ReleaseVersion),
+}
+
+/// A release to be recorded.
+#[derive(Debug)]
+pub struct Draft {
+    /// Who makes it.
+    pub owner: Username,
+    /// What changed, for people.
+    pub summary: String,
+    /// What is said in its place when the deploy fails.
+    pub summary_if_failed: String,
+    /// A new config, or an earlier one.
+    pub config: ConfigDraft,
+    /// A new build, an earlier one, or none.
+    pub build: BuildDraft,
+    /// The structure the app has from now on.
+    pub structure: Structure,
+}
+
+/// The config of a release to be recorded.
+#[derive(Debug)]
+pub enum ConfigDraft {
+    /// A new snapshot.
+    New(Variables),
+    /// An earlier one.
+    Keep(Uuid),
+}
+
+/// The build of a release to be recorded.
+#[derive(Debug)]
+pub enum BuildDraft {
+    /// A new one.
+    New(NewBuild),
+    /// An earlier one, or none.
+    Keep(Option<Uuid>),
+}
+
+/// Decides on a release. Runs inside the store's transaction and must be pure.
+pub type Decide<'a> = Box<dyn FnOnce(&Ground) -> Result<Draft, Error> + Send + 'a>;
+
+/// What became of a request for a release.
+#[derive(Clone, Debug)]
+pub struct Released {
+    /// The release that the request made, now or when it came first.
+    pub release: Release,
+    /// Its config.
+    pub config: Config,
+}
+
+/// Releases with their configs and builds.
+pub trait Releases: Send + Sync + 'static {
+    /// Records the next release of an app and makes it the desired one, in one transaction; a repeated request gets what the first
+    /// one made.
+    ///
+    /// Refuses while a deploy of the app is under way ([`Error::DeployInProgress`]).
+    fn release<'a>(
+        &'a self,
+        app: &'a AppName,
+        key: &'a RequestKey,
+        target: Target,
+        decide: Decide<'a>,
+    ) -> Answer<'a, Released>;
+    /// What the next release would be decided from.
+    fn ground<'a>(&'a self, app: &'a AppName) -> Answer<'a, Ground>;
+    /// An app's releases, the newest first.
+    fn releases<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Release>>;
+    /// One release.
+    fn release_at<'a>(&'a self, app: &'a AppName, version: ReleaseVersion) -> Answer<'a, Option<Release>>;
+    /// An app's builds, the newest first.
+    fn builds<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Build>>;
+    /// One build of an app.
+    fn build<'a>(&'a self, app: &'a AppName, uuid: Uuid) -> Answer<'a, Option<Build>>;
+}

@@ -1,0 +1,13 @@
+//! Calls to other services: state (locks, leadership, settings) and the routers.
+
+mod leadership;
+mod locks;
+mod routers;
+mod session;
+mod settings;
+
+pub use leadership::lead;
+pub use locks::StateLocks;
+pub use routers::LiveRouters;
+pub use session::Session;
+pub use settings::follow_registration_mode;

@@ -1,0 +1,126 @@
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, Code, GitSha, ProcType, Username};
+use uuid::Uuid;
+
+use super::summary;
+use crate::error::Error;
+use crate::ledger::releases::ConfigDraft;
+use crate::ledger::{BuildDraft, Draft, Ground, Ledger, NewBuild, Released, RequestKey, Structure, Target};
+
+/// An image that was built for an app.
+#[derive(Clone, Debug)]
+pub struct BuildRequest {
+    /// `127.0.0.1:5555/{app}@sha256:…`.
+    pub image: String,
+    /// The commit it was built from.
+    pub sha: GitSha,
+    /// Process type to command.
+    pub procfile: BTreeMap<ProcType, String>,
+}
+
+/// Records a build and the release that has it.
+///
+/// # Errors
+/// [`Error::Field`] for an image that is not the app's, or process types that no Procfile may declare.
+pub async fn build(
+    ledger: &dyn Ledger,
+    user: &Username,
+    app: &AppName,
+    key: &RequestKey,
+    request: BuildRequest,
+) -> Result<Released, Error> {
+    check(app, &request)?;
+    let user = user.clone();
+    ledger.release(app, key, Target::None, Box::new(move |ground| Ok(draft(ground, user, request)))).await
+}
+
+fn draft(ground: &Ground, user: Username, request: BuildRequest) -> Draft {
+    let uuid = Uuid::new_v4();
+    Draft {
+        summary: summary::build(&user, Some(&request.sha), &request.image),
+        summary_if_failed: summary::failed_build(&user, uuid),
+        owner: user,
+        config: ConfigDraft::Keep(ground.latest.config),
+        structure: structure(&ground.app.structure, &request.procfile),
+        build: BuildDraft::New(NewBuild {
+            uuid,
+            image: request.image,
+            sha: Some(request.sha),
+            procfile: request.procfile,
+        }),
+    }
+}
+
+/// What is asked for from now on: of a first build one `web`, of later ones what there was. Process types that the build has not are
+/// forgotten when its deploy has succeeded: if it fails, the release before runs them again.
+fn structure(before: &Structure, procfile: &BTreeMap<ProcType, String>) -> Structure {
+    if before.is_empty() && procfile.contains_key(&ProcType::web()) {
+        return Structure::from([(ProcType::web(), 1)]);
+    }
+    before.clone()
+}
+
+fn check(app: &AppName, request: &BuildRequest) -> Result<(), Error> {
+    let repository = format!("{}/{app}@sha256:", deis_kube::objects::REGISTRY);
+    let digest = request.image.strip_prefix(&repository);
+    let is_digest = |text: &str| {
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    if !digest.is_some_and(is_digest) {
+        return Err(Error::field("image", format!("The image must be {repository} and a digest.")));
+    }
+    for (kind, command) in &request.procfile {
+        if kind.is_reserved() {
+            let message =
+                format!("The process type {kind} is the platform's own; choose another name in the Procfile.");
+            return Err(Error::Field { field: "procfile", message, code: Code::SourceInvalid });
+        }
+        if command.trim().is_empty() {
+            let message = "Command can't be empty for process type".to_owned();
+            return Err(Error::Field { field: "procfile", message, code: Code::SourceInvalid });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(pairs: &[(&str, u32)]) -> Structure {
+        pairs.iter().map(|(kind, count)| (kind.parse().unwrap(), *count)).collect()
+    }
+
+    fn procfile(kinds: &[&str]) -> BTreeMap<ProcType, String> {
+        kinds.iter().map(|kind| (kind.parse().unwrap(), "run".to_owned())).collect()
+    }
+
+    #[test]
+    fn the_first_build_gets_one_web_and_later_ones_what_there_was() {
+        assert_eq!(structure(&counts(&[]), &procfile(&["web", "worker"])), counts(&[("web", 1)]));
+        assert_eq!(structure(&counts(&[]), &procfile(&["worker"])), counts(&[]));
+        let before = counts(&[("web", 0), ("worker", 3)]);
+        assert_eq!(structure(&before, &procfile(&["web", "clock"])), before);
+    }
+
+    #[test]
+    fn only_the_apps_own_image_by_digest_and_real_processes() {
+        let digest = "0".repeat(64);
+        let refusal = |image: String, kinds: &[&str]| {
+            let sha = "a".repeat(40).parse().unwrap();
+            let request = BuildRequest { image, sha, procfile: procfile(kinds) };
+            check(&"shop".parse().unwrap(), &request).map_err(|error| error.to_string())
+        };
+        assert_eq!(refusal(format!("127.0.0.1:5555/shop@sha256:{digest}"), &["web"]), Ok(()));
+        for image in [
+            format!("127.0.0.1:5555/shop-internal@sha256:{digest}"),
+            "127.0.0.1:5555/shop:latest".to_owned(),
+            format!("127.0.0.1:5555/shop@sha256:{digest}0"),
+            format!("docker.io/shop@sha256:{digest}"),
+        ] {
+            assert!(refusal(image.clone(), &["web"]).is_err(), "{image}");
+        }
+        assert!(refusal(format!("127.0.0.1:5555/shop@sha256:{digest}"), &["build"]).is_err());
+    }
+}

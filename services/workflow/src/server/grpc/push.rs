@@ -1,0 +1,179 @@
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, Username};
+use deis_bootstrap::Context;
+use deis_proto::workflow::deploy_event::{Deployed, Event, Failed, ReleaseCreated, Step};
+use deis_proto::workflow::push_service_server::PushService;
+use deis_proto::workflow::{
+    AuthenticateKeyRequest, AuthenticateKeyResponse, AuthorizeGitRequest, AuthorizeGitResponse, CreateBuildRequest,
+    DeployEvent, GetBuildContextRequest, GetBuildContextResponse, GitAccess,
+};
+use secrecy::ExposeSecret as _;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::status;
+use crate::access::{Actor, Verb};
+use crate::apps;
+use crate::deploy::News;
+use crate::error::{Error, Kind};
+use crate::ledger::{App, Release, ReleaseState, Released, RequestKey, User};
+use crate::releases::{self, BuildRequest};
+use crate::server::Workflow;
+
+/// Events that wait for a slow caller.
+const QUEUE: usize = 16;
+
+/// `workflow.v1.PushService`.
+#[derive(Clone)]
+pub struct Push {
+    workflow: Workflow,
+    context: Context,
+}
+
+impl Push {
+    /// Serves the builder.
+    #[must_use]
+    pub const fn new(workflow: Workflow, context: Context) -> Self {
+        Self { workflow, context }
+    }
+
+    /// The app, if this user may do this with it.
+    async fn authorised(&self, username: &str, app: &str, verb: Verb) -> Result<(User, App), Error> {
+        let username = username.parse::<Username>().map_err(|_| Error::Missing(Kind::User))?;
+        let app = app.parse::<AppName>().map_err(|_| Error::Missing(Kind::App))?;
+        let ledger = self.workflow.ledger.as_ref();
+        let (user, _password) = ledger.user(&username).await?.ok_or(Error::Missing(Kind::User))?;
+        let actor = Actor::User(user);
+        let (user, app) = apps::find(ledger, &actor, verb, &app).await?;
+        Ok((user.clone(), app))
+    }
+
+    /// Records the build; while another deploy is under way, that is waited for first.
+    async fn release(&self, user: &User, app: &App, request: &CreateBuildRequest) -> Result<Released, Error> {
+        let key = RequestKey::parse(&request.request_key)?;
+        let processes = request.processes.iter().map(|(kind, command)| Ok((kind.parse()?, command.clone())));
+        let procfile = processes.collect::<Result<BTreeMap<_, _>, _>>().map_err(Error::name("procfile"))?;
+        let sha = request.sha.parse().map_err(Error::name("sha"))?;
+        let build = BuildRequest { image: request.image.clone(), sha, procfile };
+        let ledger = self.workflow.ledger.as_ref();
+        loop {
+            match releases::build(ledger, &user.username, &app.id, &key, build.clone()).await {
+                Err(Error::DeployInProgress(_)) => {
+                    self.workflow
+                        .deployer
+                        .converge(&app.id)
+                        .ended()
+                        .await
+                        .map_err(|error| Error::Unavailable(error.to_string().into()))?;
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl PushService for Push {
+    async fn authenticate_key(
+        &self,
+        request: Request<AuthenticateKeyRequest>,
+    ) -> Result<Response<AuthenticateKeyResponse>, Status> {
+        let blob = request.into_inner().public_key;
+        let owner = self.workflow.ledger.owner_of_key(&blob).await.map_err(|error| status(&error))?;
+        let owner = owner.ok_or_else(|| status(&Error::Missing(Kind::Key)))?;
+        Ok(Response::new(AuthenticateKeyResponse { username: owner.to_string() }))
+    }
+
+    async fn authorize_git(
+        &self,
+        request: Request<AuthorizeGitRequest>,
+    ) -> Result<Response<AuthorizeGitResponse>, Status> {
+        let request = request.into_inner();
+        let verb = match request.access() {
+            GitAccess::Read => Verb::Read,
+            GitAccess::Write => Verb::Change,
+            GitAccess::Unspecified => {
+                return Err(status(&Error::field("access", "The access asked for must be read or write.")));
+            }
+        };
+        self.authorised(&request.username, &request.app, verb).await.map_err(|error| status(&error))?;
+        Ok(Response::new(AuthorizeGitResponse {}))
+    }
+
+    async fn get_build_context(
+        &self,
+        request: Request<GetBuildContextRequest>,
+    ) -> Result<Response<GetBuildContextResponse>, Status> {
+        let request = request.into_inner();
+        let (_, app) =
+            self.authorised(&request.username, &request.app, Verb::Change).await.map_err(|error| status(&error))?;
+        let ground = self.workflow.ledger.ground(&app.id).await.map_err(|error| status(&error))?;
+        let pairs = ground.config.values.into_iter();
+        let environment = pairs.map(|(key, value)| (key.to_string(), value.expose_secret().to_owned())).collect();
+        Ok(Response::new(GetBuildContextResponse { environment }))
+    }
+
+    type CreateBuildStream = ReceiverStream<Result<DeployEvent, Status>>;
+
+    async fn create_build(
+        &self,
+        request: Request<CreateBuildRequest>,
+    ) -> Result<Response<Self::CreateBuildStream>, Status> {
+        let request = request.into_inner();
+        let authorised = self.authorised(&request.username, &request.app, Verb::Change).await;
+        let (user, app) = authorised.map_err(|error| status(&error))?;
+        let (events, stream) = mpsc::channel(QUEUE);
+        let push = self.clone();
+        // On its own: the release is recorded and deployed although the caller goes away.
+        drop(self.context.tasks.spawn("create a build", async move {
+            if let Err(error) = push.create(&user, &app, &request, &events).await {
+                drop(events.send(Err(status(&error))).await);
+            }
+        }));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+type Events = mpsc::Sender<Result<DeployEvent, Status>>;
+
+impl Push {
+    async fn create(&self, user: &User, app: &App, request: &CreateBuildRequest, events: &Events) -> Result<(), Error> {
+        let released = self.release(user, app, request).await?;
+        let version = released.release.version.get();
+        let mut run = self.workflow.deployer.converge(&app.id);
+        say(events, Event::ReleaseCreated(ReleaseCreated { version })).await;
+        let outcome = loop {
+            match run.news().await {
+                News::Step(text) => say(events, Event::Step(Step { text })).await,
+                News::Ended(outcome) => break outcome,
+            }
+        };
+        let ledger = self.workflow.ledger.as_ref();
+        let release = ledger.release_at(&app.id, released.release.version).await?;
+        let release = release.ok_or(Error::Missing(Kind::Release))?;
+        match release.state {
+            ReleaseState::Good => say(events, Event::Deployed(Deployed { version })).await,
+            ReleaseState::Failed => say(events, Event::Failed(failed(release))).await,
+            ReleaseState::Deploying => {
+                let cause = outcome.err().map_or_else(|| "not at its end".to_owned(), |error| error.to_string());
+                return Err(Error::Unavailable(cause.into()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A caller who went away hears nothing more; the deploy goes on.
+async fn say(events: &Events, event: Event) {
+    drop(events.send(Ok(DeployEvent { event: Some(event) })).await);
+}
+
+fn failed(release: Release) -> Failed {
+    let (code, message) = release.failure.map_or_else(
+        || (deis_api::Code::Internal, "The release failed.".to_owned()),
+        |(code, message)| (code, message),
+    );
+    Failed { version: release.version.get(), code: code.to_string(), message, log_tail: release.log_tail }
+}

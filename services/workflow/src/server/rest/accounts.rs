@@ -1,0 +1,70 @@
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use deis_api::rest;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::body::Object;
+use super::caller::{Caller, PerhapsCaller};
+use super::error::ApiError;
+use crate::access::{Object as Of, Verb, authorise};
+use crate::accounts::{self, Profile};
+use crate::error::Error;
+use crate::ledger::User;
+use crate::server::Workflow;
+
+/// `GET /v2/`: 401 without a token; clients tell by it that this is a controller.
+pub(super) async fn root(Caller(actor): Caller) -> Result<Json<Value>, ApiError> {
+    authorise(&actor, Verb::Read, Of::Own)?;
+    Ok(Json(json!({})))
+}
+
+/// `POST /v2/auth/register/`.
+pub(super) async fn register(
+    State(workflow): State<Workflow>,
+    PerhapsCaller(actor): PerhapsCaller,
+    body: Object,
+) -> Result<(StatusCode, Json<rest::User>), ApiError> {
+    let body: rest::Registration = body.decode(&["username", "password"])?;
+    let profile = Profile {
+        username: body.username.parse().map_err(Error::name("username"))?,
+        password: body.password.into(),
+        email: body.email,
+        first_name: body.first_name,
+        last_name: body.last_name,
+    };
+    let mode = *workflow.registration.borrow();
+    let user = accounts::register(workflow.ledger.as_ref(), &workflow.passwords, mode, &actor, profile).await?;
+    Ok((StatusCode::CREATED, Json(shown(user))))
+}
+
+/// `POST /v2/auth/login/`.
+pub(super) async fn login(State(workflow): State<Workflow>, body: Object) -> Result<Json<rest::Token>, ApiError> {
+    let body: rest::Login = body.decode(&["username", "password"])?;
+    let username = body.username.parse().map_err(Error::name("username"))?;
+    let password = SecretString::from(body.password);
+    let token = accounts::login(workflow.ledger.as_ref(), &workflow.passwords, &username, password).await?;
+    Ok(Json(rest::Token { token: token.into() }))
+}
+
+/// `GET /v2/auth/whoami/`.
+pub(super) async fn whoami(Caller(actor): Caller) -> Result<Json<rest::User>, ApiError> {
+    Ok(Json(shown(authorise(&actor, Verb::Read, Of::Own)?.clone())))
+}
+
+fn shown(user: User) -> rest::User {
+    rest::User {
+        username: user.username.to_string(),
+        email: user.email,
+        first_name: user.first_name,
+        last_name: user.last_name,
+        is_superuser: user.is_superuser,
+        is_staff: user.is_staff,
+        is_active: user.is_active,
+        groups: Vec::new(),
+        user_permissions: Vec::new(),
+        last_login: user.last_login.map(Into::into),
+        date_joined: user.joined.into(),
+    }
+}

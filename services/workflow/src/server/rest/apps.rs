@@ -1,0 +1,76 @@
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use deis_api::{AppName, rest};
+
+use super::body::Object;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::pages::Paging;
+use crate::access::{Actor, Object as Of, Verb, authorise};
+use crate::apps;
+use crate::error::{Error, Kind};
+use crate::ledger::{App, Ledger, User};
+use crate::server::{Reading, Workflow};
+
+/// `GET /v2/apps/`: one's own; all for an administrator.
+pub(super) async fn list(
+    State(reading): State<Reading>,
+    Caller(actor): Caller,
+    paging: Paging,
+) -> Result<Json<rest::Page<rest::App>>, ApiError> {
+    let user = authorise(&actor, Verb::Read, Of::Apps)?;
+    let owner = (!user.is_superuser).then_some(&user.username);
+    let apps = reading.ledger.apps(owner, paging.window).await?;
+    Ok(Json(paging.page(apps, shown)))
+}
+
+/// `POST /v2/apps/`.
+pub(super) async fn create(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    body: Object,
+) -> Result<(StatusCode, Json<rest::App>), ApiError> {
+    let user = authorise(&actor, Verb::Create, Of::Apps)?;
+    let body: rest::NewApp = body.decode(&[])?;
+    let id = body.id.map(|id| id.parse().map_err(Error::name("id"))).transpose()?;
+    let structure = body.structure.into_iter().map(|(kind, count)| Ok((kind.parse()?, count)));
+    let structure = structure.collect::<Result<_, _>>().map_err(Error::name("structure"))?;
+    let (ledger, cluster) = (workflow.ledger.as_ref(), workflow.cluster.as_ref());
+    let app = apps::create(ledger, cluster, &workflow.reserved, user, id, structure).await?;
+    Ok((StatusCode::CREATED, Json(shown(app))))
+}
+
+/// `GET /v2/apps/{app}/`.
+pub(super) async fn show(
+    State(reading): State<Reading>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<rest::App>, ApiError> {
+    let (_, app) = find(reading.ledger.as_ref(), &actor, Verb::Read, &id).await?;
+    Ok(Json(shown(app)))
+}
+
+/// An app by a path's segment; a name that cannot be is one that is not there.
+pub(super) async fn find<'a>(
+    ledger: &dyn Ledger,
+    actor: &'a Actor,
+    verb: Verb,
+    id: &str,
+) -> Result<(&'a User, App), Error> {
+    authorise(actor, verb, Of::Apps)?;
+    let id = id.parse::<AppName>().map_err(|_| Error::Missing(Kind::App))?;
+    apps::find(ledger, actor, verb, &id).await
+}
+
+fn shown(app: App) -> rest::App {
+    rest::App {
+        uuid: app.uuid,
+        id: app.id.to_string(),
+        owner: app.owner.to_string(),
+        structure: app.structure.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect(),
+        procfile_structure: std::collections::BTreeMap::new(),
+        created: app.created.into(),
+        updated: app.updated.into(),
+    }
+}

@@ -1,0 +1,56 @@
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use deis_api::Code;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use crate::error::Error;
+
+/// A JSON object. No body at all is an empty one: clients send none where everything is optional.
+#[derive(Debug)]
+pub(super) struct Object(Map<String, Value>);
+
+impl<S: Send + Sync> FromRequest<S> for Object {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        if bytes.is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        let value = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+        Ok(Self(value))
+    }
+}
+
+impl Object {
+    /// Decodes it; all of `required` must be there and not be empty.
+    pub(super) fn decode<T: DeserializeOwned>(self, required: &[&'static str]) -> Result<T, Error> {
+        for name in required {
+            match self.0.get(*name) {
+                None | Some(Value::Null) => return Err(Error::field(name, "This field is required.")),
+                Some(Value::String(text)) if text.is_empty() => {
+                    return Err(Error::field(name, "This field may not be blank."));
+                }
+                Some(_) => {}
+            }
+        }
+        let decoded = serde_json::from_value(Value::Object(self.0));
+        decoded.map_err(|error| Error::refused(Code::InvalidArgument, error.to_string()))
+    }
+}
+
+fn unread(rejection: BytesRejection) -> Error {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        Error::refused(Code::TooLarge, "The body is larger than 1 MiB.")
+    } else {
+        Error::refused(Code::MalformedBody, "The body cannot be read.")
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Error {
+    Error::refused(Code::MalformedBody, format!("JSON parse error - {error}"))
+}

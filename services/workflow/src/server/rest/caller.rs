@@ -1,0 +1,46 @@
+use axum::extract::FromRequestParts;
+use axum::http::{header, request::Parts};
+use secrecy::SecretString;
+
+use super::error::ApiError;
+use crate::access::Actor;
+use crate::accounts::authenticate;
+use crate::error::Error;
+use crate::server::Workflow;
+
+/// Who calls. A token that is not known is refused here, before anything else.
+pub(super) struct Caller(pub(super) Actor);
+
+impl FromRequestParts<Workflow> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, workflow: &Workflow) -> Result<Self, ApiError> {
+        match token(parts) {
+            Some(token) => Ok(Self(authenticate(workflow.ledger.as_ref(), &token).await?)),
+            None => Ok(Self(Actor::Anonymous)),
+        }
+    }
+}
+
+/// Who calls, where a token that is not known is as good as none.
+pub(super) struct PerhapsCaller(pub(super) Actor);
+
+impl FromRequestParts<Workflow> for PerhapsCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, workflow: &Workflow) -> Result<Self, ApiError> {
+        let Some(token) = token(parts) else { return Ok(Self(Actor::Anonymous)) };
+        match authenticate(workflow.ledger.as_ref(), &token).await {
+            Ok(actor) => Ok(Self(actor)),
+            Err(Error::InvalidToken) => Ok(Self(Actor::Anonymous)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// `Authorization: token <key>`; the scheme's case does not matter.
+fn token(parts: &Parts) -> Option<SecretString> {
+    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("token").then(|| SecretString::from(token.trim()))
+}

@@ -1,0 +1,88 @@
+//! The REST API, version 2.3: compatible with the original clients.
+
+mod accounts;
+mod apps;
+mod body;
+mod builds;
+mod caller;
+mod config;
+mod error;
+mod headers;
+mod health;
+mod keys;
+mod pages;
+mod pods;
+mod releases;
+mod scale;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{from_fn, map_response};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use deis_api::Code;
+
+use self::error::ApiError;
+use super::Workflow;
+use crate::error::Error;
+use crate::ledger::RequestKey;
+
+/// The largest body: all variables of an app, with room for JSON, in bytes.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// All routes.
+pub fn router(workflow: Workflow) -> Router {
+    let routes = [
+        ("/v2", get(accounts::root)),
+        ("/v2/auth/register", post(accounts::register)),
+        ("/v2/auth/login", post(accounts::login)),
+        ("/v2/auth/whoami", get(accounts::whoami)),
+        ("/v2/keys", get(keys::list).post(keys::add)),
+        ("/v2/keys/{id}", get(keys::show).delete(keys::delete)),
+        ("/v2/apps", get(apps::list).post(apps::create)),
+        ("/v2/apps/{app}", get(apps::show)),
+        ("/v2/apps/{app}/config", get(config::show).post(config::change)),
+        ("/v2/apps/{app}/builds", get(builds::list)),
+        ("/v2/apps/{app}/builds/{uuid}", get(builds::show)),
+        ("/v2/apps/{app}/releases", get(releases::list)),
+        ("/v2/apps/{app}/releases/{version}", get(releases::show)),
+        ("/v2/apps/{app}/releases/rollback", post(releases::rollback)),
+        ("/v2/apps/{app}/pods", get(pods::list)),
+        ("/v2/apps/{app}/pods/{type}", get(pods::list_type)),
+        ("/v2/apps/{app}/pods/{type}/{name}", get(pods::show)),
+        ("/v2/apps/{app}/scale", post(scale::scale)),
+        ("/healthz", get(health::healthz)),
+        ("/readiness", get(health::readiness)),
+    ];
+    let router = routes.into_iter().fold(Router::new(), |router, (path, methods)| both(router, path, methods));
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(map_response(headers::add))
+        .layer(from_fn(headers::span))
+        .with_state(workflow)
+}
+
+/// A trailing slash is optional everywhere.
+fn both(router: Router<Workflow>, path: &str, methods: MethodRouter<Workflow>) -> Router<Workflow> {
+    router.route(path, methods.clone()).route(&format!("{path}/"), methods)
+}
+
+async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, Html("<h1>Not Found</h1>")).into_response()
+}
+
+async fn method_not_allowed(method: Method) -> ApiError {
+    let message = format!("Method \"{method}\" not allowed.");
+    Error::refused(Code::MethodNotAllowed, message).into()
+}
+
+/// What makes a repeated request recognisable: header `Idempotency-Key`, if the client sends one.
+fn request_key(headers: &axum::http::HeaderMap) -> Result<RequestKey, Error> {
+    match headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default()) {
+        Some(text) => RequestKey::parse(text),
+        None => Ok(RequestKey::unique()),
+    }
+}

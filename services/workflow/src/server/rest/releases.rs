@@ -1,0 +1,79 @@
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use deis_api::{AppName, ReleaseVersion, rest};
+
+use super::apps::find;
+use super::body::Object;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::pages::Paging;
+use super::request_key;
+use crate::access::Verb;
+use crate::error::{Error, Kind};
+use crate::ledger::{Release, ReleaseState};
+use crate::releases;
+use crate::server::{Reading, Workflow};
+
+/// `GET /v2/apps/{app}/releases/`: failed ones too, the newest first.
+pub(super) async fn list(
+    State(reading): State<Reading>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    paging: Paging,
+) -> Result<Json<rest::Page<rest::Release>>, ApiError> {
+    let (_, app) = find(reading.ledger.as_ref(), &actor, Verb::Read, &id).await?;
+    let releases = reading.ledger.releases(&app.id, paging.window).await?;
+    Ok(Json(paging.page(releases, |release| shown(&app.id, release))))
+}
+
+/// `GET /v2/apps/{app}/releases/v{N}/`.
+pub(super) async fn show(
+    State(reading): State<Reading>,
+    Caller(actor): Caller,
+    Path((id, version)): Path<(String, String)>,
+) -> Result<Json<rest::Release>, ApiError> {
+    let (_, app) = find(reading.ledger.as_ref(), &actor, Verb::Read, &id).await?;
+    let release = match version.parse::<ReleaseVersion>() {
+        Ok(version) => reading.ledger.release_at(&app.id, version).await?,
+        Err(_) => None,
+    };
+    Ok(Json(shown(&app.id, release.ok_or(Error::Missing(Kind::Release))?)))
+}
+
+/// `POST /v2/apps/{app}/releases/rollback/`: a new release with the build and config of an earlier one.
+pub(super) async fn rollback(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Object,
+) -> Result<(StatusCode, Json<rest::RolledBack>), ApiError> {
+    let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
+    let body: rest::Rollback = body.decode(&[])?;
+    let key = request_key(&headers)?;
+    let (user, work) = (user.username.clone(), workflow.clone());
+    let change = async move {
+        let released = releases::rollback(work.ledger.as_ref(), &user, &app.id, &key, body.version).await?;
+        releases::deployed(work.ledger.as_ref(), &work.deployer, &app.id, released).await
+    };
+    let released = workflow.to_the_end("roll back", change).await?;
+    let version = released.release.version.get().unsigned_abs();
+    Ok((StatusCode::CREATED, Json(rest::RolledBack { version })))
+}
+
+fn shown(app: &AppName, release: Release) -> rest::Release {
+    rest::Release {
+        uuid: release.uuid,
+        owner: release.owner.to_string(),
+        app: app.to_string(),
+        version: release.version.get().unsigned_abs(),
+        summary: release.summary,
+        failed: release.state == ReleaseState::Failed,
+        exception: release.failure.map(|(_, message)| format!("error: {message}")),
+        config: release.config,
+        build: release.build,
+        created: release.created.into(),
+        updated: release.updated.into(),
+    }
+}

@@ -1,0 +1,111 @@
+use deis_workflow::accounts::{RegistrationMode, ensure_admin};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::sandbox::{Sandbox, stable};
+
+#[tokio::test]
+async fn the_first_user_is_the_administrator() {
+    let sandbox = Sandbox::start().await;
+    let body = json!({ "username": "bob", "password": "secret", "email": "bob@example.com", "first_name": "Bob" });
+    let bob = sandbox.call(Method::POST, "/v2/auth/register", None, Some(body)).await;
+    insta::assert_json_snapshot!(stable(bob.body));
+    let body = json!({ "username": "eve", "password": "secret" });
+    let eve = sandbox.call(Method::POST, "/v2/auth/register/", Some("no such token"), Some(body)).await;
+    assert_eq!((eve.status.as_u16(), &eve.body["is_superuser"]), (201, &json!(false)));
+}
+
+#[tokio::test]
+async fn login_gives_a_token_that_says_who_one_is() {
+    let sandbox = Sandbox::start().await;
+    let first = sandbox.user("bob").await;
+    assert_eq!(first.len(), 40);
+    let body = json!({ "username": "bob", "password": "secret" });
+    let again = sandbox.call(Method::POST, "/v2/auth/login/", None, Some(body)).await;
+    let second = again.body["token"].as_str().unwrap().to_owned();
+    for token in [first, second] {
+        let who = sandbox.get("/v2/auth/whoami", &token).await;
+        assert_eq!((who.status.as_u16(), &who.body["username"]), (200, &json!("bob")));
+        assert!(who.body["last_login"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn refusals_have_the_shapes_of_the_contract() {
+    let sandbox = Sandbox::start().await;
+    sandbox.user("bob").await;
+    let post = |path: &'static str, body| sandbox.call(Method::POST, path, None, Some(body));
+    let answers = [
+        post("/v2/auth/login/", json!({ "username": "bob", "password": "wrong" })).await,
+        post("/v2/auth/login/", json!({ "username": "nobody", "password": "secret" })).await,
+        post("/v2/auth/login/", json!({ "username": "bob" })).await,
+        post("/v2/auth/register/", json!({ "username": "bob", "password": "x" })).await,
+        post("/v2/auth/register/", json!({ "username": "a b", "password": "x" })).await,
+        post("/v2/auth/register/", json!({ "username": "", "password": "x" })).await,
+        post("/v2/auth/register/", json!({ "username": "jim", "password": "x", "email": "jim" })).await,
+        post("/v2/auth/register/", json!({ "username": 7, "password": "x" })).await,
+        sandbox.call(Method::GET, "/v2/auth/whoami/", None, None).await,
+        sandbox.call(Method::GET, "/v2/auth/whoami/", Some("0000"), None).await,
+        sandbox.call(Method::PUT, "/v2/auth/whoami/", None, None).await,
+        sandbox.raw("/v2/auth/login/", "0000", "{").await,
+        sandbox.raw("/v2/auth/login/", "0000", "[]").await,
+    ];
+    insta::assert_yaml_snapshot!(answers.iter().map(|answer| answer.line()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn every_answer_has_the_versions() {
+    let sandbox = Sandbox::start().await;
+    let root = sandbox.call(Method::GET, "/v2/", None, None).await;
+    assert_eq!(root.status.as_u16(), 401, "clients tell a controller by this");
+    assert_eq!(root.headers["www-authenticate"], "Token");
+    let lost = sandbox.call(Method::GET, "/v2/nowhere", None, None).await;
+    assert_eq!((lost.status.as_u16(), lost.body.as_str()), (404, Some("<h1>Not Found</h1>")));
+    let health = sandbox.call(Method::GET, "/healthz", None, None).await;
+    let ready = sandbox.call(Method::GET, "/readiness/", None, None).await;
+    assert_eq!((health.body.as_str(), ready.body.as_str()), (Some("OK"), Some("OK")));
+    for answer in [root, lost, health, ready] {
+        assert_eq!(answer.headers["deis_api_version"], "2.3");
+        assert!(answer.headers["deis_platform_version"].to_str().unwrap().starts_with("2.3.0"));
+    }
+    let token = sandbox.user("bob").await;
+    assert_eq!(sandbox.get("/v2", &token).await.line(), "200 - {}");
+}
+
+#[tokio::test]
+async fn registration_follows_the_mode() {
+    let sandbox = Sandbox::start().await;
+    let register = |name: &str, token: Option<String>| {
+        let body = json!({ "username": name, "password": "secret" });
+        let sandbox = &sandbox;
+        async move { sandbox.call(Method::POST, "/v2/auth/register/", token.as_deref(), Some(body)).await.line() }
+    };
+    sandbox.mode.send_replace(RegistrationMode::AdminOnly);
+    let admin = sandbox.user("admin").await;
+    let mut answers = vec![register("x", None).await];
+    assert!(register("user", Some(admin.clone())).await.starts_with("201"));
+    let login = json!({ "username": "user", "password": "secret" });
+    let user = sandbox.call(Method::POST, "/v2/auth/login/", None, Some(login)).await;
+    answers.push(register("x", user.body["token"].as_str().map(str::to_owned)).await);
+    sandbox.mode.send_replace(RegistrationMode::Disabled);
+    answers.push(register("x", Some(admin)).await);
+    insta::assert_yaml_snapshot!(answers);
+}
+
+#[tokio::test]
+async fn the_first_administrator_is_made_once() {
+    let sandbox = Sandbox::start().await;
+    for password in ["first", "second"] {
+        let name = "admin".parse().unwrap();
+        ensure_admin(&sandbox.ledger, &sandbox.workflow.passwords, name, password.into()).await.unwrap();
+    }
+    let login = |password: &str| {
+        let body = json!({ "username": "admin", "password": password });
+        sandbox.call(Method::POST, "/v2/auth/login/", None, Some(body))
+    };
+    assert_eq!(login("first").await.status.as_u16(), 200);
+    assert_eq!(login("second").await.status.as_u16(), 400);
+    sandbox.user("eve").await;
+    let eve = sandbox.ledger_user("eve").await;
+    assert!(!eve.is_superuser, "there is an administrator already");
+}

@@ -1,0 +1,95 @@
+use reqwest::Method;
+use serde_json::json;
+
+use crate::sandbox::{Sandbox, stable};
+
+#[tokio::test]
+async fn an_app_gets_a_name_and_its_initial_release() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.user("bob").await;
+    let created = sandbox.call(Method::POST, "/v2/apps/", Some(&token), None).await;
+    assert_eq!(created.status.as_u16(), 201);
+    let id = created.body["id"].as_str().unwrap().to_owned();
+    let (adjective, noun) = id.split_once('-').unwrap();
+    assert_eq!((adjective.len(), noun.len()), (6, 8));
+    let shown = sandbox.get(&format!("/v2/apps/{id}/"), &token).await;
+    assert_eq!(shown.body, created.body);
+    let releases = sandbox.get(&format!("/v2/apps/{id}/releases/"), &token).await;
+    insta::assert_json_snapshot!(stable(releases.body), { ".results[].app" => "[app]" });
+}
+
+#[tokio::test]
+async fn apps_are_listed_by_name_and_page() {
+    let sandbox = Sandbox::start().await;
+    let (admin, bob) = (sandbox.user("admin").await, sandbox.user("bob").await);
+    for (token, id) in [(&bob, "shop"), (&bob, "blog"), (&admin, "wiki")] {
+        assert_eq!(sandbox.post("/v2/apps", token, json!({ "id": id })).await.status.as_u16(), 201);
+    }
+    let ids = |body: &serde_json::Value| {
+        let apps = body["results"].as_array().unwrap().iter();
+        apps.map(|app| app["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&sandbox.get("/v2/apps/", &bob).await.body), ["blog", "shop"]);
+    let page = sandbox.get("/v2/apps/?limit=1&offset=1", &admin).await.body;
+    assert_eq!((ids(&page), &page["count"]), (vec!["shop".to_owned()], &json!(3)));
+    assert!(page["next"].as_str().unwrap().ends_with("/v2/apps/?limit=1&offset=2"));
+    assert!(page["previous"].as_str().unwrap().ends_with("/v2/apps/?limit=1&offset=0"));
+}
+
+#[tokio::test]
+async fn names_that_cannot_be_are_refused() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    sandbox.cluster.add_foreign_namespace("monitoring");
+    let mut lines = Vec::new();
+    for id in ["shop", "Shop", "-a", "deis", "kube-system", "monitoring", &"a".repeat(64)] {
+        lines.push(sandbox.post("/v2/apps/", &token, json!({ "id": id })).await.line());
+    }
+    lines.push(sandbox.post("/v2/apps/", &token, json!({ "id": "x", "structure": { "Web": 1 } })).await.line());
+    insta::assert_yaml_snapshot!(lines);
+}
+
+#[tokio::test]
+async fn an_app_that_kubernetes_does_not_take_is_not_there() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.user("bob").await;
+    sandbox.cluster.break_down();
+    let refused = sandbox.post("/v2/apps/", &token, json!({ "id": "shop" })).await;
+    assert_eq!(refused.line(), "503 unavailable {\"detail\":\"Kubernetes resources could not be created\"}");
+    assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.status.as_u16(), 404);
+}
+
+/// Every method on an app, for everybody who has nothing to do with it.
+#[tokio::test]
+async fn apps_are_their_owners() {
+    let sandbox = Sandbox::start().await;
+    sandbox.app("shop").await;
+    let eve = sandbox.user("eve").await;
+    let methods = [
+        (Method::GET, ""),
+        (Method::GET, "config/"),
+        (Method::POST, "config/"),
+        (Method::GET, "builds/"),
+        (Method::GET, "builds/x/"),
+        (Method::GET, "releases/"),
+        (Method::GET, "releases/v1/"),
+        (Method::POST, "releases/rollback/"),
+        (Method::GET, "pods/"),
+        (Method::GET, "pods/web/"),
+        (Method::GET, "pods/web/x/"),
+        (Method::POST, "scale/"),
+    ];
+    for (method, path) in methods {
+        let call = |app: &str, token: Option<String>| {
+            let (sandbox, method, path) = (&sandbox, method.clone(), format!("/v2/apps/{app}/{path}"));
+            async move { sandbox.call(method, &path, token.as_deref(), Some(json!({}))).await.line() }
+        };
+        let stranger = call("shop", Some(eve.clone())).await;
+        assert!(stranger.starts_with("403 permission-denied"), "{method} {path}: {stranger}");
+        let nobody = call("shop", None).await;
+        assert!(nobody.starts_with("401 not-authenticated"), "{method} {path}: {nobody}");
+        assert_eq!(call("nowhere", None).await, nobody, "nobody learns which apps there are");
+        let nowhere = call("nowhere", Some(eve.clone())).await;
+        assert_eq!(nowhere, "404 not-found \"No App matches the given query.\"", "{method} {path}");
+    }
+}

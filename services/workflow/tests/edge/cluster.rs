@@ -1,0 +1,251 @@
+//! A cluster in memory whose pods are ready at once, unless their image says otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_kube::apply::Seen;
+use deis_workflow::deploy::cluster::Done;
+use deis_workflow::deploy::world::{Controller, Pod, Trouble, World};
+use deis_workflow::deploy::{Assignment, Cluster, EffectError, Failure, Grant, PodList, PodView, Routers};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// An image of this digest ends as soon as it is started.
+pub(crate) const CRASHING: &str = "dead";
+/// Pods of an image of this digest do not become ready before the test says so.
+pub(crate) const SLOW: &str = "beef";
+
+#[derive(Default)]
+pub(crate) struct TestCluster {
+    state: Mutex<State>,
+    generation: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    foreign: BTreeSet<AppName>,
+    broken: bool,
+    names: u64,
+    slow_may_go: bool,
+    crashing_from: Option<u64>,
+    controllers: BTreeMap<(AppName, ReleaseVersion, ProcType), Running>,
+    /// What pods run with, by release.
+    environments: BTreeMap<(AppName, ReleaseVersion), BTreeMap<String, String>>,
+    reports: Vec<String>,
+}
+
+struct Running {
+    image: String,
+    version: u64,
+    fence: i64,
+    pods: Vec<String>,
+}
+
+impl TestCluster {
+    /// A namespace that belongs to somebody else.
+    pub(crate) fn add_foreign_namespace(&self, name: &str) {
+        self.state.lock().foreign.insert(name.parse().unwrap());
+    }
+
+    /// From now on nothing can be written.
+    pub(crate) fn break_down(&self) {
+        self.state.lock().broken = true;
+    }
+
+    /// Slow pods become ready.
+    pub(crate) fn let_slow_pods_go(&self) {
+        self.state.lock().slow_may_go = true;
+        self.touch();
+    }
+
+    /// Pods that are made from now on end as soon as they are started.
+    pub(crate) fn crash_from_now_on(&self) {
+        let mut state = self.state.lock();
+        state.crashing_from = Some(state.names + 1);
+    }
+
+    /// Controllers with their replicas: `v2 web 1`.
+    pub(crate) fn controllers(&self) -> Vec<String> {
+        let state = self.state.lock();
+        let lines = state
+            .controllers
+            .iter()
+            .map(|((_, version, kind), running)| format!("{version} {kind} {}", running.pods.len()));
+        lines.collect()
+    }
+
+    pub(crate) fn environment(&self, app: &str, version: i64) -> BTreeMap<String, String> {
+        let key = (app.parse().unwrap(), version.try_into().unwrap());
+        self.state.lock().environments[&key].clone()
+    }
+
+    pub(crate) fn reports(&self) -> Vec<String> {
+        self.state.lock().reports.clone()
+    }
+
+    fn touch(&self) {
+        self.generation.send_modify(|generation| *generation += 1);
+    }
+
+    fn write(&self, change: impl FnOnce(&mut State) -> Result<(), EffectError>) -> Done<'_> {
+        let mut state = self.state.lock();
+        let done = if state.broken {
+            Err(EffectError::Unavailable("Kubernetes cannot be reached, trying again.".to_owned()))
+        } else {
+            change(&mut state)
+        };
+        drop(state);
+        self.touch();
+        Box::pin(async move { done })
+    }
+}
+
+impl Cluster for TestCluster {
+    fn has_foreign_namespace<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<bool, EffectError>> {
+        let found = self.state.lock().foreign.contains(app);
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn furnish<'a>(&'a self, _app: &'a AppName, _fence: i64) -> Done<'a> {
+        self.write(|_| Ok(()))
+    }
+
+    fn equip<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a> {
+        self.write(|state| {
+            let key = (grant.app.clone(), assignment.release);
+            state.environments.insert(key, assignment.environment());
+            Ok(())
+        })
+    }
+
+    fn create<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a> {
+        self.write(|state| {
+            let key = (grant.app.clone(), assignment.release, proc_type.clone());
+            let image = assignment.image.clone().unwrap();
+            let running = Running { image, version: 0, fence: grant.fence, pods: Vec::new() };
+            state.controllers.try_insert_new(key, running)
+        })
+    }
+
+    fn resize<'a>(&'a self, grant: &'a Grant, controller: &'a Controller, to: u32, leaving: &'a [&'a Pod]) -> Done<'a> {
+        self.write(|state| {
+            let key = (grant.app.clone(), controller.version, controller.proc_type.clone());
+            let running = state.controllers.get_mut(&key).ok_or(EffectError::Changed)?;
+            if running.version.to_string() != controller.seen.resource_version || running.fence > grant.fence {
+                return Err(EffectError::Changed);
+            }
+            running.version += 1;
+            running.fence = grant.fence;
+            running.pods.retain(|pod| !leaving.iter().any(|leaving| leaving.name == *pod));
+            while running.pods.len() < to as usize {
+                state.names += 1;
+                running.pods.push(format!("{}-{:05}", controller.seen.name, state.names));
+            }
+            Ok(())
+        })
+    }
+
+    fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a> {
+        self.write(|state| {
+            let key = (grant.app.clone(), controller.version, controller.proc_type.clone());
+            state.controllers.remove(&key).map(drop).ok_or(EffectError::Changed)
+        })
+    }
+
+    fn tidy<'a>(&'a self, _grant: &'a Grant, _keep: ReleaseVersion) -> Done<'a> {
+        self.write(|_| Ok(()))
+    }
+
+    fn report<'a>(&'a self, app: &'a AppName, failure: &'a Failure) -> BoxFuture<'a, ()> {
+        self.state.lock().reports.push(format!("{app}: {}", failure.code));
+        Box::pin(async {})
+    }
+
+    fn observe(&self, app: &AppName, _served: Option<&ProcType>, _reachable: &BTreeSet<String>) -> World {
+        let state = self.state.lock();
+        let ours = state.controllers.iter().filter(|((owner, _, _), _)| owner == app);
+        let controllers = ours.map(|((_, version, kind), running)| {
+            let crashes = |name: &str| {
+                let number = name.rsplit('-').next().unwrap().parse::<u64>().unwrap();
+                running.image.ends_with(CRASHING) || state.crashing_from.is_some_and(|first| number >= first)
+            };
+            let slow = running.image.ends_with(SLOW) && !state.slow_may_go;
+            let pods = running.pods.iter().map(|name| Pod {
+                name: name.clone(),
+                uid: name.clone(),
+                ready: !crashes(name) && !slow,
+                reachable: true,
+                trouble: crashes(name).then_some(Trouble::Exited { code: 1, times: 2 }),
+            });
+            Controller {
+                seen: Seen {
+                    name: format!("{app}-{version}-{kind}"),
+                    uid: format!("{app}-{version}-{kind}"),
+                    resource_version: running.version.to_string(),
+                    fence: running.fence,
+                },
+                version: *version,
+                proc_type: kind.clone(),
+                replicas: u32::try_from(running.pods.len()).unwrap(),
+                pods: pods.collect(),
+                refusal: None,
+            }
+        });
+        World { generation: *self.generation.borrow(), controllers: controllers.collect() }
+    }
+
+    fn changed<'a>(&'a self, _app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let mut generation = self.generation.subscribe();
+            let changed = generation.wait_for(|generation| *generation > since);
+            drop(deis_bootstrap::deadline(limit, changed).await.ok());
+        })
+    }
+
+    fn log_tail<'a>(&'a self, _app: &'a AppName, _pod: &'a str) -> BoxFuture<'a, Vec<String>> {
+        Box::pin(async { vec!["panic: no database".to_owned()] })
+    }
+}
+
+impl PodList for TestCluster {
+    fn pods(&self, app: &AppName) -> Vec<PodView> {
+        let world = self.observe(app, None, &BTreeSet::new());
+        let pods = world.controllers.iter().flat_map(|controller| {
+            controller.pods.iter().map(|pod| PodView {
+                name: pod.name.clone(),
+                state: if pod.ready { "up" } else { "starting" }.to_owned(),
+                release: controller.version.to_string(),
+                proc_type: controller.proc_type.clone(),
+                started: Timestamp::UNIX_EPOCH,
+                overdue_at: None,
+            })
+        });
+        pods.collect()
+    }
+}
+
+/// No router is alive.
+pub(crate) struct NoRouters;
+
+impl Routers for NoRouters {
+    fn reachable<'a>(&'a self, _app: &'a AppName, uids: &'a BTreeSet<String>) -> BoxFuture<'a, BTreeSet<String>> {
+        Box::pin(async move { uids.clone() })
+    }
+}
+
+trait InsertNew<K, V> {
+    fn try_insert_new(&mut self, key: K, value: V) -> Result<(), EffectError>;
+}
+
+impl<K: Ord, V> InsertNew<K, V> for BTreeMap<K, V> {
+    fn try_insert_new(&mut self, key: K, value: V) -> Result<(), EffectError> {
+        if self.contains_key(&key) {
+            return Err(EffectError::Changed);
+        }
+        self.insert(key, value);
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::push::{build, events, image};
+use crate::sandbox::Sandbox;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_clients_make_fifty_releases() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let calls = (0..50).map(|client| {
+        let body = json!({ "values": { format!("KEY_{client}"): "x" } });
+        sandbox.post("/v2/apps/shop/config/", &token, body)
+    });
+    for answer in join_all(calls).await {
+        assert_eq!(answer.status.as_u16(), 201, "{answer:?}");
+    }
+    let releases = sandbox.get("/v2/apps/shop/releases/?limit=100", &token).await;
+    let versions =
+        releases.body["results"].as_array().unwrap().iter().map(|release| release["version"].as_i64().unwrap());
+    let versions = versions.collect::<Vec<_>>();
+    assert_eq!(versions, (1..=51).rev().collect::<Vec<_>>(), "none twice, none missing");
+    let config = sandbox.get("/v2/apps/shop/config/", &token).await;
+    assert_eq!(config.body["values"].as_object().unwrap().len(), 50, "every change is in the last config");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pushes_at_once_are_deployed_one_after_another() {
+    let sandbox = Sandbox::start().await;
+    sandbox.app("shop").await;
+    let pushes = (1..=8).map(|number: u32| events(&sandbox, build("shop", &image("shop", &number.to_string()))));
+    let stories = join_all(pushes).await;
+    let deployed = stories.iter().map(|story| story.last().unwrap().clone()).collect::<BTreeSet<_>>();
+    let expected = (2..=9).map(|version| format!("v{version} deployed")).collect::<BTreeSet<_>>();
+    assert_eq!(deployed, expected);
+    assert_eq!(sandbox.cluster.controllers(), ["v9 web 1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_first_users_one_is_the_administrator() {
+    let sandbox = Sandbox::start().await;
+    let names = (0..8).map(|number| format!("user{number}")).collect::<Vec<_>>();
+    join_all(names.iter().map(|name| sandbox.user(name))).await;
+    let mut admins = 0;
+    for name in &names {
+        admins += u32::from(sandbox.ledger_user(name).await.is_superuser);
+    }
+    assert_eq!(admins, 1);
+}

@@ -1,0 +1,67 @@
+use serde_json::json;
+
+use crate::push::{deploy, image};
+use crate::sandbox::{Sandbox, stable};
+
+#[tokio::test]
+async fn variables_are_merged_and_released() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let path = "/v2/apps/shop/config/";
+    let first = sandbox.post(path, &token, json!({ "values": { "MODE": "test", "PORT": 8080 } })).await;
+    assert_eq!(first.status.as_u16(), 201);
+    insta::assert_json_snapshot!(stable(first.body));
+    sandbox.post(path, &token, json!({ "values": { "MODE": "live", "PORT": null, "NEW": "" } })).await;
+    let shown = sandbox.get(path, &token).await;
+    assert_eq!(shown.body["values"], json!({ "MODE": "live", "NEW": "" }));
+    let releases = sandbox.get("/v2/apps/shop/releases/", &token).await;
+    let summaries = releases.body["results"].as_array().unwrap().iter().map(|release| &release["summary"]);
+    insta::assert_yaml_snapshot!(summaries.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn refusals_make_no_release() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let path = "/v2/apps/shop/config/";
+    sandbox.post(path, &token, json!({ "values": { "A": "1" } })).await;
+    let mut lines = Vec::new();
+    for body in [
+        json!({ "values": { "A": "1" } }),
+        json!({}),
+        json!({ "values": { "GONE": null } }),
+        json!({ "values": { "1A": "x" } }),
+        json!({ "values": { "PORT": "http" } }),
+        json!({ "values": { "PORT": "70000" } }),
+        json!({ "values": { "A": ["x"] } }),
+        json!({ "memory": { "web": "1G" } }),
+    ] {
+        lines.push(sandbox.post(path, &token, body).await.line());
+    }
+    insta::assert_yaml_snapshot!(lines);
+    assert_eq!(sandbox.get("/v2/apps/shop/releases/", &token).await.body["count"], 2);
+}
+
+#[tokio::test]
+async fn a_change_is_deployed_before_it_is_answered() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    let answer =
+        sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "POWERED_BY": "Kubernetes" } })).await;
+    assert_eq!(answer.status.as_u16(), 201);
+    assert_eq!(sandbox.cluster.controllers(), ["v3 web 1"]);
+    let environment = sandbox.cluster.environment("shop", 3);
+    assert_eq!(environment["POWERED_BY"], "Kubernetes");
+    assert_eq!(environment["WORKFLOW_RELEASE"], "v3");
+}
+
+/// A secret is in the answer to its owner and in the pods' environment, and nowhere else.
+#[tokio::test]
+async fn values_are_not_in_debug_texts() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "KEY": "hunter2-canary" } })).await;
+    let ground = sandbox.workflow.ledger.ground(&"shop".parse().unwrap()).await.unwrap();
+    assert!(!format!("{ground:?}").contains("hunter2-canary"));
+}

@@ -1,0 +1,20 @@
+//! The service through its public edge, on a real PostgreSQL; the cluster, the routers and the locks are in memory.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests assert by panicking, and start what they need"
+)]
+
+mod accounts;
+mod apps;
+mod cluster;
+mod concurrency;
+mod config;
+mod keys;
+mod postgres;
+mod push;
+mod releases;
+mod sandbox;
+mod scale;

@@ -1,0 +1,74 @@
+use serde_json::json;
+
+use crate::cluster::{CRASHING, SLOW};
+use crate::push::{build, deploy, events, image};
+use crate::sandbox::{Sandbox, stable};
+
+#[tokio::test]
+async fn the_story_of_the_talk() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("earthy-instinct").await;
+    deploy(&sandbox, "earthy-instinct", &image("earthy-instinct", "1")).await;
+    let config = json!({ "values": { "POWERED_BY": "Kubernetes" } });
+    sandbox.post("/v2/apps/earthy-instinct/config/", &token, config).await;
+    let back = sandbox.post("/v2/apps/earthy-instinct/releases/rollback/", &token, json!({})).await;
+    assert_eq!(back.line(), "201 - {\"version\":4}");
+    assert_eq!(sandbox.cluster.controllers(), ["v4 web 1"]);
+    assert!(!sandbox.cluster.environment("earthy-instinct", 4).contains_key("POWERED_BY"));
+    let releases = sandbox.get("/v2/apps/earthy-instinct/releases", &token).await;
+    insta::assert_json_snapshot!(stable(releases.body));
+    let shown = sandbox.get("/v2/apps/earthy-instinct/releases/v3/", &token).await;
+    assert_eq!(shown.body["summary"], "bob added POWERED_BY");
+}
+
+#[tokio::test]
+async fn some_releases_cannot_be_gone_back_to() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let path = "/v2/apps/shop/releases/rollback/";
+    let mut lines = vec![sandbox.post(path, &token, json!({})).await.line()];
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    lines.push(sandbox.post(path, &token, json!({})).await.line());
+    events(&sandbox, build("shop", &image("shop", CRASHING))).await;
+    for version in [0, 1, 3, 9] {
+        lines.push(sandbox.post(path, &token, json!({ "version": version })).await.line());
+    }
+    insta::assert_yaml_snapshot!(lines);
+    for version in ["v9", "v0", "x", "9"] {
+        let missing = sandbox.get(&format!("/v2/apps/shop/releases/{version}/"), &token).await;
+        assert_eq!(missing.line(), "404 not-found \"No Release matches the given query.\"");
+    }
+}
+
+#[tokio::test]
+async fn while_a_deploy_is_under_way_nothing_else_is_released() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let mut slow = sandbox.push.clone().create_build(build("shop", &image("shop", SLOW))).await.unwrap().into_inner();
+    assert!(slow.message().await.unwrap().is_some());
+    let refused = sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "A": "1" } })).await;
+    assert_eq!(refused.line(), "409 deploy-in-progress {\"detail\":\"Deployment for shop is already in progress\"}");
+    sandbox.cluster.let_slow_pods_go();
+    while slow.message().await.unwrap().is_some() {}
+    let accepted = sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "A": "1" } })).await;
+    assert_eq!(accepted.status.as_u16(), 201);
+    assert_eq!(sandbox.get("/v2/apps/shop/releases/", &token).await.body["count"], 3);
+}
+
+#[tokio::test]
+async fn a_config_that_fails_is_told_to_whoever_set_it() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    events(&sandbox, build("shop", &image("shop", CRASHING))).await;
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    sandbox.cluster.crash_from_now_on();
+    let failed = sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "A": "1" } })).await;
+    assert_eq!(failed.status.as_u16(), 400);
+    assert_eq!(failed.code.as_deref(), Some("process-exited"));
+    let detail = failed.body["detail"].as_str().unwrap();
+    assert!(detail.starts_with("(app::deploy): The process web ended 2 times"), "{detail}");
+    let config = sandbox.get("/v2/apps/shop/config/", &token).await;
+    assert_eq!(config.body["values"], json!({}), "that of the release that is good");
+    let release = sandbox.get("/v2/apps/shop/releases/v4/", &token).await;
+    assert_eq!(release.body["summary"], "bob deployed a config that failed");
+}

@@ -1,0 +1,210 @@
+//! The whole service but for its peers: REST and gRPC on loopback, the ledger in a database of its own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use deis_api::AppName;
+use deis_bootstrap::Context;
+use deis_proto::workflow::push_service_client::PushServiceClient;
+use deis_proto::workflow::push_service_server::PushServiceServer;
+use deis_workflow::accounts::{Passwords, RegistrationMode};
+use deis_workflow::deploy::{Deployer, EffectError, Guard, Held, Locks, Outside};
+use deis_workflow::ledger::Ledger;
+use deis_workflow::ledger::postgres::Postgres;
+use deis_workflow::server::grpc::Push;
+use deis_workflow::server::{Workflow, rest};
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedMutexGuard, watch};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+use crate::cluster::{NoRouters, TestCluster};
+use crate::postgres;
+
+pub(crate) struct Sandbox {
+    pub(crate) cluster: Arc<TestCluster>,
+    pub(crate) ledger: Postgres,
+    pub(crate) mode: watch::Sender<RegistrationMode>,
+    pub(crate) push: PushServiceClient<Channel>,
+    pub(crate) workflow: Workflow,
+    rest: SocketAddr,
+    client: reqwest::Client,
+}
+
+/// An answer of the REST API.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) code: Option<String>,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// Status, code and body in one line.
+    pub(crate) fn line(&self) -> String {
+        format!("{} {} {}", self.status.as_u16(), self.code.as_deref().unwrap_or("-"), self.body)
+    }
+}
+
+impl Sandbox {
+    pub(crate) async fn start() -> Self {
+        let context = Context::new("workflow");
+        let ledger = Postgres::new(postgres::database().await);
+        ledger.migrate().await.unwrap();
+        let cluster = Arc::new(TestCluster::default());
+        let (mode, registration) = watch::channel(RegistrationMode::Enabled);
+        let workflow = workflow(&context, &ledger, &cluster, registration);
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let rest = listener.local_addr().unwrap();
+        let router = rest::router(workflow.clone());
+        drop(context.tasks.spawn("rest", async move { axum::serve(listener, router).await.unwrap() }));
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let grpc = format!("http://{}", listener.local_addr().unwrap());
+        let service = PushServiceServer::new(Push::new(workflow.clone(), context.clone()));
+        let server = tonic::transport::Server::builder().add_service(service);
+        let incoming = TcpListenerStream::new(listener);
+        drop(context.tasks.spawn("grpc", async move { server.serve_with_incoming(incoming).await.unwrap() }));
+        let push = PushServiceClient::connect(grpc).await.unwrap();
+        Self { cluster, ledger, mode, push, workflow, rest, client: reqwest::Client::new() }
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
+        let mut request = self.client.request(method, format!("http://{}{path}", self.rest));
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("token {token}"));
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        self.send(request).await
+    }
+
+    pub(crate) async fn raw(&self, path: &str, token: &str, body: &'static str) -> Answer {
+        let request = self.client.post(format!("http://{}{path}", self.rest)).body(body);
+        self.send(request.header("Authorization", format!("Token {token}"))).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        Answer {
+            status,
+            code: headers.get("deis-error-code").map(|code| code.to_str().unwrap().to_owned()),
+            headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.call(Method::GET, path, Some(token), None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, Some(token), Some(body)).await
+    }
+
+    /// Registers a user and logs him in; answers his token.
+    pub(crate) async fn user(&self, name: &str) -> String {
+        let registration = json!({ "username": name, "password": "secret", "email": format!("{name}@example.com") });
+        let answer = self.call(Method::POST, "/v2/auth/register/", None, Some(registration)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        let login = json!({ "username": name, "password": "secret" });
+        let answer = self.call(Method::POST, "/v2/auth/login/", None, Some(login)).await;
+        answer.body["token"].as_str().unwrap().to_owned()
+    }
+
+    /// An app of `bob`, the first user, who is an administrator by that.
+    pub(crate) async fn app(&self, name: &str) -> String {
+        let token = self.user("bob").await;
+        let answer = self.post("/v2/apps/", &token, json!({ "id": name })).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        token
+    }
+}
+
+fn workflow(
+    context: &Context,
+    ledger: &Postgres,
+    cluster: &Arc<TestCluster>,
+    registration: watch::Receiver<RegistrationMode>,
+) -> Workflow {
+    let ledger = Arc::new(ledger.clone()) as Arc<dyn Ledger>;
+    let outside = Outside {
+        ledger: Arc::clone(&ledger),
+        cluster: Arc::clone(cluster) as _,
+        routers: Arc::new(NoRouters),
+        epoch: Instant::now(),
+    };
+    Workflow {
+        ledger,
+        cluster: Arc::clone(cluster) as _,
+        pods: Arc::clone(cluster) as _,
+        deployer: Deployer::new(context.clone(), outside, Arc::new(TestLocks::default())),
+        passwords: Passwords::new(context.tasks.clone()),
+        registration,
+        tasks: context.tasks.clone(),
+        reserved: ["deis".to_owned()].into_iter().collect(),
+    }
+}
+
+/// Locks in memory that are never lost.
+#[derive(Default)]
+struct TestLocks(Mutex<HashMap<AppName, Arc<tokio::sync::Mutex<()>>>>);
+
+#[derive(Debug)]
+struct TestGuard {
+    _guard: OwnedMutexGuard<()>,
+}
+
+impl Guard for TestGuard {}
+
+impl Locks for TestLocks {
+    fn acquire<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<Held, EffectError>> {
+        let lock = Arc::clone(self.0.lock().entry(app.clone()).or_default());
+        Box::pin(async move {
+            let guard = Box::new(TestGuard { _guard: lock.lock_owned().await });
+            Ok(Held { lost: CancellationToken::new(), guard })
+        })
+    }
+}
+
+/// A body without what differs from run to run.
+pub(crate) fn stable(mut body: Value) -> Value {
+    fn walk(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match name.as_str() {
+                        "uuid" | "config" | "build" if value.is_string() => *value = "[uuid]".into(),
+                        "created" | "updated" | "date_joined" | "last_login" | "started" if value.is_string() => {
+                            assert!(value.as_str().unwrap().ends_with('Z'));
+                            *value = "[time]".into();
+                        }
+                        _ => walk(value),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(walk),
+            _ => {}
+        }
+    }
+    walk(&mut body);
+    body
+}
+
+impl Sandbox {
+    pub(crate) async fn ledger_user(&self, name: &str) -> deis_workflow::ledger::User {
+        self.workflow.ledger.user(&name.parse().unwrap()).await.unwrap().unwrap().0
+    }
+}

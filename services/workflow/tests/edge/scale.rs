@@ -1,0 +1,50 @@
+use serde_json::json;
+
+use crate::push::{deploy, image};
+use crate::sandbox::Sandbox;
+
+#[tokio::test]
+async fn as_many_pods_as_asked_for() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    for (asked, there) in [(json!({ "web": 5 }), 5), (json!({ "web": "2" }), 2), (json!({ "web": 0 }), 0)] {
+        assert_eq!(sandbox.post("/v2/apps/shop/scale/", &token, asked).await.status.as_u16(), 204);
+        let pods = sandbox.get("/v2/apps/shop/pods/web/", &token).await;
+        assert_eq!(pods.body["count"], there);
+    }
+    assert_eq!(sandbox.cluster.controllers(), ["v2 web 0"]);
+    assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.body["structure"], json!({ "web": 0 }));
+}
+
+#[tokio::test]
+async fn what_cannot_be_scaled() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let path = "/v2/apps/shop/scale/";
+    let mut lines = vec![sandbox.post(path, &token, json!({ "web": 1 })).await.line()];
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    for body in [
+        json!({ "worker": 1 }),
+        json!({ "web": -1 }),
+        json!({ "web": "many" }),
+        json!({ "Web": 1 }),
+        json!({ "web": 1_000_000 }),
+    ] {
+        lines.push(sandbox.post(path, &token, body).await.line());
+    }
+    insta::assert_yaml_snapshot!(lines);
+    assert_eq!(sandbox.cluster.controllers(), ["v2 web 1"]);
+}
+
+#[tokio::test]
+async fn the_old_numbers_hold_when_the_new_ones_cannot_be_had() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    sandbox.cluster.crash_from_now_on();
+    let refused = sandbox.post("/v2/apps/shop/scale/", &token, json!({ "web": 3 })).await;
+    assert_eq!((refused.status.as_u16(), refused.code.as_deref()), (503, Some("unavailable")));
+    assert!(refused.body["detail"].as_str().unwrap().starts_with("(scale): The process web ended"));
+    assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.body["structure"], json!({ "web": 1 }));
+}
