@@ -1,10 +1,12 @@
 //! Pure builders: what an app looks like in Kubernetes.
 
+mod build_pod;
 mod controller;
 mod namespace;
 mod secrets;
 mod service;
 
+pub use build_pod::{BUILD_PODS, Build, Limits, build_pod};
 pub use controller::{Process, controller};
 pub use namespace::namespace;
 pub use secrets::{REGISTRY, environment, pull_secret};
