@@ -16,6 +16,8 @@ use tar::EntryType;
 const DROP: &[&str] = &[
     "dev/*",
     "etc/.pwd.lock",
+    "etc/apt/sources.list*",
+    "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
     "etc/group-",
     "etc/gshadow-",
     "etc/hostname",

@@ -23,7 +23,7 @@ pub struct Args {
     /// Folder of the layout
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// Where to write the new references as values of the chart
+    /// Where to write the new references as values of the chart [default: pushed.yaml in the layout's folder]
     #[arg(long, value_name = "FILE")]
     values: Option<PathBuf>,
     /// User of the registry; the password is read from standard input
@@ -60,10 +60,8 @@ impl Args {
             pushed.push((name, remote));
         }
         ensure!(!pushed.is_empty(), "the layout has no images");
-        match self.values {
-            Some(path) => values::write(&path, pushed.iter().map(|(name, remote)| (name.as_str(), remote.as_str()))),
-            None => Ok(()),
-        }
+        let path = self.values.unwrap_or_else(|| self.from.join("pushed.yaml"));
+        values::write(&path, pushed.iter().map(|(name, remote)| (name.as_str(), remote.as_str())))
     }
 
     fn auth(&self) -> Result<RegistryAuth> {
