@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Namespace, Pod as KubePod, ReplicationController, Secret, Service};
 use kube::api::{ListParams, LogParams};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::Sha256;
 
@@ -145,7 +145,7 @@ impl Cluster for Kubernetes {
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a> {
         Box::pin(async move {
             let controllers = self.api::<ReplicationController>(&grant.app);
-            Ok(delete::controller(&controllers, &controller.seen, grant.fence).await?)
+            Ok(delete::seen(&controllers, &controller.seen, grant.fence).await?)
         })
     }
 
@@ -163,8 +163,8 @@ impl Cluster for Kubernetes {
             });
             for secret in found {
                 let version = labels::version(&secret.metadata);
-                if version.is_some_and(|version| version < keep && !in_use.contains(&version)) {
-                    delete::named(&secrets, &secret.name_any()).await?;
+                if version.is_some_and(|version| !in_use.contains(&version)) {
+                    delete::seen(&secrets, &apply::Seen::of(&secret), grant.fence).await?;
                 }
             }
             Ok(())
