@@ -1,1 +1,212 @@
-//! @@deis-builder
+//! git push: owns the repositories, turns source into images and is the only writer of the registry.
+//!
+//! SSH on port 2222 for people; gRPC `deis.builder.v1` on port 50052 for build pods. It promises: a ref moves only when its commit
+//! was deployed; nothing is taken from a user before the controller has agreed; one push to an app at a time; a build pod is gone
+//! when its build is; once the controller was asked to release an image, nobody's going away stops that.
+//!
+//! From the edge inwards: [`ssh`] knows SSH; [`session`] connects a client with [`git`]; git asks by its [`hook`] whether a ref may
+//! move; [`push`] answers, with an image from [`build`] in the [`registry`]. [`ports`] is what is needed of others: the controller
+//! and the locks ([`clients`]), the pods ([`pods`]); [`server`] is where build pods call.
+//!
+//! In Kubernetes it needs `create`, `get`, `list`, `watch` and `delete` of `pods` in all namespaces, and nothing else.
+
+mod build;
+mod clients;
+mod config;
+mod error;
+mod git;
+pub mod hook;
+mod metrics;
+mod pods;
+pub mod ports;
+mod push;
+mod registry;
+mod server;
+mod session;
+mod ssh;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deis_bootstrap::Context;
+use deis_oci::{Image, Layout};
+use deis_rpc::Identity;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+
+pub use config::{BuildPodConfig, Config, Limits};
+pub use error::{Error, StartError};
+pub use ssh::KeyError;
+
+use build::{Builds, Tickets};
+use clients::{StateLocks, Workflow};
+use git::{Git, Repositories};
+use pods::Pods;
+use ports::{Controller, Locks, Runner};
+use push::Pushes;
+use registry::Registry;
+use session::Sessions;
+
+/// Runs the service until the process is asked to end.
+///
+/// # Errors
+/// It cannot start, or a listener failed.
+pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
+    let listeners =
+        Listeners { ssh: context.bind(config.ssh_listen).await?, build_pods: context.bind(config.build_listen).await? };
+    let identity = Identity::load(&config.tls)?;
+    let workflow = deis_rpc::connect("workflow", config.workflow.clone(), &identity);
+    let state = deis_rpc::connect("state", config.state.clone(), &identity);
+    let pods = Arc::new(pods(&config, &listeners).await?);
+    sweep(Arc::clone(&pods), &context);
+    let peers = Peers {
+        controller: Arc::new(Workflow::new(workflow)),
+        locks: Arc::new(StateLocks::new(state, config.pod_name.clone(), context.tasks.clone())),
+        runner: pods,
+    };
+    run_with(config, context, listeners, identity, peers).await
+}
+
+/// Sockets that are bound already.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For people.
+    pub ssh: TcpListener,
+    /// For build pods.
+    pub build_pods: TcpListener,
+}
+
+/// Those whom the builder leans on.
+pub struct Peers {
+    pub controller: Arc<dyn Controller>,
+    pub locks: Arc<dyn Locks>,
+    pub runner: Arc<dyn Runner>,
+}
+
+/// As [`run`], with sockets and peers of the caller's choice.
+///
+/// # Errors
+/// It cannot start, or the listener for build pods failed.
+pub async fn run_with(
+    config: Config,
+    context: Context,
+    listeners: Listeners,
+    identity: Identity,
+    peers: Peers,
+) -> Result<(), StartError> {
+    let keys = ssh::load_host_keys(&config.host_keys)
+        .map_err(|error| StartError::HostKeys(config.host_keys.clone(), Some(error)))?;
+    if keys.is_empty() {
+        return Err(StartError::HostKeys(config.host_keys, None));
+    }
+    let tickets = Tickets::default();
+    let sessions = sessions(&config, &context, peers, tickets.clone())?;
+    let bounds =
+        ssh::Bounds { connections: config.limits.max_connections, lifetime: sessions.limit + Duration::from_secs(60) };
+    let people = ssh::serve(listeners.ssh, keys, bounds, Arc::new(sessions), context.clone());
+    let people = context.tasks.spawn("ssh", people);
+    let served =
+        server::serve(listeners.build_pods, &identity, tickets, &context.metrics, context.shutdown.clone()).await;
+    // Whichever ends first, the other one must not go on alone.
+    context.shutdown.cancel();
+    drop(people.await);
+    Ok(served?)
+}
+
+fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) -> Result<Sessions, StartError> {
+    let folder = |name: &str| make_folder(config.data.join(name));
+    let hooks = folder("hooks")?;
+    let program = match &config.hook_program {
+        Some(program) => Ok(program.clone()),
+        None => std::env::current_exe(),
+    };
+    program
+        .and_then(|program| hook::install(&hooks, &program))
+        .map_err(|error| StartError::Folder(hooks.clone(), error))?;
+    let repositories = Repositories::new(folder("repositories")?, Git::new(&hooks, config.limits.max_push_bytes));
+
+    let (run_image, layout) = run_image(&config.stack_run)?;
+    let registry = Registry::new(&config.registry, &config.registry_username, &config.registry_password, layout)
+        .map_err(StartError::Registry)?;
+    let builds = Builds {
+        runner: peers.runner,
+        tickets,
+        registry,
+        run_image,
+        spool: emptied(folder("spool")?)?,
+        limits: config.limits.clone(),
+        context: context.clone(),
+    };
+    let pushes = Pushes {
+        controller: Arc::clone(&peers.controller),
+        builds,
+        image_host: config.image_host.clone(),
+        sockets: emptied(folder("sockets")?)?,
+        metrics: metrics::Metrics::register(&context.metrics),
+        context: context.clone(),
+    };
+    Ok(Sessions {
+        controller: peers.controller,
+        locks: peers.locks,
+        repositories,
+        pushes: Arc::new(pushes),
+        limit: config.limits.build_timeout + config.limits.push_timeout,
+    })
+}
+
+fn make_folder(path: std::path::PathBuf) -> Result<std::path::PathBuf, StartError> {
+    match fs::create_dir_all(&path) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(StartError::Folder(path, error)),
+    }
+}
+
+/// Removes what an earlier builder left in a folder of things for the moment.
+fn emptied(path: std::path::PathBuf) -> Result<std::path::PathBuf, StartError> {
+    match fs::remove_dir_all(&path) {
+        Ok(()) => make_folder(path),
+        Err(error) => Err(StartError::Folder(path, error)),
+    }
+}
+
+/// The one image of the layout.
+fn run_image(path: &Path) -> Result<(Image, Layout), StartError> {
+    let open = || {
+        let layout = Layout::open(path)?;
+        let images = layout.images()?;
+        let (_, digest) = images.first().ok_or_else(|| deis_oci::Error::NoImage("stack-run".to_owned()))?;
+        Ok((layout.image_by_digest(digest)?, layout))
+    };
+    open().map_err(|error| StartError::RunImage(path.to_owned(), error))
+}
+
+async fn pods(config: &Config, listeners: &Listeners) -> Result<Pods, StartError> {
+    let client = kube::Client::try_default().await.map_err(|error| StartError::Kubernetes(Box::new(error)))?;
+    let ca = config.tls.join("ca.crt");
+    let ca = fs::read_to_string(&ca).map_err(|error| StartError::Folder(ca, error))?;
+    let port = listeners.build_pods.local_addr().map_or(config.build_listen.port(), |address| address.port());
+    // A little longer than our own patience, which ends with better words.
+    let deadline_seconds = i64::try_from(config.limits.build_timeout.as_secs()).unwrap_or(i64::MAX).saturating_add(60);
+    Ok(Pods {
+        client,
+        config: config.build_pod.clone(),
+        address: config.pod_ip,
+        port,
+        ca: ca.into(),
+        deadline_seconds,
+        started: Mutex::default(),
+    })
+}
+
+/// In the background: pushes need not wait for it, since it looks once, at the start.
+fn sweep(pods: Arc<Pods>, context: &Context) {
+    drop(context.tasks.spawn("sweep", async move {
+        match pods.sweep().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "removed build pods of an earlier builder"),
+            Err(error) => tracing::warn!(%error, "build pods of an earlier builder may be left"),
+        }
+    }));
+}

@@ -1,0 +1,166 @@
+//! A build: from a commit to an image in the registry.
+//!
+//! The pod that does the work belongs to a tenant. It gets a token for one build, and what it sends back is believed only after it
+//! was read and found harmless; the registry's credentials stay here.
+
+mod conversation;
+mod layers;
+mod source;
+mod tickets;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deis_api::{AppName, GitSha};
+use deis_bootstrap::{Context, deadline};
+use deis_oci::{Digest, Image, ImageBuilder};
+use secrecy::SecretString;
+
+pub(crate) use conversation::Arrival;
+pub(crate) use tickets::Tickets;
+
+use crate::Error;
+use crate::build::conversation::Conversation;
+use crate::config::Limits;
+use crate::git::{Quarantine, Repository};
+use crate::hook::Lines;
+use crate::ports::{Job, Runner, Running};
+use crate::registry::{Blob, Registry};
+
+/// A pod that is removed on the way out has this long to say why it ended.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What to build.
+pub(crate) struct Order {
+    pub(crate) app: AppName,
+    pub(crate) sha: GitSha,
+    pub(crate) repository: Repository,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) environment: HashMap<String, SecretString>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Built {
+    /// The image's digest in the registry.
+    pub(crate) digest: Digest,
+    /// The sum of the app's own layers, packed, in bytes.
+    pub(crate) size: u64,
+    /// Process type to command.
+    pub(crate) processes: HashMap<String, String>,
+    /// "Go".
+    pub(crate) detected: String,
+}
+
+/// Builds images.
+pub(crate) struct Builds {
+    pub(crate) runner: Arc<dyn Runner>,
+    pub(crate) tickets: Tickets,
+    pub(crate) registry: Registry,
+    /// The stack's run image, which apps are put on.
+    pub(crate) run_image: Image,
+    /// Where layers wait to be looked at.
+    pub(crate) spool: PathBuf,
+    pub(crate) limits: Limits,
+    pub(crate) context: Context,
+}
+
+impl Builds {
+    /// Builds, unless `stop` says that nobody wants it any more. The pod is gone afterwards, however it went.
+    pub(crate) async fn build(
+        &self,
+        order: Order,
+        lines: &Lines,
+        stop: impl Future<Output = Error>,
+    ) -> Result<Built, Error> {
+        let ticket = self.tickets.issue();
+        let job = Job { app: order.app.clone(), sha: order.sha.clone(), token: ticket.token().clone() };
+        let mut pod = self.runner.start(job).await?;
+        let minutes = self.limits.build_timeout.as_secs().div_ceil(60);
+        let outcome = tokio::select! {
+            outcome = deadline(self.limits.build_timeout, self.attend(order, ticket, pod.as_mut(), lines)) => {
+                outcome.unwrap_or(Err(Error::TimedOut(minutes)))
+            }
+            error = stop => Err(error),
+        };
+        pod.remove().await;
+        outcome
+    }
+
+    async fn attend(
+        &self,
+        order: Order,
+        mut ticket: tickets::Ticket,
+        pod: &mut dyn Running,
+        lines: &Lines,
+    ) -> Result<Built, Error> {
+        let notice = |text: String| lines.mention(&text);
+        let arrival = tokio::select! {
+            arrival = ticket.redeemed() => arrival?,
+            error = pod.ended(&notice) => return Err(error),
+        };
+        let spool = tempfile_in(&self.spool).await?;
+        let conversation = Conversation {
+            order: &order,
+            spool: spool.path(),
+            limits: &self.limits,
+            tasks: &self.context.tasks,
+            lines,
+        };
+        let received = match conversation.hold(arrival).await {
+            Ok(received) => received,
+            // The pod ended in the middle: Kubernetes may know why.
+            Err(Error::Protocol(problem)) => {
+                return Err(deadline(LAST_WORDS, pod.ended(&notice)).await.unwrap_or(Error::Protocol(problem)));
+            }
+            Err(error) => return Err(error),
+        };
+        let image = self.compose(&received).map_err(Error::Layer)?;
+        let blobs = received.layers.iter().map(|layer| Blob { layer: layer.layer, path: layer.path.clone() }).collect();
+        self.registry.push(&order.app, &image, blobs).await?;
+        received.accept().await;
+        Ok(Built {
+            digest: image.digest(),
+            size: received.layers.iter().map(|layer| layer.layer.size).sum(),
+            processes: received.result.processes.clone(),
+            detected: received.result.detected.clone(),
+        })
+    }
+
+    /// The same layers make the same image: nothing in it tells who pushed, or when.
+    fn compose(&self, received: &conversation::Received) -> deis_oci::Result<Image> {
+        let mut image = ImageBuilder::from_base(&self.run_image);
+        for layer in &received.layers {
+            image = image.layer(layer.layer, &layer.name);
+        }
+        for (name, value) in received.environment() {
+            image = image.env(name, value);
+        }
+        image.label("io.deis.buildpacks", &received.result.buildpacks.join(" ")).build()
+    }
+}
+
+/// A folder that goes when it is not needed any more.
+struct Spool(PathBuf);
+
+async fn tempfile_in(folder: &std::path::Path) -> Result<Spool, Error> {
+    let path = folder.join(uuid::Uuid::new_v4().simple().to_string());
+    tokio::fs::create_dir(&path).await.map_err(Error::io("make room for layers"))?;
+    Ok(Spool(path))
+}
+
+impl Spool {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "layers are left behind");
+        }
+    }
+}

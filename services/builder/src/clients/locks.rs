@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use deis_api::{AppName, Username};
+use deis_bootstrap::Tasks;
+use deis_proto::state::acquire_response::Outcome;
+use deis_proto::state::lease_service_client::LeaseServiceClient;
+use deis_proto::state::lock_service_client::LockServiceClient;
+use deis_proto::state::{
+    AcquireRequest, GrantRequest, KeepAliveRequest, KeepAliveResponse, LockOwner, RevokeRequest, acquire_response,
+};
+use deis_rpc::{Client, request};
+use futures_util::FutureExt as _;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
+
+use crate::Error;
+use crate::ports::{Call, Held, Lock, Locks};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a lock outlives a builder that died.
+const TIME_TO_LIVE: Duration = Duration::from_secs(30);
+
+/// How often it is renewed: two renewals may fail before it is lost.
+const RENEWAL: Duration = Duration::from_secs(10);
+
+/// Push locks in the state service. Each push has a lease of its own: whoever asks with the same lease already has the lock.
+pub(crate) struct StateLocks {
+    leases: LeaseServiceClient<Client>,
+    locks: LockServiceClient<Client>,
+    holder: String,
+    tasks: Tasks,
+}
+
+impl StateLocks {
+    pub(crate) fn new(client: Client, holder: String, tasks: Tasks) -> Self {
+        Self { leases: LeaseServiceClient::new(client.clone()), locks: LockServiceClient::new(client), holder, tasks }
+    }
+
+    async fn acquire(&self, app: AppName, user: Username) -> Result<Result<Lock, Held>, Error> {
+        let mut leases = self.leases.clone();
+        let grant = GrantRequest { time_to_live: duration(TIME_TO_LIVE), holder: self.holder.clone() };
+        let lease_id = leases.grant(request(grant, LIMIT)).await?.into_inner().lease_id;
+        let (lock, released) = Lock::new(CancellationToken::new());
+        // From now on the lease ends with the lock, also when the next step fails.
+        let lease = Lease { client: leases, id: lease_id, lost: lock.lost.clone(), released };
+        drop(self.tasks.spawn("push lock", lease.keep()));
+
+        let owner = LockOwner { user: user.to_string(), purpose: "git push".to_owned(), holder: self.holder.clone() };
+        let acquire = AcquireRequest { name: format!("push/{app}"), lease_id, owner: Some(owner), wait: None };
+        match self.locks.clone().acquire(request(acquire, LIMIT)).await?.into_inner().outcome {
+            Some(Outcome::Acquired(_)) => Ok(Ok(lock)),
+            Some(Outcome::Held(held)) => Ok(Err(decode(held))),
+            None => Err(Error::Internal("the state service gave no answer".to_owned())),
+        }
+    }
+}
+
+impl Locks for StateLocks {
+    fn acquire(&self, app: AppName, user: Username) -> Call<'_, Result<Lock, Held>> {
+        self.acquire(app, user).boxed()
+    }
+}
+
+fn decode(held: acquire_response::Held) -> Held {
+    let since = held.since.and_then(|since| jiff::Timestamp::new(since.seconds, since.nanos).ok());
+    Held { user: held.owner.map(|owner| owner.user).unwrap_or_default(), since }
+}
+
+fn duration(duration: Duration) -> Option<prost_types::Duration> {
+    prost_types::Duration::try_from(duration).ok()
+}
+
+/// A lease that is renewed until its lock is given back.
+struct Lease {
+    client: LeaseServiceClient<Client>,
+    id: i64,
+    lost: CancellationToken,
+    released: CancellationToken,
+}
+
+impl Lease {
+    async fn keep(mut self) {
+        let released = self.released.clone();
+        tokio::select! {
+            () = self.renew() => self.lost.cancel(),
+            () = released.cancelled() => {}
+        }
+        if let Err(status) = self.client.revoke(request(RevokeRequest { lease_id: self.id }, LIMIT)).await {
+            tracing::warn!(%status, "a push lock is given back by its time to live only");
+        }
+    }
+
+    /// Renews over one stream after the other; returns when the lease has run out.
+    async fn renew(&mut self) {
+        let mut valid_until = Instant::now() + TIME_TO_LIVE;
+        let mut ticks = interval(RENEWAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stream: Option<(mpsc::Sender<KeepAliveRequest>, Streaming<KeepAliveResponse>)> = None;
+        loop {
+            ticks.tick().await;
+            if Instant::now() >= valid_until {
+                return;
+            }
+            let (requests, mut responses) = match stream.take() {
+                Some(stream) => stream,
+                None => match self.open().await {
+                    Ok(stream) => stream,
+                    Err(status) => {
+                        tracing::warn!(%status, "a push lock is not renewed");
+                        continue;
+                    }
+                },
+            };
+            if requests.send(KeepAliveRequest { lease_id: self.id }).await.is_err() {
+                continue;
+            }
+            match deis_bootstrap::deadline(LIMIT, responses.message()).await {
+                Ok(Ok(Some(_))) => {
+                    valid_until = Instant::now() + TIME_TO_LIVE;
+                    stream = Some((requests, responses));
+                }
+                Ok(Err(status)) if status.code() == tonic::Code::NotFound => return,
+                Ok(Err(status)) => tracing::warn!(%status, "a push lock is not renewed"),
+                Ok(Ok(None)) | Err(_) => tracing::warn!("a push lock is not renewed: no answer"),
+            }
+        }
+    }
+
+    async fn open(&mut self) -> Result<(mpsc::Sender<KeepAliveRequest>, Streaming<KeepAliveResponse>), tonic::Status> {
+        let (requests, queue) = mpsc::channel(1);
+        let call = self.client.keep_alive(ReceiverStream::new(queue));
+        let responses = deis_bootstrap::deadline(LIMIT, call).await;
+        let responses = responses.map_err(|late| tonic::Status::deadline_exceeded(late.to_string()))??;
+        Ok((requests, responses.into_inner()))
+    }
+}

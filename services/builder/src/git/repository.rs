@@ -1,0 +1,99 @@
+//! The repositories: one bare repository for each app, on the persistent volume.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use deis_api::{AppName, GitSha};
+use tokio::fs;
+
+use super::{Git, GitChild};
+use crate::Error;
+
+/// The environment variable that tells the hook whom to ask.
+pub(crate) const HOOK_SOCKET: &str = "DEIS_PUSH_SOCKET";
+
+/// The folder of all repositories.
+#[derive(Clone, Debug)]
+pub(crate) struct Repositories {
+    folder: PathBuf,
+    git: Git,
+}
+
+/// Where git keeps the objects of a push until its hook has agreed (git-receive-pack, "Quarantine environment").
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Quarantine {
+    pub(crate) objects: Option<PathBuf>,
+    pub(crate) alternates: Option<OsString>,
+}
+
+impl Repositories {
+    pub(crate) fn new(folder: PathBuf, git: Git) -> Self {
+        Self { folder, git }
+    }
+
+    /// The repository of an app; made when there is none.
+    pub(crate) async fn open(&self, app: &AppName) -> Result<Repository, Error> {
+        let path = self.folder.join(format!("{app}.git"));
+        if !path.join("HEAD").is_file() {
+            self.init(&path).await.map_err(Error::io("make the repository"))?;
+        }
+        Ok(Repository { path, git: self.git.clone() })
+    }
+
+    /// Makes it under another name first: a repository is whole or not there.
+    async fn init(&self, path: &Path) -> io::Result<()> {
+        let draft = self.folder.join(format!(".draft-{}", uuid::Uuid::new_v4().simple()));
+        let arguments = ["init", "--bare", "--quiet", "--initial-branch=master", "--template=", "--end-of-options"];
+        let arguments = arguments.iter().map(OsStr::new).chain([draft.as_os_str()]).collect::<Vec<_>>();
+        self.git.run(&arguments).await?;
+        match fs::rename(&draft, path).await {
+            // Another push was first.
+            Err(_) if path.join("HEAD").is_file() => fs::remove_dir_all(&draft).await,
+            other => other,
+        }
+    }
+}
+
+/// A repository.
+#[derive(Clone, Debug)]
+pub(crate) struct Repository {
+    path: PathBuf,
+    git: Git,
+}
+
+impl Repository {
+    /// Serves a push; git will call the hook, and the hook will ask at `socket`.
+    pub(crate) fn receive_pack(&self, socket: &Path) -> io::Result<GitChild> {
+        let arguments = [OsStr::new("receive-pack"), OsStr::new("--end-of-options"), self.path.as_os_str()];
+        self.git.start(&arguments, &[(HOOK_SOCKET, socket.as_os_str())], Stdio::piped())
+    }
+
+    /// Serves a clone or fetch.
+    pub(crate) fn upload_pack(&self) -> io::Result<GitChild> {
+        let arguments =
+            [OsStr::new("upload-pack"), OsStr::new("--strict"), OsStr::new("--end-of-options"), self.path.as_os_str()];
+        self.git.start(&arguments, &[], Stdio::piped())
+    }
+
+    /// Writes the files of a commit as a tar archive to its standard output.
+    pub(crate) fn archive(&self, sha: &GitSha, quarantine: &Quarantine) -> io::Result<GitChild> {
+        let mut git_dir = OsString::from("--git-dir=");
+        git_dir.push(&self.path);
+        // The commit is 40 hexadecimal digits, which no option begins with.
+        let arguments = [&git_dir, OsStr::new("archive"), OsStr::new("--format=tar"), OsStr::new(sha.as_str())];
+        let objects = quarantine.objects.as_deref().map(|path| ("GIT_OBJECT_DIRECTORY", path.as_os_str()));
+        let alternates = quarantine.alternates.as_deref().map(|path| ("GIT_ALTERNATE_OBJECT_DIRECTORIES", path));
+        let env = objects.into_iter().chain(alternates).collect::<Vec<_>>();
+        self.git.start(&arguments, &env, Stdio::null())
+    }
+
+    /// Says which branch a clone begins with. `name` is one that is built.
+    pub(crate) async fn set_head(&self, name: &str) -> Result<(), Error> {
+        let mut git_dir = OsString::from("--git-dir=");
+        git_dir.push(&self.path);
+        let arguments = [&git_dir, OsStr::new("symbolic-ref"), OsStr::new("HEAD"), OsStr::new(name)];
+        self.git.run(&arguments).await.map_err(Error::io("set the repository's HEAD"))
+    }
+}

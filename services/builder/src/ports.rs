@@ -1,0 +1,154 @@
+//! What the builder needs of others, in its own words. `clients` and `pods` are the real ones.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use deis_api::{AppName, Code, GitSha, ReleaseVersion, Username};
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use secrecy::SecretString;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::Error;
+
+/// A call to a peer, with a deadline of its own.
+pub type Call<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// What a user wants of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// clone and fetch
+    Read,
+    /// push
+    Write,
+}
+
+/// The controller: who may do what, and what becomes of an image.
+pub trait Controller: Send + Sync + 'static {
+    /// The user who registered this public key (RFC 4253, section 6.6); none when nobody has.
+    fn authenticate(&self, public_key: Vec<u8>) -> Call<'_, Option<Username>>;
+
+    /// Whether the user may do this with this app's repository; the error is a sentence for the user.
+    fn authorize(&self, user: Username, app: AppName, access: Access) -> Call<'_, ()>;
+
+    /// The app's config variables.
+    fn environment(&self, user: Username, app: AppName) -> Call<'_, HashMap<String, SecretString>>;
+
+    /// Records a build and deploys it; a repeat with the same key joins the first call. `Deployed` or `Failed` is the last event.
+    fn create_build(&self, build: NewBuild) -> Call<'_, BoxStream<'static, Result<DeployEvent, Error>>>;
+}
+
+/// An image to be released.
+#[derive(Clone, Debug)]
+pub struct NewBuild {
+    pub request_key: String,
+    pub user: Username,
+    pub app: AppName,
+    /// By digest, under the name that nodes pull.
+    pub image: String,
+    pub sha: GitSha,
+    /// Process type to command.
+    pub processes: HashMap<String, String>,
+    /// "Go".
+    pub detected: String,
+}
+
+/// A step of a deploy.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DeployEvent {
+    ReleaseCreated(ReleaseVersion),
+    /// What is being waited for.
+    Step(String),
+    Deployed(ReleaseVersion),
+    Failed {
+        code: Code,
+        message: String,
+        log_tail: Vec<String>,
+    },
+}
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// Empty when that is not known.
+    pub user: String,
+    pub since: Option<jiff::Timestamp>,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Another git push is ongoing")?;
+        if !self.user.is_empty() {
+            write!(f, ": {}", self.user)?;
+        }
+        if let Some(since) = self.since {
+            write!(f, ", since {}", since.strftime("%H:%M:%S UTC"))?;
+        }
+        f.write_str(". Push again when it has ended.")
+    }
+}
+
+/// The push lock of an app. It is given back when this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    /// The lock may be somebody else's by now.
+    pub lost: CancellationToken,
+    /// Cancelled by the drop.
+    pub(crate) _release: DropGuard,
+}
+
+impl Lock {
+    /// A lock, and the token that says that it was given back.
+    #[must_use]
+    pub fn new(lost: CancellationToken) -> (Self, CancellationToken) {
+        let released = CancellationToken::new();
+        (Self { lost, _release: released.clone().drop_guard() }, released)
+    }
+}
+
+/// What must be agreed on with other builders.
+pub trait Locks: Send + Sync + 'static {
+    /// Takes the push lock of an app, or says who has it.
+    fn acquire(&self, app: AppName, user: Username) -> Call<'_, Result<Lock, Held>>;
+}
+
+/// A build to be started: the pod connects back with the token.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub app: AppName,
+    pub sha: GitSha,
+    pub token: SecretString,
+}
+
+/// Starts build pods.
+pub trait Runner: Send + Sync + 'static {
+    fn start(&self, job: Job) -> Call<'_, Box<dyn Running>>;
+}
+
+/// A build pod.
+pub trait Running: Send {
+    /// Waits until the pod has ended or cannot start, and says why. `notice` gets what is worth knowing meanwhile.
+    fn ended<'a>(&'a mut self, notice: &'a (dyn Fn(String) + Send + Sync)) -> BoxFuture<'a, Error>;
+
+    /// Removes the pod, whatever it is doing.
+    fn remove(&mut self) -> BoxFuture<'_, ()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_pushes_and_since_when() {
+        let since = Some("2016-02-20T23:07:35Z".parse().unwrap());
+        for (held, text) in [
+            (
+                Held { user: "jhansen".to_owned(), since },
+                "Another git push is ongoing: jhansen, since 23:07:35 UTC. Push again when it has ended.",
+            ),
+            (Held { user: String::new(), since: None }, "Another git push is ongoing. Push again when it has ended."),
+        ] {
+            assert_eq!(held.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A push, from git's question to its answer: build, release, deploy.
+
+mod deploy;
+mod size;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use deis_api::{AppName, ReleaseVersion, Username};
+use deis_bootstrap::{Context, TaskHandle};
+use tokio::io::AsyncReadExt as _;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::Error;
+use crate::build::{Builds, Order};
+use crate::git::{Repository, Update, to_build};
+use crate::hook::{HookConnection, HookSocket, Lines};
+use crate::metrics::Metrics;
+use crate::ports::{Controller, Lock, NewBuild};
+
+/// What pushes have in common.
+pub(crate) struct Pushes {
+    pub(crate) controller: Arc<dyn Controller>,
+    pub(crate) builds: Builds,
+    /// Under which name nodes pull: "127.0.0.1:5555".
+    pub(crate) image_host: String,
+    pub(crate) sockets: PathBuf,
+    pub(crate) metrics: Metrics,
+    pub(crate) context: Context,
+}
+
+/// One push, under the lock of its app.
+pub(crate) struct Push {
+    app: AppName,
+    user: Username,
+    repository: Repository,
+    lock: Lock,
+    /// The person who pushed went away.
+    gone: CancellationToken,
+}
+
+impl Push {
+    pub(crate) fn new(
+        app: AppName,
+        user: Username,
+        repository: Repository,
+        lock: Lock,
+        gone: CancellationToken,
+    ) -> Self {
+        Self { app, user, repository, lock, gone }
+    }
+}
+
+impl Pushes {
+    /// Where the hooks of pushes ask.
+    pub(crate) fn sockets(&self) -> &Path {
+        &self.sockets
+    }
+
+    /// Waits for the hook of a push and serves it. The task ends after `git_ended` when the hook has not asked by then.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        push: Push,
+        socket: HookSocket,
+        git_ended: CancellationToken,
+    ) -> TaskHandle<()> {
+        let pushes = Arc::clone(self);
+        let span = tracing::info_span!("push", app = %push.app, user = %push.user);
+        let attend = async move {
+            tokio::select! {
+                asked = socket.accept() => match asked {
+                    Ok(connection) => pushes.attend(push, connection).await,
+                    Err(error) => tracing::error!(%error, "a hook was not understood"),
+                },
+                () = git_ended.cancelled() => {}
+            }
+        };
+        self.context.tasks.spawn("push", attend.instrument(span))
+    }
+
+    async fn attend(&self, push: Push, mut connection: HookConnection) {
+        let started = Instant::now();
+        let updates = std::mem::take(&mut connection.updates);
+        let quarantine = std::mem::take(&mut connection.quarantine);
+        let (lines, writer, mut hook) = connection.into_parts();
+        let writer = self.context.tasks.spawn("push output", writer.run());
+
+        // The hook says nothing more: the end of its stream is its own end, and git's.
+        let hook_ended = CancellationToken::new();
+        let watch = {
+            let hook_ended = hook_ended.clone();
+            self.context.tasks.spawn("push hook", async move {
+                drop(hook.read(&mut [0; 1]).await);
+                hook_ended.cancel();
+            })
+        };
+        let outcome = self.run(&push, &updates, quarantine, &hook_ended, &lines).await;
+        self.metrics.observe(&outcome, started.elapsed());
+        match &outcome {
+            Ok(version) => tracing::info!(%version, "deployed"),
+            Err(error) => {
+                tracing::info!(code = %error.code(), %error, "not deployed");
+                lines.say(format!(" !     {error} ({})", error.code())).await;
+            }
+        }
+        drop(lines);
+        if let Ok(end) = writer.await {
+            end.exit(u8::from(outcome.is_err())).await;
+        }
+        watch.abort();
+    }
+
+    async fn run(
+        &self,
+        push: &Push,
+        updates: &[Update],
+        quarantine: crate::git::Quarantine,
+        hook_ended: &CancellationToken,
+        lines: &Lines,
+    ) -> Result<ReleaseVersion, Error> {
+        let sha = to_build(updates)?;
+        lines.say("Starting build... but first, coffee!").await;
+        let environment = self.controller.environment(push.user.clone(), push.app.clone()).await?;
+        let order = Order {
+            app: push.app.clone(),
+            sha: sha.clone(),
+            repository: push.repository.clone(),
+            quarantine,
+            environment,
+        };
+        let built = self.builds.build(order, lines, self.stop(push, hook_ended)).await?;
+        lines.say(format!("-----> Compiled slug size is {}", size::human(built.size))).await;
+        lines.say("Build complete.").await;
+
+        // From here on the release may exist: nobody's going away stops it.
+        lines.say("Launching App...").await;
+        let build = NewBuild {
+            request_key: uuid::Uuid::now_v7().to_string(),
+            user: push.user.clone(),
+            app: push.app.clone(),
+            image: format!("{}/{}@{}", self.image_host, push.app, built.digest),
+            sha,
+            processes: built.processes,
+            detected: built.detected,
+        };
+        let version = deploy::deploy(self.controller.as_ref(), &build, lines).await?;
+        if let Some(update) = updates.first()
+            && let Err(error) = push.repository.set_head(&update.name).await
+        {
+            tracing::warn!(%error, "clones will begin with another branch");
+        }
+        lines.say(format!("Done, {}:{version} deployed to Deis", push.app)).await;
+        lines.say("").await;
+        lines.say("Use 'deis open' to view this application in your browser").await;
+        lines.say("").await;
+        Ok(version)
+    }
+
+    /// Resolves when the build is not wanted any more.
+    async fn stop(&self, push: &Push, hook_ended: &CancellationToken) -> Error {
+        Error::Cancelled(tokio::select! {
+            () = push.gone.cancelled() => "the connection to the person who pushed is gone",
+            () = hook_ended.cancelled() => "git has ended",
+            () = push.lock.lost.cancelled() => "the push lock was lost; push again",
+            () = self.context.shutdown.cancelled() => "the builder is restarting; push again in a moment",
+        })
+    }
+}

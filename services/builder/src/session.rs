@@ -1,0 +1,137 @@
+//! A session: from the command line of a git client to its exit status.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use deis_api::Username;
+use deis_bootstrap::deadline;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::Error;
+use crate::git::{Command, GitChild, Repositories, Verb, error_line};
+use crate::hook::HookSocket;
+use crate::ports::{Controller, Locks};
+use crate::push::{Push, Pushes};
+use crate::ssh::{self, Exchange, Output, Request};
+
+/// Serves what authenticated clients ask for.
+pub(crate) struct Sessions {
+    pub(crate) controller: Arc<dyn Controller>,
+    pub(crate) locks: Arc<dyn Locks>,
+    pub(crate) repositories: Repositories,
+    pub(crate) pushes: Arc<Pushes>,
+    /// How long one session may last.
+    pub(crate) limit: Duration,
+}
+
+impl ssh::Service for Sessions {
+    fn authenticate(&self, public_key: Vec<u8>) -> BoxFuture<'_, Result<Option<Username>, Error>> {
+        self.controller.authenticate(public_key)
+    }
+
+    fn serve(&self, exchange: Exchange) -> BoxFuture<'_, u32> {
+        self.run(exchange).boxed()
+    }
+}
+
+impl Sessions {
+    async fn run(&self, exchange: Exchange) -> u32 {
+        let output = exchange.output.clone();
+        let command = match &exchange.request {
+            Request::Command(line) => Command::parse(line),
+            Request::Shell => Err(Error::Command("There is no shell here. To deploy: git push deis master")),
+        };
+        let command = match command {
+            Ok(command) => command,
+            Err(error) => {
+                output.write_error(Bytes::from(format!("{error}\n"))).await;
+                return 1;
+            }
+        };
+        let span = tracing::info_span!("git", app = %command.app, verb = ?command.verb);
+        match self.serve_git(command, exchange).instrument(span).await {
+            Ok(status) => status,
+            Err(error) => {
+                tracing::info!(code = %error.code(), %error, "refused");
+                output.write(error_line(&error.to_string()).into()).await;
+                1
+            }
+        }
+    }
+
+    /// Nothing of what the client sends is read before it is known that it may.
+    async fn serve_git(&self, command: Command, mut exchange: Exchange) -> Result<u32, Error> {
+        let user = std::mem::replace(&mut exchange.user, Err(Error::ControllerUnreachable))?;
+        self.controller.authorize(user.clone(), command.app.clone(), command.verb.access()).await?;
+        match command.verb {
+            Verb::UploadPack => {
+                let repository = self.repositories.open(&command.app).await?;
+                let child = repository.upload_pack().map_err(Error::io("start git"))?;
+                self.connect(child, exchange).await
+            }
+            Verb::ReceivePack => self.receive(user, command, exchange).await,
+        }
+    }
+
+    async fn receive(&self, user: Username, command: Command, exchange: Exchange) -> Result<u32, Error> {
+        let lock = self.locks.acquire(command.app.clone(), user.clone()).await?.map_err(Error::PushInProgress)?;
+        let repository = self.repositories.open(&command.app).await?;
+        let socket = HookSocket::bind(self.pushes.sockets())?;
+        let child = repository.receive_pack(socket.path()).map_err(Error::io("start git"))?;
+
+        let push = Push::new(command.app, user, repository, lock, exchange.gone.clone());
+        // git may be gone before the push is: a deploy that has begun goes on, and a build pod is removed in any case.
+        let git_ended = CancellationToken::new();
+        let push = self.pushes.start(push, socket, git_ended.clone());
+        let status = self.connect(child, exchange).await;
+        git_ended.cancel();
+        push.await?;
+        status
+    }
+
+    /// Connects a client with git until git has ended.
+    async fn connect(&self, child: GitChild, exchange: Exchange) -> Result<u32, Error> {
+        deadline(self.limit, pump(child, exchange))
+            .await
+            .map_err(|_| Error::Cancelled("the session has lasted too long"))?
+            .map_err(Error::io("talk to git"))
+    }
+}
+
+async fn pump(mut child: GitChild, mut exchange: Exchange) -> std::io::Result<u32> {
+    let (stdin, stdout, stderr) = child.pipes();
+    let input = async {
+        let Some(mut stdin) = stdin else { return };
+        while let Some(bytes) = exchange.input.recv().await {
+            if stdin.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+    };
+    let output = &exchange.output;
+    let outputs = async { tokio::join!(copy(stdout, output, false), copy(stderr, output, true)) };
+    tokio::select! {
+        (one, other) = outputs => one.and(other)?,
+        never = async { input.await; std::future::pending().await } => never,
+    }
+    child.wait().await
+}
+
+/// Reads to the end, also when nobody is there to get it: git must not be ended by a broken pipe in the middle of its work.
+async fn copy(stream: Option<impl AsyncRead + Unpin>, output: &Output, is_error: bool) -> std::io::Result<()> {
+    let Some(mut stream) = stream else { return Ok(()) };
+    let mut buffer = bytes::BytesMut::new();
+    loop {
+        buffer.reserve(32 * 1024);
+        if stream.read_buf(&mut buffer).await? == 0 {
+            return Ok(());
+        }
+        let bytes = buffer.split().freeze();
+        if is_error { output.write_error(bytes).await } else { output.write(bytes).await }
+    }
+}

@@ -1,0 +1,171 @@
+//! The SSH server. Everything that knows the SSH library is in this module: its interface changes often.
+//!
+//! A connection proves a key, opens session channels and asks for one command on each. What is not a command is refused in words
+//! where SSH has room for words.
+
+mod channel;
+mod handler;
+mod keys;
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deis_api::Username;
+use deis_bootstrap::{Context, deadline};
+use futures_util::future::BoxFuture;
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
+use russh::server::{Config, run_stream};
+use russh::{MethodKind, MethodSet, Preferred, SshId, compression};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use channel::{Exchange, Output, Request};
+pub use keys::KeyError;
+pub(crate) use keys::load as load_host_keys;
+
+use crate::Error;
+use handler::Handler;
+
+/// How long a client may take to prove a key.
+const LOGIN_GRACE: Duration = Duration::from_secs(30);
+
+/// A client that is silent for this long, and does not answer when asked, is gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// Key algorithms, for host keys and users' keys: RSA with SHA-1 is not among them.
+const KEYS: &[Algorithm] = &[
+    Algorithm::Ed25519,
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP521 },
+    Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
+    Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
+];
+
+/// What the server asks of the rest of the builder.
+pub(crate) trait Service: Send + Sync + 'static {
+    /// The user whose key this is.
+    fn authenticate(&self, public_key: Vec<u8>) -> BoxFuture<'_, Result<Option<Username>, Error>>;
+
+    /// Serves a request to its end; the exit status.
+    fn serve(&self, exchange: Exchange) -> BoxFuture<'_, u32>;
+}
+
+/// Bounds of the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) connections: usize,
+    /// Longest life of a connection.
+    pub(crate) lifetime: Duration,
+}
+
+/// Serves until shutdown; requests that are under way then end by themselves.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    keys: Vec<PrivateKey>,
+    bounds: Bounds,
+    service: Arc<dyn Service>,
+    context: Context,
+) {
+    let config = Arc::new(config(keys));
+    let slots = Arc::new(Semaphore::new(bounds.connections));
+    loop {
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot,
+            () = context.shutdown.cancelled() => return,
+        };
+        let (Ok(slot), accepted) = (
+            slot,
+            tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = context.shutdown.cancelled() => return,
+            },
+        ) else {
+            return;
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = Connection { config: Arc::clone(&config), service: Arc::clone(&service), peer };
+                let (tasks, lifetime) = (context.clone(), bounds.lifetime);
+                drop(context.tasks.spawn("ssh connection", async move {
+                    connection.run(stream, lifetime, &tasks).await;
+                    drop(slot);
+                }));
+            }
+            // A connection that broke before it was accepted; the listener itself is fine.
+            Err(error) => tracing::debug!(%error, "a connection was not accepted"),
+        }
+    }
+}
+
+struct Connection {
+    config: Arc<Config>,
+    service: Arc<dyn Service>,
+    peer: SocketAddr,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, lifetime: Duration, context: &Context) {
+        // Cancelled when the connection is over: whoever still reads from one of its channels stops.
+        let over = CancellationToken::new();
+        let _over = over.clone().drop_guard();
+        let proved = CancellationToken::new();
+        let handler = Handler::new(self.service, self.peer, proved.clone(), over.clone(), context.tasks.clone());
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+        let session = match deadline(LOGIN_GRACE, run_stream(self.config, stream, handler)).await {
+            Ok(Ok(session)) => session,
+            Ok(Err(error)) => return tracing::debug!(%error, peer = %self.peer, "not an SSH client"),
+            Err(_) => return tracing::debug!(peer = %self.peer, "a client that says nothing"),
+        };
+        let handle = session.handle();
+        tokio::pin!(session);
+        let late = async {
+            if deadline(LOGIN_GRACE, proved.cancelled()).await.is_ok() {
+                // A connection without an end would keep its slot for ever.
+                let _late = deadline(lifetime, std::future::pending::<()>()).await;
+            }
+        };
+        tokio::select! {
+            ended = &mut session => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, peer = %self.peer, "a connection broke");
+                }
+            }
+            () = late => {
+                over.cancel();
+                let text = "the connection has lasted too long".to_owned();
+                drop(handle.disconnect(russh::Disconnect::ByApplication, text, "en".to_owned()).await);
+                drop(deadline(KEEP_ALIVE, session).await);
+            }
+        }
+    }
+}
+
+fn config(keys: Vec<PrivateKey>) -> Config {
+    Config {
+        server_id: SshId::Standard(Cow::Borrowed("SSH-2.0-Deis")),
+        methods: MethodSet::from([MethodKind::PublicKey].as_slice()),
+        auth_rejection_time: Duration::from_millis(300),
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        max_auth_attempts: 10,
+        keys,
+        // Big enough for 50 MB/s over 300 ms. It costs no memory: what is not taken stays in the socket.
+        window_size: 16 << 20,
+        channel_buffer_size: 16,
+        preferred: Preferred {
+            key: Cow::Borrowed(KEYS),
+            compression: Cow::Borrowed(&[compression::NONE]),
+            ..Preferred::DEFAULT
+        },
+        inactivity_timeout: Some(SILENCE),
+        keepalive_interval: Some(KEEP_ALIVE),
+        nodelay: true,
+        ..Config::default()
+    }
+}

@@ -1,0 +1,167 @@
+//! The controller and the locks, in memory.
+
+use std::collections::{HashMap, HashSet};
+
+use deis_api::{AppName, Code, Username};
+use deis_bootstrap::Tasks;
+use deis_builder::Error;
+use deis_builder::ports::{Access, Call, Controller, DeployEvent, Held, Lock, Locks, NewBuild};
+use deis_rpc::{Fault, status};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
+use parking_lot::Mutex;
+use secrecy::SecretString;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+/// One answer to `create_build`.
+pub(crate) enum Answer {
+    /// These events, and the end of the call.
+    Events(Vec<DeployEvent>),
+    /// A release, then nothing until the notice, then "deployed".
+    After(Arc<Notify>),
+}
+
+pub(crate) struct FakeController {
+    /// Base64 of a public key, to its user.
+    keys: Mutex<HashMap<String, String>>,
+    /// Apps that only "owner" may use, in any way.
+    pub(crate) foreign: Mutex<HashSet<String>>,
+    pub(crate) unreachable: Mutex<bool>,
+    /// Taken one by one; without one, a deploy of v2 that works.
+    pub(crate) answers: Mutex<Vec<Answer>>,
+    pub(crate) builds: watch::Sender<Vec<NewBuild>>,
+}
+
+impl Default for FakeController {
+    fn default() -> Self {
+        Self {
+            keys: Mutex::default(),
+            foreign: Mutex::default(),
+            unreachable: Mutex::default(),
+            answers: Mutex::default(),
+            builds: watch::channel(Vec::new()).0,
+        }
+    }
+}
+
+impl FakeController {
+    pub(crate) fn register(&self, user: &str, key: &str) {
+        self.keys.lock().insert(key.to_owned(), user.to_owned());
+    }
+
+    pub(crate) fn forget(&self, key: &str) {
+        self.keys.lock().remove(key);
+    }
+
+    pub(crate) fn builds(&self) -> Vec<NewBuild> {
+        self.builds.borrow().clone()
+    }
+
+    /// Waits for so many calls of `create_build`.
+    pub(crate) async fn builds_reach(&self, count: usize) {
+        self.builds.subscribe().wait_for(|builds| builds.len() >= count).await.unwrap();
+    }
+}
+
+fn fault(code: Code, message: &str) -> Error {
+    Error::Peer(Fault::from(&status(code, message)))
+}
+
+impl Controller for FakeController {
+    fn authenticate(&self, public_key: Vec<u8>) -> Call<'_, Option<Username>> {
+        let key = base64(&public_key);
+        let found = self.keys.lock().get(&key).map(|user| user.parse().unwrap());
+        let outcome = if *self.unreachable.lock() { Err(Error::ControllerUnreachable) } else { Ok(found) };
+        std::future::ready(outcome).boxed()
+    }
+
+    fn authorize(&self, user: Username, app: AppName, access: Access) -> Call<'_, ()> {
+        let is_foreign = self.foreign.lock().contains(app.as_str()) && user.as_str() != "owner";
+        let verb = if access == Access::Write { "push to" } else { "read" };
+        let refusal = format!("You may not {verb} {app}. Its owner can give you access with deis perms:create.");
+        let outcome = if is_foreign { Err(fault(Code::PermissionDenied, &refusal)) } else { Ok(()) };
+        std::future::ready(outcome).boxed()
+    }
+
+    fn environment(&self, _user: Username, _app: AppName) -> Call<'_, HashMap<String, SecretString>> {
+        let environment = HashMap::from([("POWERED_BY".to_owned(), "Kubernetes".to_owned().into())]);
+        std::future::ready(Ok(environment)).boxed()
+    }
+
+    fn create_build(&self, build: NewBuild) -> Call<'_, BoxStream<'static, Result<DeployEvent, Error>>> {
+        self.builds.send_modify(|builds| builds.push(build));
+        let mut answers = self.answers.lock();
+        let version = 2.try_into().unwrap();
+        let created = DeployEvent::ReleaseCreated(version);
+        let answer = if answers.is_empty() {
+            Answer::Events(vec![
+                created.clone(),
+                DeployEvent::Step("web: 1 of 1 pods ready".to_owned()),
+                DeployEvent::Deployed(version),
+            ])
+        } else {
+            answers.remove(0)
+        };
+        let events = match answer {
+            Answer::Events(events) => futures_util::stream::iter(events.into_iter().map(Ok)).boxed(),
+            Answer::After(notice) => futures_util::stream::iter([Ok(created)])
+                .chain(futures_util::stream::once(async move {
+                    notice.notified().await;
+                    Ok(DeployEvent::Deployed(version))
+                }))
+                .boxed(),
+        };
+        std::future::ready(Ok(events)).boxed()
+    }
+}
+
+pub(crate) struct FakeLocks {
+    held: Arc<watch::Sender<HashMap<AppName, Username>>>,
+    tasks: Tasks,
+}
+
+impl FakeLocks {
+    pub(crate) fn new(tasks: Tasks) -> Self {
+        Self { held: Arc::new(watch::channel(HashMap::new()).0), tasks }
+    }
+
+    /// Waits until nobody holds a lock.
+    pub(crate) async fn all_free(&self) {
+        self.held.subscribe().wait_for(HashMap::is_empty).await.unwrap();
+    }
+}
+
+impl Locks for FakeLocks {
+    fn acquire(&self, app: AppName, user: Username) -> Call<'_, Result<Lock, Held>> {
+        let holder = self.held.borrow().get(&app).cloned();
+        if let Some(holder) = holder {
+            let since = Some("2016-02-20T23:07:35Z".parse().unwrap());
+            return std::future::ready(Ok(Err(Held { user: holder.to_string(), since }))).boxed();
+        }
+        self.held.send_modify(|held| drop(held.insert(app.clone(), user)));
+        let (lock, released) = Lock::new(CancellationToken::new());
+        let held = Arc::clone(&self.held);
+        drop(self.tasks.spawn("fake lock", async move {
+            released.cancelled().await;
+            held.send_modify(|held| drop(held.remove(&app)));
+        }));
+        std::future::ready(Ok(Ok(lock))).boxed()
+    }
+}
+
+/// RFC 4648, section 4: what stands in a public key's file.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let encode = |group: &[u8]| {
+        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        (0..4)
+            .map(|index| {
+                let digit = DIGITS[(bits >> (18 - 6 * index) & 63) as usize] as char;
+                if index > group.len() { '=' } else { digit }
+            })
+            .collect::<String>()
+    };
+    bytes.chunks(3).map(encode).collect()
+}

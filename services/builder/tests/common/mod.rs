@@ -1,0 +1,289 @@
+//! A builder on loopback, with real `git` and `ssh` in front, a registry in memory behind, and doubles for the services it leans on.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+mod controller;
+mod pod;
+mod registry;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser as _;
+use deis_bootstrap::{Context, deadline};
+use deis_builder::{Config, Listeners, Peers};
+use deis_oci::{Compression, ImageBuilder, LayerPath, Layout, Meta, Owner, Tree};
+use deis_rpc::Identity;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+pub(crate) use controller::{Answer, FakeController};
+pub(crate) use pod::{Behaviour, FakeRunner};
+pub(crate) use registry::FakeRegistry;
+
+/// Longest wait for anything in a test: not a measure, but an end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Builder {
+    pub(crate) controller: Arc<FakeController>,
+    pub(crate) locks: Arc<controller::FakeLocks>,
+    pub(crate) runner: Arc<FakeRunner>,
+    pub(crate) registry: FakeRegistry,
+    pub(crate) ssh: SocketAddr,
+    pub(crate) root: TempDir,
+    context: Context,
+}
+
+/// What a program printed and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    /// Both streams' text as a person would see it: git prints what the server says to standard error.
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// The lines that the server sent, without git's prefix and the blanks that it pads with.
+    pub(crate) fn remote(&self) -> Vec<String> {
+        let lines = self.stderr.lines().filter_map(|line| line.strip_prefix("remote: "));
+        lines.map(|line| line.trim_end().to_owned()).collect()
+    }
+}
+
+impl Builder {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        write_identity(&path("tls"));
+        write_host_keys(&path("host-keys"));
+        write_run_image(&path("stack-run"));
+        let context = Context::new("builder");
+        let registry = FakeRegistry::start(&context).await;
+
+        let listeners = Listeners {
+            ssh: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            build_pods: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        };
+        let ssh = listeners.ssh.local_addr().unwrap();
+        let controller = Arc::new(FakeController::default());
+        let locks = Arc::new(controller::FakeLocks::new(context.tasks.clone()));
+        let ca = fs::read_to_string(path("tls").join("ca.crt")).unwrap();
+        let runner = Arc::new(FakeRunner::new(listeners.build_pods.local_addr().unwrap(), ca, context.tasks.clone()));
+
+        let folder = |name: &str| path(name).display().to_string();
+        let settings = [
+            ("--tls", folder("tls")),
+            ("--host-keys", folder("host-keys")),
+            ("--stack-run", folder("stack-run")),
+            ("--data", folder("data")),
+            ("--registry", format!("http://{}", registry.address)),
+            ("--registry-username", "builder".to_owned()),
+            ("--registry-password", registry::PASSWORD.to_owned()),
+            ("--hook-program", env!("CARGO_BIN_EXE_builder").to_owned()),
+        ];
+        let settings = settings.iter().flat_map(|(name, value)| [(*name).to_owned(), value.clone()]);
+        let all = std::iter::once("builder".to_owned()).chain(settings);
+        let config = Config::parse_from(all.chain(arguments.iter().map(|argument| (*argument).to_owned())));
+        let identity = Identity::load(path("tls")).unwrap();
+        let peers = Peers { controller: controller.clone(), locks: locks.clone(), runner: runner.clone() };
+        let service = deis_builder::run_with(config, context.clone(), listeners, identity, peers);
+        drop(context.tasks.spawn("builder", async move { service.await.unwrap() }));
+        Self { controller, locks, runner, registry, ssh, root, context }
+    }
+
+    /// A user with a key of that type; the key's path.
+    pub(crate) async fn user(&self, name: &str, key_type: &str) -> PathBuf {
+        let key = self.root.path().join(format!("{name}-{key_type}"));
+        let arguments = ["-q", "-t", key_type, "-N", "", "-C", name, "-f", &key.display().to_string()];
+        assert_eq!(run("ssh-keygen", &arguments, self.root.path(), &[]).await.status, Some(0));
+        let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+        let public = public.split(' ').nth(1).unwrap();
+        self.controller.register(name, public);
+        key
+    }
+
+    /// A repository with one commit on `master`.
+    pub(crate) async fn repository(&self, name: &str, files: &[(&str, &str)]) -> Repository {
+        let path = self.root.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        let repository = Repository { path };
+        repository.git(&["init", "--quiet", "--initial-branch=master"]).await;
+        repository.commit(files).await;
+        repository
+    }
+
+    pub(crate) fn ssh_options(&self, key: &Path) -> Vec<String> {
+        let options = [
+            "-F",
+            "/dev/null",
+            "-i",
+            &key.display().to_string(),
+            "-p",
+            &self.ssh.port().to_string(),
+            "-o",
+            "IdentitiesOnly=yes",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "LogLevel=ERROR",
+            "-o",
+            "BatchMode=yes",
+        ];
+        options.map(str::to_owned).to_vec()
+    }
+
+    /// `ssh git@builder {command}`.
+    pub(crate) async fn ssh(&self, key: &Path, command: &[&str]) -> Ended {
+        let mut arguments = self.ssh_options(key);
+        arguments.push("git@127.0.0.1".to_owned());
+        arguments.extend(command.iter().map(|word| (*word).to_owned()));
+        let arguments = arguments.iter().map(String::as_str).collect::<Vec<_>>();
+        run("ssh", &arguments, self.root.path(), &[]).await
+    }
+
+    pub(crate) fn git_env(&self, key: &Path) -> Vec<(String, String)> {
+        vec![("GIT_SSH_COMMAND".to_owned(), format!("ssh {}", self.ssh_options(key).join(" ")))]
+    }
+
+    pub(crate) fn url(&self, app: &str) -> String {
+        format!("ssh://git@127.0.0.1/{app}.git")
+    }
+
+    /// `git push {url} {refspecs}`.
+    pub(crate) async fn push(&self, repository: &Repository, key: &Path, app: &str, refspecs: &[&str]) -> Ended {
+        self.push_command(repository, key, app, refspecs).await
+    }
+
+    async fn push_command(&self, repository: &Repository, key: &Path, app: &str, refspecs: &[&str]) -> Ended {
+        let url = self.url(app);
+        let arguments = ["push", &url].into_iter().chain(refspecs.iter().copied()).collect::<Vec<_>>();
+        run("git", &arguments, &repository.path, &self.git_env(key)).await
+    }
+
+    /// What a ref of the app's repository points to here.
+    pub(crate) async fn reference(&self, app: &str, name: &str) -> Option<String> {
+        let path = self.root.path().join(format!("data/repositories/{app}.git"));
+        let ended = run("git", &["rev-parse", "--verify", "--quiet", name], &path, &[]).await;
+        (ended.status == Some(0)).then(|| ended.stdout.trim().to_owned())
+    }
+
+    /// Ends the builder, and waits until nothing of it runs any more.
+    pub(crate) async fn stop(&self) {
+        self.context.shutdown.cancel();
+        deadline(PATIENCE, self.context.tasks.finished()).await.unwrap_or_else(|_| {
+            panic!("still running: {:?}", self.context.tasks.running());
+        });
+    }
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        self.context.shutdown.cancel();
+    }
+}
+
+pub(crate) struct Repository {
+    pub(crate) path: PathBuf,
+}
+
+impl Repository {
+    pub(crate) async fn git(&self, arguments: &[&str]) -> String {
+        let ended = run("git", arguments, &self.path, &[]).await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        ended.stdout.trim().to_owned()
+    }
+
+    pub(crate) async fn commit(&self, files: &[(&str, &str)]) -> String {
+        for (name, content) in files {
+            fs::write(self.path.join(name), content).unwrap();
+        }
+        self.git(&["add", "."]).await;
+        self.git(&["commit", "--quiet", "--message=change"]).await;
+        self.git(&["rev-parse", "HEAD"]).await
+    }
+}
+
+/// Runs a program to its end, with nothing of this test's own environment.
+pub(crate) async fn run(program: &str, arguments: &[&str], folder: &Path, env: &[(String, String)]) -> Ended {
+    let output = deadline(PATIENCE, command(program, arguments, folder, env).output()).await.unwrap().unwrap();
+    Ended {
+        status: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests start the clients of the program under test")]
+pub(crate) fn command(
+    program: &str,
+    arguments: &[&str],
+    folder: &Path,
+    env: &[(String, String)],
+) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", folder)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "Jason")))
+        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "jason@example.com")))
+        .envs(env.iter().cloned())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// A certificate for the builder, signed by itself.
+fn write_identity(folder: &Path) {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, SanType};
+    let mut params = CertificateParams::new(vec!["deis-builder".to_owned()]).unwrap();
+    params.subject_alt_names.push(SanType::URI("spiffe://deis/builder".try_into().unwrap()));
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    fs::create_dir_all(folder).unwrap();
+    for (name, text) in
+        [("tls.crt", certificate.pem()), ("ca.crt", certificate.pem()), ("tls.key", key.serialize_pem())]
+    {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+}
+
+/// PKCS#8 PEM, as `deisctl init` writes them.
+fn write_host_keys(folder: &Path) {
+    use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
+    fs::create_dir_all(folder).unwrap();
+    for (name, algorithm) in [("ssh-host-ed25519-key", &PKCS_ED25519), ("ssh-host-ecdsa-key", &PKCS_ECDSA_P256_SHA256)]
+    {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        fs::write(folder.join(name), key.serialize_pem()).unwrap();
+    }
+}
+
+/// A run image of one file.
+fn write_run_image(folder: &Path) {
+    let layout = Layout::create(folder).unwrap();
+    let mut tree = Tree::new();
+    tree.file(LayerPath::parse("etc/stack").unwrap(), Meta::file(Owner::ROOT, false), "bookworm");
+    let (layer, writer) = tree.write(Compression::Gzip, layout.writer().unwrap()).unwrap();
+    writer.commit(&layer).unwrap();
+    let image = ImageBuilder::new().layer(layer, "stack").entrypoint(["/cnb/lifecycle/launcher"]).build().unwrap();
+    layout.add(&image, "deis/stack-run:1").unwrap();
+}

@@ -1,0 +1,206 @@
+//! Build pods that speak the real contract over the real listener, and do what a test wants.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use deis_api::Code;
+use deis_bootstrap::Tasks;
+use deis_builder::Error;
+use deis_builder::ports::{Call, Job, Runner, Running};
+use deis_oci::{Compression, LayerPath, LayerWriter, Meta, Owner};
+use deis_proto::builder::build_service_client::BuildServiceClient;
+use deis_proto::builder::builder_message::Message as FromBuilder;
+use deis_proto::builder::pod_message::{Message, Started};
+use deis_proto::builder::{BuildFailure, BuildResult, BuildSpec, LayerEnd, LayerStart, PodMessage};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use secrecy::ExposeSecret as _;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
+
+/// What a pod does with the source.
+#[derive(Clone, Debug)]
+pub(crate) enum Behaviour {
+    /// Builds a layer of one file.
+    Builds,
+    Fails,
+    /// Arrives, says a line, and then nothing more.
+    Hangs,
+    /// Is ended by Kubernetes before it arrives.
+    NeverArrives,
+    /// Is ended by Kubernetes in the middle.
+    Vanishes,
+    /// Sends a layer with a file where none may be.
+    Evil,
+    /// Says something else about its layer than what it is.
+    Lies,
+    /// Never stops sending.
+    Endless,
+}
+
+/// What pods have seen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) spec: Option<BuildSpec>,
+    /// Bytes of the source.
+    pub(crate) source: u64,
+    /// The beginning of the source.
+    pub(crate) head: Vec<u8>,
+    pub(crate) verdict: Option<String>,
+    pub(crate) lines: usize,
+    pub(crate) removed: usize,
+}
+
+pub(crate) struct FakeRunner {
+    pub(crate) behaviour: Mutex<Behaviour>,
+    seen: Arc<watch::Sender<Seen>>,
+    pod: Arc<Pod>,
+    tasks: Tasks,
+}
+
+struct Pod {
+    address: SocketAddr,
+    ca: String,
+}
+
+impl FakeRunner {
+    pub(crate) fn new(address: SocketAddr, ca: String, tasks: Tasks) -> Self {
+        let seen = Arc::new(watch::channel(Seen::default()).0);
+        Self { behaviour: Mutex::new(Behaviour::Builds), seen, pod: Arc::new(Pod { address, ca }), tasks }
+    }
+
+    pub(crate) fn behave(&self, behaviour: Behaviour) {
+        *self.behaviour.lock() = behaviour;
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen.borrow().clone()
+    }
+
+    pub(crate) async fn sees(&self, condition: impl FnMut(&Seen) -> bool) -> Seen {
+        self.seen.subscribe().wait_for(condition).await.unwrap().clone()
+    }
+}
+
+impl Runner for FakeRunner {
+    fn start(&self, job: Job) -> Call<'_, Box<dyn Running>> {
+        let behaviour = self.behaviour.lock().clone();
+        let removed = CancellationToken::new();
+        let ends = matches!(behaviour, Behaviour::NeverArrives | Behaviour::Vanishes);
+        let running = RunningPod { removed: removed.clone(), seen: Arc::clone(&self.seen), ends };
+        if !matches!(behaviour, Behaviour::NeverArrives) {
+            let (pod, seen) = (Arc::clone(&self.pod), Arc::clone(&self.seen));
+            let life = async move {
+                tokio::select! {
+                    // Nobody hears what goes wrong in a pod.
+                    _outcome = pod.live(job, behaviour, &seen) => {}
+                    () = removed.cancelled() => {}
+                }
+            };
+            drop(self.tasks.spawn("fake pod", life));
+        }
+        std::future::ready(Ok(Box::new(running) as Box<dyn Running>)).boxed()
+    }
+}
+
+struct RunningPod {
+    removed: CancellationToken,
+    seen: Arc<watch::Sender<Seen>>,
+    ends: bool,
+}
+
+impl Running for RunningPod {
+    fn ended<'a>(&'a mut self, _notice: &'a (dyn Fn(String) + Send + Sync)) -> BoxFuture<'a, Error> {
+        if self.ends {
+            let message = "The build needed more memory than it may have.".to_owned();
+            std::future::ready(Error::Pod { code: Code::BuildOutOfRoom, message }).boxed()
+        } else {
+            std::future::pending().boxed()
+        }
+    }
+
+    fn remove(&mut self) -> BoxFuture<'_, ()> {
+        self.removed.cancel();
+        self.seen.send_modify(|seen| seen.removed += 1);
+        std::future::ready(()).boxed()
+    }
+}
+
+impl Pod {
+    async fn live(
+        &self,
+        job: Job,
+        behaviour: Behaviour,
+        seen: &watch::Sender<Seen>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.ca)).domain_name("deis-builder");
+        let channel = Endpoint::from_shared(format!("https://{}", self.address))?.tls_config(tls)?.connect().await?;
+        let (messages, queue) = mpsc::channel(16);
+        let send = async |message| messages.send(PodMessage { message: Some(message) }).await;
+        send(Message::Started(Started { lifecycle_version: "test".to_owned() })).await?;
+        let mut request = tonic::Request::new(ReceiverStream::new(queue));
+        request.metadata_mut().insert("authorization", format!("Bearer {}", job.token.expose_secret()).parse()?);
+        let mut incoming = BuildServiceClient::new(channel).build(request).await?.into_inner();
+
+        while let Some(message) = incoming.message().await? {
+            match message.message {
+                Some(FromBuilder::Spec(spec)) => seen.send_modify(|seen| seen.spec = Some(spec)),
+                Some(FromBuilder::SourceChunk(bytes)) => seen.send_modify(|seen| {
+                    let room = 4096_usize.saturating_sub(seen.head.len());
+                    seen.head.extend_from_slice(&bytes[..room.min(bytes.len())]);
+                    seen.source += bytes.len() as u64;
+                }),
+                Some(FromBuilder::SourceEnd(_)) => break,
+                other => return Err(format!("{other:?}").into()),
+            }
+        }
+        send(Message::LogLine("-----> Go app detected".to_owned())).await?;
+        seen.send_modify(|seen| seen.lines += 1);
+        match behaviour {
+            Behaviour::NeverArrives | Behaviour::Vanishes => return Ok(()),
+            Behaviour::Hangs => std::future::pending().await,
+            Behaviour::Fails => {
+                let (code, message) =
+                    ("build-failed".to_owned(), "The Go buildpack ended with exit status 1.".to_owned());
+                send(Message::Failure(BuildFailure { code, message })).await?;
+            }
+            Behaviour::Builds | Behaviour::Evil | Behaviour::Lies => {
+                let path =
+                    if matches!(behaviour, Behaviour::Evil) { "cnb/lifecycle/launcher" } else { "workspace/web" };
+                let mut layer = LayerWriter::new(Vec::new(), Compression::Gzip);
+                layer.file(&LayerPath::parse(path)?, Meta::file(Owner::ROOT, true), 3, b"web".as_slice())?;
+                let (layer, bytes) = layer.finish()?;
+                send(Message::LayerStart(LayerStart { name: "app".to_owned() })).await?;
+                send(Message::LayerChunk(bytes.into())).await?;
+                let diff_id = if matches!(behaviour, Behaviour::Lies) { layer.digest } else { layer.diff_id };
+                let (digest, diff_id) = (layer.digest.to_string(), diff_id.to_string());
+                send(Message::LayerEnd(LayerEnd { digest, diff_id, size: layer.size.try_into()? })).await?;
+                send(Message::Result(result())).await?;
+            }
+            Behaviour::Endless => {
+                send(Message::LayerStart(LayerStart { name: "app".to_owned() })).await?;
+                while send(Message::LayerChunk(vec![0; 65_536].into())).await.is_ok() {}
+            }
+        }
+        let verdict = match incoming.message().await?.and_then(|message| message.message) {
+            Some(FromBuilder::Accepted(_)) => "accepted".to_owned(),
+            Some(FromBuilder::Refused(refused)) => format!("{}: {}", refused.code, refused.message),
+            other => format!("{other:?}"),
+        };
+        seen.send_modify(|seen| seen.verdict = Some(verdict));
+        Ok(())
+    }
+}
+
+fn result() -> BuildResult {
+    BuildResult {
+        processes: [("web".to_owned(), "go-example".to_owned())].into(),
+        default_process: "web".to_owned(),
+        environment: [("STACK".to_owned(), "bookworm".to_owned())].into(),
+        buildpacks: vec!["deis/go@0.1.0".to_owned()],
+        detected: "Go".to_owned(),
+    }
+}

@@ -1,0 +1,225 @@
+//! `git push` from the outside: what people see, and what is left when it is over.
+#![expect(clippy::unwrap_used, reason = "tests assert by panicking")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Behaviour, Builder};
+use deis_api::Code;
+use deis_builder::ports::DeployEvent;
+use tokio::sync::Notify;
+
+const SOURCE: &[(&str, &str)] = &[("Procfile", "web: go-example\n"), ("main.go", "package main\n")];
+
+#[tokio::test]
+async fn a_push_becomes_a_release() {
+    let builder = Builder::start().await;
+    let key = builder.user("jhansen", "ed25519").await;
+    let repository = builder.repository("source", SOURCE).await;
+    let sha = repository.git(&["rev-parse", "HEAD"]).await;
+
+    let ended = builder.push(&repository, &key, "earthy-instinct", &["master"]).await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_eq!(
+        ended.remote(),
+        [
+            "Starting build... but first, coffee!",
+            "-----> Go app detected",
+            "-----> Compiled slug size is 125B",
+            "Build complete.",
+            "Launching App...",
+            "       web: 1 of 1 pods ready",
+            "Done, earthy-instinct:v2 deployed to Deis",
+            "",
+            "Use 'deis open' to view this application in your browser",
+            "",
+        ]
+    );
+    assert!(ended.stderr.contains(" * [new branch]      master -> master"), "{ended:?}");
+    assert_eq!(builder.reference("earthy-instinct", "refs/heads/master").await, Some(sha.clone()));
+
+    let seen = builder.runner.sees(|seen| seen.verdict.is_some()).await;
+    assert_eq!((seen.verdict.as_deref(), seen.removed), (Some("accepted"), 1));
+    assert!(String::from_utf8_lossy(&seen.head).contains("web: go-example"));
+    let spec = seen.spec.unwrap();
+    assert_eq!((spec.sha.as_str(), spec.environment["POWERED_BY"].as_str()), (sha.as_str(), "Kubernetes"));
+
+    let build = builder.controller.builds().remove(0);
+    assert_eq!(
+        (build.user.as_str(), build.app.as_str(), build.sha.as_str()),
+        ("jhansen", "earthy-instinct", sha.as_str())
+    );
+    assert_eq!((build.processes["web"].as_str(), build.detected.as_str()), ("go-example", "Go"));
+    let digest = build.image.strip_prefix("127.0.0.1:5555/earthy-instinct@").unwrap();
+    let manifest = builder.registry.manifest("earthy-instinct", digest).unwrap();
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), 2);
+    let config = builder.registry.blob(manifest["config"]["digest"].as_str().unwrap());
+    let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    assert_eq!(config["config"]["Entrypoint"][0], "/cnb/lifecycle/launcher");
+    assert_eq!(config["config"]["Env"][0], "STACK=bookworm");
+
+    let clone = common::run(
+        "git",
+        &["clone", "--quiet", &builder.url("earthy-instinct"), "copy"],
+        builder.root.path(),
+        &builder.git_env(&key),
+    )
+    .await;
+    assert_eq!(clone.status, Some(0), "{clone:?}");
+    assert_eq!(std::fs::read_to_string(builder.root.path().join("copy/Procfile")).unwrap(), "web: go-example\n");
+    let again = builder.push(&repository, &key, "earthy-instinct", &["master"]).await;
+    assert!(again.stderr.contains("Everything up-to-date"), "{again:?}");
+    builder.stop().await;
+}
+
+#[tokio::test]
+async fn every_kind_of_key_and_both_branches() {
+    let builder = Builder::start().await;
+    for (kind, branch) in [("ed25519", "main"), ("ecdsa", "master"), ("rsa", "main")] {
+        let key = builder.user(&format!("user-{kind}"), kind).await;
+        let repository = builder.repository(kind, SOURCE).await;
+        let ended = builder.push(&repository, &key, kind, &[&format!("master:{branch}")]).await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        assert_eq!(builder.controller.builds().pop().unwrap().user.as_str(), format!("user-{kind}"));
+    }
+    // The run image's layer came from the stack's repository for all but the first app, and none was sent twice.
+    assert_eq!(builder.registry.content.lock().uploads, 1 + 3 * 2);
+}
+
+#[tokio::test]
+async fn a_failed_build_leaves_the_ref_where_it_was() {
+    let builder = Builder::start_with(&["--max-image-bytes=1000000"]).await;
+    let key = builder.user("jhansen", "ed25519").await;
+    let repository = builder.repository("source", SOURCE).await;
+    for (behaviour, line) in [
+        (Behaviour::Fails, " !     The Go buildpack ended with exit status 1. (build-failed)"),
+        (Behaviour::NeverArrives, " !     The build needed more memory than it may have. (build-out-of-room)"),
+        (Behaviour::Vanishes, " !     The build needed more memory than it may have. (build-out-of-room)"),
+        (Behaviour::Endless, " !     The image may have at most 0 MiB. (too-large)"),
+        (
+            Behaviour::Evil,
+            " !     A layer of the image is not accepted: entry \"cnb/lifecycle/launcher\" lies outside the folders of a layer. (build-failed)",
+        ),
+    ] {
+        builder.runner.behave(behaviour.clone());
+        let ended = builder.push(&repository, &key, "app", &["master"]).await;
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        assert_eq!(ended.remote().last().unwrap(), line, "{behaviour:?}: {ended:?}");
+        assert!(ended.stderr.contains("! [remote rejected] master -> master (pre-receive hook declined)"), "{ended:?}");
+        assert_eq!(builder.reference("app", "refs/heads/master").await, None);
+    }
+    builder.runner.behave(Behaviour::Lies);
+    let ended = builder.push(&repository, &key, "app", &["master"]).await;
+    assert!(ended.remote().last().unwrap().contains("is not accepted: expected content sha256:"), "{ended:?}");
+
+    assert!(builder.controller.builds().is_empty() && builder.registry.content.lock().manifests.is_empty());
+    assert_eq!(builder.runner.seen().removed, 6);
+    builder.runner.behave(Behaviour::Builds);
+    assert_eq!(builder.push(&repository, &key, "app", &["master"]).await.status, Some(0));
+    builder.stop().await;
+    let left = std::fs::read_dir(builder.root.path().join("data/spool")).unwrap().count();
+    assert_eq!(left, 0, "layers are left behind");
+}
+
+#[tokio::test]
+async fn a_failed_deploy_is_explained_and_may_be_pushed_again() {
+    let builder = Builder::start().await;
+    let key = builder.user("jhansen", "ed25519").await;
+    let repository = builder.repository("source", SOURCE).await;
+    let failed = DeployEvent::Failed {
+        code: Code::ProcessExited,
+        message: "web ends again and again: exit status 1.".to_owned(),
+        log_tail: vec!["panic: no database".to_owned()],
+    };
+    let created = DeployEvent::ReleaseCreated(2.try_into().unwrap());
+    builder.controller.answers.lock().push(common::Answer::Events(vec![created, failed]));
+    let ended = builder.push(&repository, &key, "app", &["master"]).await;
+    assert_eq!(ended.status, Some(1));
+    let lines = ended.remote();
+    assert_eq!(
+        lines[lines.len() - 2..],
+        ["       panic: no database", " !     web ends again and again: exit status 1. (process-exited)"]
+    );
+    assert_eq!(builder.push(&repository, &key, "app", &["master"]).await.status, Some(0));
+}
+
+#[tokio::test]
+async fn a_controller_that_restarts_is_asked_again_for_the_same_release() {
+    let builder = Builder::start().await;
+    let key = builder.user("jhansen", "ed25519").await;
+    let repository = builder.repository("source", SOURCE).await;
+    let created = DeployEvent::ReleaseCreated(2.try_into().unwrap());
+    let step = |text: &str| DeployEvent::Step(text.to_owned());
+    let deployed = DeployEvent::Deployed(2.try_into().unwrap());
+    builder.controller.answers.lock().extend([
+        common::Answer::Events(vec![created.clone(), step("web: 1 of 2 pods ready")]),
+        common::Answer::Events(vec![created, step("web: 1 of 2 pods ready"), step("web: 2 of 2 pods ready"), deployed]),
+    ]);
+    let ended = builder.push(&repository, &key, "app", &["master"]).await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let steps = ended.remote().into_iter().filter(|line| line.contains("ready")).collect::<Vec<_>>();
+    assert_eq!(steps, ["       web: 1 of 2 pods ready", "       web: 2 of 2 pods ready"]);
+    let builds = builder.controller.builds();
+    assert_eq!((builds.len(), &builds[0].request_key), (2, &builds[1].request_key));
+}
+
+#[tokio::test]
+async fn the_second_push_hears_who_has_the_lock() {
+    let builder = Builder::start().await;
+    let key = builder.user("jhansen", "ed25519").await;
+    let repository = builder.repository("source", SOURCE).await;
+    builder.runner.behave(Behaviour::Hangs);
+    let first = builder.push(&repository, &key, "app", &["master"]);
+    let second = async {
+        builder.runner.sees(|seen| seen.lines == 1).await;
+        let ended = builder.push(&repository, &key, "app", &["master"]).await;
+        builder.stop().await;
+        ended
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(second.status, Some(128));
+    let text =
+        "fatal: remote error: Another git push is ongoing: jhansen, since 23:07:35 UTC. Push again when it has ended.";
+    assert!(second.stderr.contains(text), "{second:?}");
+    // The first one is told why it ends when the builder does.
+    let line = " !     The build was cancelled: the builder is restarting; push again in a moment. (build-cancelled)";
+    assert_eq!((first.status, first.remote().last().unwrap().as_str()), (Some(1), line));
+}
+
+#[tokio::test]
+async fn a_build_ends_with_the_one_who_pushed() {
+    let builder = Builder::start().await;
+    let key = builder.user("jhansen", "ed25519").await;
+    let repository = builder.repository("source", SOURCE).await;
+    builder.runner.behave(Behaviour::Hangs);
+    let mut client =
+        common::command("git", &["push", &builder.url("app"), "master"], &repository.path, &builder.git_env(&key))
+            .spawn()
+            .unwrap();
+    builder.runner.sees(|seen| seen.lines == 1).await;
+    client.kill().await.unwrap();
+    builder.runner.sees(|seen| seen.removed == 1).await;
+    builder.locks.all_free().await;
+    assert!(builder.controller.builds().is_empty());
+}
+
+#[tokio::test]
+async fn a_deploy_goes_on_without_the_one_who_pushed() {
+    let builder = Builder::start().await;
+    let key = builder.user("jhansen", "ed25519").await;
+    let repository = builder.repository("source", SOURCE).await;
+    let sha = repository.git(&["rev-parse", "HEAD"]).await;
+    let go_on = Arc::new(Notify::new());
+    builder.controller.answers.lock().push(common::Answer::After(Arc::clone(&go_on)));
+    let mut client =
+        common::command("git", &["push", &builder.url("app"), "master"], &repository.path, &builder.git_env(&key))
+            .spawn()
+            .unwrap();
+    builder.controller.builds_reach(1).await;
+    client.kill().await.unwrap();
+    go_on.notify_one();
+    builder.locks.all_free().await;
+    assert_eq!(builder.reference("app", "refs/heads/master").await, Some(sha));
+    builder.stop().await;
+}
