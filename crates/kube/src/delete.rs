@@ -37,3 +37,20 @@ where
         Err(error) => Err(error),
     }
 }
+
+/// Deletes an object of ours that no fence guards, by name: a build pod belongs to the one builder that made it. One that is gone
+/// already is fine.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Refused`].
+pub async fn named<K>(api: &Api<K>, name: &str) -> Result<(), Error>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let deleted = api.delete(name, &DeleteParams::background()).await;
+    match deleted.map_err(|error| Error::of(&format!("{} {name}", K::kind(&())), error)) {
+        Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -105,7 +105,7 @@ async fn read_input(
     let mut sender = Some(sender);
     let reading = async {
         loop {
-            match read.wait().await {
+            let m = read.wait().await; eprintln!("GOT {m:?}"); match m {
                 Some(ChannelMsg::Data { data }) => {
                     if let Some(open) = &sender
                         && open.send(data).await.is_err()
@@ -124,7 +124,7 @@ async fn read_input(
         () = reading => {}
         () = over.cancelled() => {}
     }
-    gone.cancel();
+    eprintln!("GONE"); gone.cancel();
 }
 
 async fn write_output(
