@@ -15,8 +15,8 @@ pub(crate) enum Workload {
 pub(crate) enum Probe {
     /// It is one that others make; Kubernetes' own probes must do.
     None,
-    /// The gRPC health service, with the operator's certificate.
-    Health,
+    /// The gRPC health service on this port, with the operator's certificate.
+    Health { port: u16 },
     /// `router.v1` GetStatus.
     Router,
     /// `registry.v1` GetStatus.
@@ -37,13 +37,18 @@ pub(crate) struct Component {
     pub(crate) about: &'static str,
 }
 
+/// Where all but the builder serve gRPC.
+pub(crate) const GRPC_PORT: u16 = 50051;
+/// The builder's listener, which is for build pods.
+const BUILD_PORT: u16 = 50052;
+
 /// In the order in which a request meets them; the data stores last.
 pub(crate) const COMPONENTS: &[Component] = &[
     component("router", Workload::Deployment, Probe::Router, "the edge: HTTP, HTTPS and git"),
-    component("workflow", Workload::Deployment, Probe::Health, "the ledger, the API and deploys"),
-    component("builder", Workload::StatefulSet, Probe::Health, "git repositories and builds"),
+    component("workflow", Workload::Deployment, Probe::Health { port: GRPC_PORT }, "the ledger, the API and deploys"),
+    component("builder", Workload::StatefulSet, Probe::Health { port: BUILD_PORT }, "git repositories and builds"),
     component("registry-proxy", Workload::DaemonSet, Probe::RegistryProxy, "the nodes' door to the registry"),
-    component("state", Workload::Deployment, Probe::Health, "locks, leadership and settings"),
+    component("state", Workload::Deployment, Probe::Health { port: GRPC_PORT }, "locks, leadership and settings"),
     component("registry", Workload::StatefulSet, Probe::None, "the apps' images"),
     component("database", Workload::StatefulSet, Probe::None, "what workflow keeps: PostgreSQL"),
     component("etcd", Workload::StatefulSet, Probe::None, "what state keeps: etcd"),

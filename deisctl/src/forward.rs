@@ -12,7 +12,6 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use crate::cluster::KubeError;
 use crate::components::{OPERATOR_SECRET, peer_name};
 
-const GRPC_PORT: u16 = 50051;
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +45,8 @@ impl Forwarder {
         Ok(Self { pods: Api::namespaced(client, namespace), tls })
     }
 
-    /// A channel to the gRPC port of a pod of `peer`, made at the first call.
-    pub(crate) fn channel(&self, pod: &str, peer: &str) -> Result<Channel, ForwardError> {
+    /// A channel to a port of a pod of `peer`, made at the first call.
+    pub(crate) fn channel(&self, pod: &str, peer: &str, port: u16) -> Result<Channel, ForwardError> {
         let (pods, pod) = (self.pods.clone(), pod.to_owned());
         let endpoint = Endpoint::from_static("https://pod")
             .tls_config(self.tls.clone().domain_name(peer_name(peer)))?
@@ -55,11 +54,9 @@ impl Forwarder {
         Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_| {
             let (pods, pod) = (pods.clone(), pod.clone());
             async move {
-                let mut forwarder = pods
-                    .portforward(&pod, &[GRPC_PORT])
-                    .await
-                    .map_err(|error| io::Error::other(KubeError::from(error)))?;
-                let stream = forwarder.take_stream(GRPC_PORT).ok_or(io::ErrorKind::NotConnected)?;
+                let mut forwarder =
+                    pods.portforward(&pod, &[port]).await.map_err(|error| io::Error::other(KubeError::from(error)))?;
+                let stream = forwarder.take_stream(port).ok_or(io::ErrorKind::NotConnected)?;
                 Ok::<_, io::Error>(TokioIo::new(stream))
             }
         })))

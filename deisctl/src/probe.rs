@@ -10,8 +10,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::components::{Component, Probe};
-use crate::forward::Forwarder;
+use crate::components::{Component, GRPC_PORT, Probe};
+use crate::forward::{ForwardError, Forwarder};
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
@@ -23,22 +23,27 @@ pub(crate) struct Answer {
     pub(crate) says: String,
 }
 
+#[derive(Debug, thiserror::Error)]
+enum Silence {
+    #[error("the pod cannot be reached")]
+    Forward(#[from] ForwardError),
+    #[error("the pod does not answer")]
+    Call(#[from] tonic::Status),
+}
+
 /// Asks one pod. No answer is an answer too. `None` for those that cannot be asked.
 pub(crate) async fn ask(forwarder: &Forwarder, component: &Component, pod: &str) -> Option<Answer> {
-    if component.probe == Probe::None {
-        return None;
-    }
-    let channel = match forwarder.channel(pod, component.name) {
-        Ok(channel) => channel,
-        Err(error) => return Some(silence(&error)),
-    };
-    let answer = match component.probe {
-        Probe::None => return None,
-        Probe::Health => health(channel).await,
-        Probe::Router => router(channel).await,
-        Probe::RegistryProxy => registry_proxy(channel).await,
-    };
-    Some(answer.unwrap_or_else(|status| silence(&status)))
+    try_ask(forwarder, component, pod).await.unwrap_or_else(|error| Some(silence(&error)))
+}
+
+async fn try_ask(forwarder: &Forwarder, component: &Component, pod: &str) -> Result<Option<Answer>, Silence> {
+    let channel = |port| forwarder.channel(pod, component.name, port);
+    Ok(Some(match component.probe {
+        Probe::None => return Ok(None),
+        Probe::Health { port } => health(channel(port)?).await?,
+        Probe::Router => router(channel(GRPC_PORT)?).await?,
+        Probe::RegistryProxy => registry_proxy(channel(GRPC_PORT)?).await?,
+    }))
 }
 
 async fn health(channel: Channel) -> Result<Answer, tonic::Status> {
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn silence_is_told_with_its_innermost_cause() {
-        let status = tonic::Status::unavailable("the pod is gone");
-        assert_eq!(silence(&status), Answer { well: false, says: "no answer: the pod is gone".to_owned() });
+        let error = Silence::from(tonic::Status::unavailable("the pod is gone"));
+        assert_eq!(silence(&error), Answer { well: false, says: "no answer: the pod is gone".to_owned() });
     }
 }

@@ -1,12 +1,14 @@
 //! The command line as an operator meets it, without a cluster.
 #![expect(clippy::unwrap_used, reason = "tests assert by panicking")]
 
+use std::io::Write as _;
+
 use assert_cmd::Command;
 
 fn deisctl(line: &str) -> Command {
     let mut command = Command::cargo_bin("deisctl").unwrap();
     // Nothing of this machine's configuration, least of all its cluster.
-    command.env_clear().env("HOME", "/nonexistent").args(line.split_whitespace());
+    command.env_clear().env("HOME", "/nonexistent").env("PATH", "/usr/bin:/bin").args(line.split_whitespace());
     command
 }
 
@@ -45,8 +47,32 @@ fn without_a_cluster_it_says_how_to_name_one() {
 }
 
 #[test]
+fn a_cluster_that_does_not_answer_is_said_to_be_so() {
+    // A port that was free a moment ago: nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut kubeconfig = tempfile::NamedTempFile::new().unwrap();
+    writeln!(
+        kubeconfig,
+        r#"{{"clusters": [{{"name": "c", "cluster": {{"server": "http://127.0.0.1:{port}"}}}}], "current-context": "c",
+            "contexts": [{{"name": "c", "context": {{"cluster": "c", "user": "u"}}}}], "users": [{{"name": "u", "user": {{}}}}]}}"#
+    )
+    .unwrap();
+    let output = deisctl("list --kubeconfig").arg(kubeconfig.path()).output().unwrap();
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+}
+
+#[test]
 fn without_helm_it_says_how_to_name_it() {
     insta::assert_snapshot!(said("install --helm=/nonexistent/helm"));
+}
+
+/// `echo` and `false` stand in for helm: what it is asked, and what is said when it fails.
+#[test]
+fn helm_is_run_on_the_operators_cluster() {
+    let cluster = "--kubeconfig=/etc/admin.conf --context=prod --namespace=paas";
+    insta::assert_snapshot!(said(&format!("install --helm=echo --chart=./chart --domain=example.com {cluster}")));
+    insta::assert_snapshot!(said(&format!("uninstall --helm=echo {cluster}")));
+    insta::assert_snapshot!(said("install --helm=false"));
 }
 
 #[test]

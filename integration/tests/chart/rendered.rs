@@ -13,13 +13,15 @@ pub(crate) static DEFAULT: LazyLock<Vec<Value>> = LazyLock::new(|| objects(&temp
 
 /// Runs helm with these arguments.
 pub(crate) fn helm(arguments: &[&str]) -> Output {
+    let program = program();
     #[expect(
         clippy::disallowed_methods,
         reason = "the tests' own exec of helm: an argument vector, a cleared environment"
     )]
-    let mut command = std::process::Command::new(program());
+    let mut command = std::process::Command::new(&program);
     // Without a home and a kubeconfig helm cannot meet a cluster.
-    command.args(arguments).env_clear().env("HOME", "/nonexistent").output().unwrap()
+    let output = command.args(arguments).env_clear().env("HOME", "/nonexistent").output();
+    output.unwrap_or_else(|error| panic!("{}: {error}; run `make upstream`", program.display()))
 }
 
 /// `$DEIS_UPSTREAM/helm`, or the newest that was built into the cache.
