@@ -99,6 +99,8 @@ impl Config {
             .username(part("user")?.expose_secret())
             .password(part("password")?.expose_secret())
             .database(part("name")?.expose_secret())
+            // That a table exists already is no news.
+            .options([("client_min_messages", "warning")])
             .application_name("deis-workflow");
         Ok(options)
     }

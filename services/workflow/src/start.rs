@@ -16,7 +16,7 @@ use crate::keeper::Keeper;
 use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
 use crate::ledger::postgres::Postgres;
-use crate::peers::{LiveRouters, Session, StateLocks, follow_registration_mode, lead};
+use crate::peers::{LiveRouters, Session, StateLocks, StateProgress, follow_registration_mode, lead};
 use crate::server::grpc::Push;
 use crate::server::{Workflow, rest};
 
@@ -78,7 +78,8 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
         epoch: Instant::now(),
     };
     let locks = Arc::new(StateLocks::new(context.clone(), session.clone()));
-    let deployer = Deployer::new(context.clone(), outside, locks);
+    let progress = Arc::new(StateProgress::new(state.clone()));
+    let deployer = Deployer::new(context.clone(), outside, locks, progress);
     let keeper =
         Keeper { ledger: Arc::clone(&ledger), kubernetes: kubernetes.clone(), cache, deployer: deployer.clone() };
     drop(context.tasks.spawn("lead", lead(session, context.shutdown.clone(), move || keeper.clone().keep())));

@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deis_api::AppName;
-use deis_bootstrap::Context;
+use deis_bootstrap::{Context, deadline};
+use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::effects::EffectError;
-use super::locks::Locks;
+use super::effects::{EffectError, Grant};
+use super::locks::{Held, Locks};
 use super::outside::Outside;
+use super::progress::Progress;
 use super::reconciler::{Ending, Narrator, reconcile};
+
+/// A lock that nobody has is there within this time.
+const UNCONTENDED: Duration = Duration::from_millis(250);
 
 /// How a run ended, for those who waited.
 pub type Outcome = Result<Ending, Arc<EffectError>>;
@@ -26,6 +32,7 @@ struct Inner {
     context: Context,
     outside: Outside,
     locks: Arc<dyn Locks>,
+    progress: Arc<dyn Progress>,
     apps: Mutex<HashMap<AppName, Slot>>,
 }
 
@@ -41,6 +48,8 @@ struct Status {
     /// All runs up to this number are done.
     done: u64,
     outcome: Option<Outcome>,
+    /// The fence of the run that takes the step, if it is one of this process.
+    fence: Option<i64>,
     step: String,
 }
 
@@ -95,8 +104,8 @@ impl Run {
 impl Deployer {
     /// Prepares; nothing runs yet.
     #[must_use]
-    pub fn new(context: Context, outside: Outside, locks: Arc<dyn Locks>) -> Self {
-        Self { inner: Arc::new(Inner { context, outside, locks, apps: Mutex::default() }) }
+    pub fn new(context: Context, outside: Outside, locks: Arc<dyn Locks>, progress: Arc<dyn Progress>) -> Self {
+        Self { inner: Arc::new(Inner { context, outside, locks, progress, apps: Mutex::default() }) }
     }
 
     /// Asks for a run that sees everything that is in the ledger now. The run goes on when its handle is dropped.
@@ -144,11 +153,17 @@ impl Inner {
     async fn run(&self, app: &AppName, status: &watch::Sender<Status>) -> Outcome {
         let narration = Narration(status);
         loop {
-            let held = self.locks.acquire(app).await.map_err(Arc::new)?;
+            let held = self.acquire(app, status).await.map_err(Arc::new)?;
             let outcome = tokio::select! {
                 outcome = reconcile(&self.outside, app, &narration) => outcome,
                 () = held.lost.cancelled() => Err(EffectError::Fenced(app.clone())),
+                () = self.publish(app, status) => Err(EffectError::Fenced(app.clone())),
             };
+            let fence = status.borrow().fence;
+            if let Some(fence) = fence {
+                self.progress.publish(app, fence, String::new(), true).await;
+                status.send_modify(|status| status.fence = None);
+            }
             drop(held);
             match outcome {
                 // Somebody else had the lock in between: take turns again, the ledger may want more than he saw.
@@ -157,12 +172,50 @@ impl Inner {
             }
         }
     }
+
+    /// Takes the lock; while another process has it, tells what that one does.
+    async fn acquire(&self, app: &AppName, status: &watch::Sender<Status>) -> Result<Held, EffectError> {
+        let mut acquiring = self.locks.acquire(app);
+        if let Ok(held) = deadline(UNCONTENDED, &mut acquiring).await {
+            return held;
+        }
+        tokio::select! {
+            held = &mut acquiring => held,
+            () = self.relay(app, status) => acquiring.await,
+        }
+    }
+
+    /// Tells the steps of the run that another process makes, until that ends.
+    async fn relay(&self, app: &AppName, status: &watch::Sender<Status>) {
+        let Ok(Some(fence)) = self.outside.ledger.fence(app).await else { return };
+        let mut steps = self.progress.follow(app, fence);
+        while let Some(step) = steps.next().await {
+            status.send_modify(|status| status.step = step);
+        }
+    }
+
+    /// Tells the steps of this process's run to others, for as long as it is polled.
+    async fn publish(&self, app: &AppName, status: &watch::Sender<Status>) {
+        let mut steps = status.subscribe();
+        while steps.changed().await.is_ok() {
+            let (fence, step) = {
+                let status = steps.borrow_and_update();
+                (status.fence, status.step.clone())
+            };
+            if let Some(fence) = fence {
+                self.progress.publish(app, fence, step, false).await;
+            }
+        }
+    }
 }
 
 struct Narration<'a>(&'a watch::Sender<Status>);
 
 impl Narrator for Narration<'_> {
-    fn step(&self, text: String) {
-        self.0.send_modify(|status| status.step = text);
+    fn step(&self, grant: &Grant, text: String) {
+        self.0.send_modify(|status| {
+            status.fence = Some(grant.fence);
+            status.step = text;
+        });
     }
 }

@@ -12,6 +12,7 @@ pub mod goal;
 pub mod locks;
 mod outside;
 pub mod plan;
+pub mod progress;
 pub mod reconciler;
 #[cfg(test)]
 mod simulation;
@@ -24,4 +25,5 @@ pub use failure::Failure;
 pub use goal::{Assignment, Goal};
 pub use locks::{Guard, Held, Locks};
 pub use outside::Outside;
+pub use progress::Progress;
 pub use reconciler::Ending;

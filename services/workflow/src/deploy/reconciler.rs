@@ -19,8 +19,8 @@ const OUTAGE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the reconciler says what it waits for.
 pub trait Narrator: Send + Sync {
-    /// A new step.
-    fn step(&self, text: String);
+    /// A new step of the run under this grant.
+    fn step(&self, grant: &Grant, text: String);
 }
 
 /// How a run ended.
@@ -215,7 +215,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
 
     fn tell(&mut self, text: String) {
         if self.told != text {
-            self.narrator.step(text.clone());
+            self.narrator.step(&self.grant, text.clone());
             self.told = text;
         }
     }

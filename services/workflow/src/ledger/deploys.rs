@@ -7,6 +7,8 @@ use crate::deploy::{Assignment, Grant};
 /// What deploys read and write. Every write is bound to the fence of the grant: `None` or `false` says that another holder of the
 /// deploy lock has taken over (or that the app is gone).
 pub trait Deploys: Send + Sync + 'static {
+    /// An app's fence now: that of whoever deploys it.
+    fn fence<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<i64>>;
     /// Raises an app's fence.
     fn begin_deploy<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Grant>>;
     /// What the app is to run, for whoever only looks.

@@ -1,8 +1,11 @@
 use std::collections::BTreeSet;
 
+use deis_proto::workflow::deploy_event::Event;
+use deis_workflow::deploy::{Ending, News};
 use futures_util::future::join_all;
 use serde_json::json;
 
+use crate::cluster::SLOW;
 use crate::push::{build, events, image};
 use crate::sandbox::Sandbox;
 
@@ -36,6 +39,26 @@ async fn pushes_at_once_are_deployed_one_after_another() {
     let expected = (2..=9).map(|version| format!("v{version} deployed")).collect::<BTreeSet<_>>();
     assert_eq!(deployed, expected);
     assert_eq!(sandbox.cluster.controllers(), ["v9 web 1"]);
+}
+
+/// Whoever waits in one process is told what another one does for him.
+#[tokio::test]
+async fn replicas_take_turns_and_tell_each_other() {
+    let sandbox = Sandbox::start().await;
+    sandbox.app("shop").await;
+    let mut push = sandbox.push.clone().create_build(build("shop", &image("shop", SLOW))).await.unwrap().into_inner();
+    let step = loop {
+        if let Some(Event::Step(step)) = push.message().await.unwrap().unwrap().event {
+            break step.text;
+        }
+    };
+    assert_eq!(step, "web: 0 of 1 pods ready");
+    let mut run = sandbox.replica().converge(&"shop".parse().unwrap());
+    let News::Step(told) = run.news().await else { panic!("the deploy cannot have ended") };
+    assert_eq!(told, step);
+    sandbox.cluster.let_slow_pods_go();
+    assert!(matches!(run.ended().await, Ok(Ending::Settled)));
+    assert_eq!(sandbox.cluster.controllers(), ["v2 web 1"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -10,18 +10,20 @@ use deis_bootstrap::Context;
 use deis_proto::workflow::push_service_client::PushServiceClient;
 use deis_proto::workflow::push_service_server::PushServiceServer;
 use deis_workflow::accounts::{Passwords, RegistrationMode};
-use deis_workflow::deploy::{Deployer, EffectError, Guard, Held, Locks, Outside};
+use deis_workflow::deploy::{Deployer, EffectError, Guard, Held, Locks, Outside, Progress};
 use deis_workflow::ledger::Ledger;
 use deis_workflow::ledger::postgres::Postgres;
 use deis_workflow::server::grpc::Push;
 use deis_workflow::server::{Workflow, rest};
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedMutexGuard, watch};
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::wrappers::{TcpListenerStream, WatchStream};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
@@ -34,6 +36,8 @@ pub(crate) struct Sandbox {
     pub(crate) mode: watch::Sender<RegistrationMode>,
     pub(crate) push: PushServiceClient<Channel>,
     pub(crate) workflow: Workflow,
+    peers: Peers,
+    context: Context,
     rest: SocketAddr,
     client: reqwest::Client,
 }
@@ -61,7 +65,8 @@ impl Sandbox {
         ledger.migrate().await.unwrap();
         let cluster = Arc::new(TestCluster::default());
         let (mode, registration) = watch::channel(RegistrationMode::Enabled);
-        let workflow = workflow(&context, &ledger, &cluster, registration);
+        let peers = Peers::default();
+        let workflow = workflow(&context, &ledger, &cluster, registration, &peers);
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rest = listener.local_addr().unwrap();
@@ -75,7 +80,7 @@ impl Sandbox {
         let incoming = TcpListenerStream::new(listener);
         drop(context.tasks.spawn("grpc", async move { server.serve_with_incoming(incoming).await.unwrap() }));
         let push = PushServiceClient::connect(grpc).await.unwrap();
-        Self { cluster, ledger, mode, push, workflow, rest, client: reqwest::Client::new() }
+        Self { cluster, ledger, mode, push, workflow, peers, context, rest, client: reqwest::Client::new() }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
@@ -138,23 +143,62 @@ fn workflow(
     ledger: &Postgres,
     cluster: &Arc<TestCluster>,
     registration: watch::Receiver<RegistrationMode>,
+    peers: &Peers,
 ) -> Workflow {
     let ledger = Arc::new(ledger.clone()) as Arc<dyn Ledger>;
-    let outside = Outside {
+    Workflow {
         ledger: Arc::clone(&ledger),
         cluster: Arc::clone(cluster) as _,
-        routers: Arc::new(NoRouters),
-        epoch: Instant::now(),
-    };
-    Workflow {
-        ledger,
-        cluster: Arc::clone(cluster) as _,
         pods: Arc::clone(cluster) as _,
-        deployer: Deployer::new(context.clone(), outside, Arc::new(TestLocks::default())),
+        deployer: peers.deployer(context, &ledger, cluster),
         passwords: Passwords::new(context.tasks.clone()),
         registration,
         tasks: context.tasks.clone(),
         reserved: ["deis".to_owned()].into_iter().collect(),
+    }
+}
+
+/// What replicas share beside the ledger and the cluster.
+#[derive(Clone, Default)]
+struct Peers {
+    locks: Arc<TestLocks>,
+    progress: Arc<TestProgress>,
+}
+
+impl Peers {
+    fn deployer(&self, context: &Context, ledger: &Arc<dyn Ledger>, cluster: &Arc<TestCluster>) -> Deployer {
+        let outside = Outside {
+            ledger: Arc::clone(ledger),
+            cluster: Arc::clone(cluster) as _,
+            routers: Arc::new(NoRouters),
+            epoch: Instant::now(),
+        };
+        let (locks, progress) = (Arc::clone(&self.locks), Arc::clone(&self.progress));
+        Deployer::new(context.clone(), outside, locks, progress)
+    }
+}
+
+impl Sandbox {
+    /// Another process that deploys.
+    pub(crate) fn replica(&self) -> Deployer {
+        self.peers.deployer(&self.context, &self.workflow.ledger, &self.cluster)
+    }
+}
+
+/// The last step of each run; `None` when it has ended.
+#[derive(Default)]
+struct TestProgress(Mutex<HashMap<i64, watch::Sender<Option<String>>>>);
+
+impl Progress for TestProgress {
+    fn publish<'a>(&'a self, _app: &'a AppName, fence: i64, text: String, last: bool) -> BoxFuture<'a, ()> {
+        self.0.lock().entry(fence).or_default().send_replace((!last).then_some(text));
+        Box::pin(async {})
+    }
+
+    fn follow<'a>(&'a self, _app: &'a AppName, fence: i64) -> BoxStream<'a, String> {
+        let steps = self.0.lock().entry(fence).or_default().subscribe();
+        let texts = WatchStream::new(steps).take_while(|text| std::future::ready(text.is_some()));
+        texts.filter_map(std::future::ready).boxed()
     }
 }
 

@@ -201,7 +201,7 @@ impl Surroundings for Sandbox {
 struct Told(Mutex<Vec<String>>);
 
 impl Narrator for Told {
-    fn step(&self, text: String) {
+    fn step(&self, _grant: &Grant, text: String) {
         self.0.lock().push(text);
     }
 }

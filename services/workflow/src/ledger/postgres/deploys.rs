@@ -13,6 +13,13 @@ use crate::error::Error;
 use crate::ledger::{Answer, Deploys, ReleaseState, Structure};
 
 impl Deploys for Postgres {
+    fn fence<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<i64>> {
+        Box::pin(async move {
+            let row = query("SELECT fence FROM apps WHERE id = $1").bind(app.as_str());
+            Ok(row.fetch_optional(&self.pool).await?.map(|row| row.try_get("fence")).transpose()?)
+        })
+    }
+
     fn begin_deploy<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Grant>> {
         Box::pin(async move {
             let row = query("UPDATE apps SET fence = fence + 1 WHERE id = $1 RETURNING fence").bind(app.as_str());
