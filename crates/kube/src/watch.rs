@@ -5,6 +5,7 @@
 //! meanwhile is reported as deleted, so that consumers see changes only and never compare lists themselves.
 
 use std::collections::{HashMap, VecDeque};
+use std::error::Error;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
-const LONGEST_DELAY: Duration = Duration::from_secs(10);
+/// Jitter may double it.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Errors further apart than this have nothing to do with each other.
 const CALM: Duration = Duration::from_secs(60);
 
@@ -176,7 +178,7 @@ impl<K: Resource, S: FnMut() -> Events<K>> Watch<K, S> {
             match self.events.get_or_insert_with(&mut self.start).next().await? {
                 Ok(event) => self.known.translate(event, &mut self.queue),
                 Err(error) => {
-                    tracing::warn!(watch = self.what, %error, "a watch is broken, it starts over");
+                    tracing::warn!(watch = self.what, error = causes(&error), "a watch is broken, it starts over");
                     self.events = None;
                     self.health.fail();
                     return Some(Err(error));
@@ -184,6 +186,12 @@ impl<K: Resource, S: FnMut() -> Events<K>> Watch<K, S> {
             }
         }
     }
+}
+
+/// An error with its sources: what is wrong with a connection stands in the last of them.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| (*error).source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Namespace and name.

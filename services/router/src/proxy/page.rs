@@ -126,6 +126,7 @@ pub(super) fn page(refusal: &Refusal, accept: Option<&HeaderValue>) -> Response<
 
 fn add_headers(headers: &mut HeaderMap, refusal: &Refusal, kind: &'static str) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    // A permanent redirect neither: the app's owner may change their mind.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(code) = refusal.code() {
         headers.insert(ERROR_CODE, HeaderValue::from_static(code.as_str()));
@@ -139,7 +140,6 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal, kind: &'static str) {
     if let Refusal::UseTls(location) = refusal
         && let Ok(location) = HeaderValue::try_from(location)
     {
-        // Permanent as it is, nobody should be held to it after the app's owner has changed their mind.
         headers.insert(LOCATION, location);
     }
 }
