@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::{DeleteParams, ListParams};
 
-use crate::support::{App, Developer, Platform, Repository, eventually, is_ready};
+use crate::support::{App, Developer, Platform, Repository, eventually, is_ready, until_answers};
 
 const PARTS: [&str; 8] = [
     "deis-router",
@@ -79,7 +79,7 @@ async fn kill(platform: &Platform, part: &str) {
     }
 }
 
-/// Waits until every part has its pods back.
+/// Waits until every part has its pods back and the API answers through the routers.
 async fn recovered(platform: &Platform) {
     for part in PARTS {
         let what = format!("{part} is back");
@@ -88,6 +88,7 @@ async fn recovered(platform: &Platform) {
         })
         .await;
     }
+    until_answers(&format!("http://deis.{}/healthz", platform.domain), 200).await;
 }
 
 /// The ledger's newest good release is the one that runs, with the replicas that the ledger asks for, and it answers.

@@ -1,7 +1,6 @@
 //! The router on the real node: what is made with kubectl is served as well as what the platform makes.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -12,7 +11,7 @@ use kube::Api;
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
 use tokio::net::TcpListener;
 
-use crate::support::Platform;
+use crate::support::{Platform, ask, until_answers};
 
 /// The machine's own address on the link to the node: pods can reach it.
 const MACHINE: &str = "198.18.0.1";
@@ -34,21 +33,22 @@ async fn a_service_made_by_hand_is_served() {
     let namespace = Namespace { metadata, ..Namespace::default() };
     let namespace = namespaces.create(&PostParams::default(), &namespace).await.unwrap().metadata.name.unwrap();
     let host = format!("{namespace}.{}", platform.domain);
-    assert_eq!(ask(&host).await, (404, Some("unknown-host".to_owned())));
+    let url = format!("http://{host}/");
+    assert_eq!(ask(&url).await, (Some(404), Some("unknown-host".to_owned())));
 
     let service = service(&namespace);
     platform.objects::<Service>(&namespace).create(&PostParams::default(), &service).await.unwrap();
-    until(&host, 503).await;
-    assert_eq!(ask(&host).await, (503, Some("no-backend".to_owned())));
+    until_answers(&url, 503).await;
+    assert_eq!(ask(&url).await, (Some(503), Some("no-backend".to_owned())));
 
     let slice = endpoints(port);
     platform.objects::<EndpointSlice>(&namespace).create(&PostParams::default(), &slice).await.unwrap();
-    until(&host, 200).await;
-    let answer = reqwest::get(format!("http://{host}/")).await.unwrap().text().await.unwrap();
+    until_answers(&url, 200).await;
+    let answer = reqwest::get(&url).await.unwrap().text().await.unwrap();
     assert_eq!(answer, format!("{host} http 80"));
 
     namespaces.delete(&namespace, &DeleteParams::default()).await.unwrap();
-    until(&host, 404).await;
+    until_answers(&url, 404).await;
     server.abort();
 }
 
@@ -80,23 +80,5 @@ fn endpoints(port: i32) -> EndpointSlice {
         address_type: "IPv4".to_owned(),
         endpoints: vec![Endpoint { addresses: vec![MACHINE.to_owned()], ..Endpoint::default() }],
         ports: Some(vec![EndpointPort { name: Some("http".to_owned()), port: Some(port), ..EndpointPort::default() }]),
-    }
-}
-
-/// Status and `Deis-Error-Code` of a GET.
-async fn ask(host: &str) -> (u16, Option<String>) {
-    let answer = reqwest::get(format!("http://{host}/")).await.unwrap();
-    let code = answer.headers().get("deis-error-code").and_then(|code| code.to_str().ok()).map(ToOwned::to_owned);
-    (answer.status().as_u16(), code)
-}
-
-/// Asks until the status is as wanted from both routers, which is a matter of milliseconds: the answer is the event to wait for.
-async fn until(host: &str, status: u16) {
-    let start = Instant::now();
-    let mut in_a_row = 0;
-    while in_a_row < 10 {
-        let (now, code) = ask(host).await;
-        in_a_row = if now == status { in_a_row + 1 } else { 0 };
-        assert!(start.elapsed() < Duration::from_secs(30), "{host} answers {now} ({code:?}), not {status}");
     }
 }

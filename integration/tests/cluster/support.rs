@@ -3,6 +3,7 @@
 mod app;
 mod developer;
 mod eventually;
+mod http;
 mod output;
 mod platform;
 mod record;
@@ -10,5 +11,6 @@ mod record;
 pub(crate) use app::{App, is_ready, ready_backends};
 pub(crate) use developer::{Developer, Repository};
 pub(crate) use eventually::eventually;
+pub(crate) use http::{ask, until_answers};
 pub(crate) use output::Output;
 pub(crate) use platform::Platform;

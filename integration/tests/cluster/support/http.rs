@@ -1,0 +1,23 @@
+use std::time::{Duration, Instant};
+
+/// How long the way to an answer may take to change: kube-proxy gathers changes for a second.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Status and `Deis-Error-Code` of a GET; a connection that is refused or breaks has neither.
+pub(crate) async fn ask(url: &str) -> (Option<u16>, Option<String>) {
+    let Ok(answer) = reqwest::get(url).await else { return (None, None) };
+    let code = answer.headers().get("deis-error-code").and_then(|code| code.to_str().ok()).map(ToOwned::to_owned);
+    (Some(answer.status().as_u16()), code)
+}
+
+/// Asks until ten answers in a row, each over a connection of its own and so from either router, are as wanted: the answer is the
+/// event to wait for.
+pub(crate) async fn until_answers(url: &str, status: u16) {
+    let start = Instant::now();
+    let mut in_a_row = 0;
+    while in_a_row < 10 {
+        let (now, code) = ask(url).await;
+        in_a_row = if now == Some(status) { in_a_row + 1 } else { 0 };
+        assert!(start.elapsed() < LIMIT, "{url} answers {now:?} ({code:?}), not {status}");
+    }
+}
