@@ -3,6 +3,7 @@
 
 mod components;
 mod forced_deletes;
+mod operator;
 mod routing;
 mod support;
 mod talk;

@@ -105,7 +105,9 @@ async fn read_input(
     let mut sender = Some(sender);
     let reading = async {
         loop {
-            let m = read.wait().await; eprintln!("GOT {m:?}"); match m {
+            let m = read.wait().await;
+            eprintln!("GOT {m:?}");
+            match m {
                 Some(ChannelMsg::Data { data }) => {
                     if let Some(open) = &sender
                         && open.send(data).await.is_err()
@@ -124,7 +126,8 @@ async fn read_input(
         () = reading => {}
         () = over.cancelled() => {}
     }
-    eprintln!("GONE"); gone.cancel();
+    eprintln!("GONE");
+    gone.cancel();
 }
 
 async fn write_output(

@@ -19,6 +19,22 @@ async fn an_app_gets_a_name_and_its_initial_release() {
 }
 
 #[tokio::test]
+async fn an_app_has_its_own_domain_and_settings() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let domains = sandbox.get("/v2/apps/shop/domains/?limit=1", &token).await.body;
+    assert_eq!(domains["count"], 1);
+    assert_eq!(domains["results"][0]["domain"], "shop");
+    let settings = sandbox.get("/v2/apps/shop/settings/", &token).await.body;
+    assert_eq!((&settings["routable"], &settings["maintenance"]), (&json!(true), &json!(false)));
+    let stranger = sandbox.user("mallory").await;
+    for path in ["domains", "settings"] {
+        let refused = sandbox.get(&format!("/v2/apps/shop/{path}/"), &stranger).await;
+        assert_eq!(refused.status.as_u16(), 403, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn apps_are_listed_by_name_and_page() {
     let sandbox = Sandbox::start().await;
     let (admin, bob) = (sandbox.user("admin").await, sandbox.user("bob").await);

@@ -6,6 +6,7 @@ mod body;
 mod builds;
 mod caller;
 mod config;
+mod domains;
 mod error;
 mod headers;
 mod health;
@@ -14,6 +15,7 @@ mod pages;
 mod pods;
 mod releases;
 mod scale;
+mod settings;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -43,6 +45,8 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps", get(apps::list).post(apps::create)),
         ("/v2/apps/{app}", get(apps::show)),
         ("/v2/apps/{app}/config", get(config::show).post(config::change)),
+        ("/v2/apps/{app}/domains", get(domains::list)),
+        ("/v2/apps/{app}/settings", get(settings::show)),
         ("/v2/apps/{app}/builds", get(builds::list)),
         ("/v2/apps/{app}/builds/{uuid}", get(builds::show)),
         ("/v2/apps/{app}/releases", get(releases::list)),

@@ -1,0 +1,94 @@
+//! The operator's side: the chart as the API server sees it, and `deisctl` on the running platform.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::discovery::{Scope, pinned_kind};
+use kube::{Client, ResourceExt as _};
+use serde_json::Value;
+
+use crate::support::Platform;
+
+/// Strict validation, as of an apply that is not done in the end: no misspelt field, no value that Kubernetes refuses.
+#[tokio::test]
+async fn the_api_server_finds_no_fault_with_the_chart() {
+    let platform = Platform::connect().await;
+    let helm = PathBuf::from(std::env::var_os("DEIS_UPSTREAM").expect("run `make test`")).join("helm");
+    let chart = root().join("charts/workflow");
+    let chart = chart.to_str().unwrap();
+    let rendered = output(&helm, &["template", "deis", chart, "--namespace=deis", "--kube-version=1.35"]).await;
+    let mut seen = 0;
+    for document in rendered.split("\n---") {
+        let object: Option<DynamicObject> = serde_saphyr::from_str(document).unwrap();
+        if let Some(object) = object {
+            dry_run(&platform.client, &object).await;
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "{seen} objects");
+}
+
+async fn dry_run(client: &Client, object: &DynamicObject) {
+    let types = object.types.clone().unwrap();
+    let kind = (&types).try_into().unwrap();
+    let (resource, capabilities): (ApiResource, _) = pinned_kind(client, &kind).await.unwrap();
+    let api: Api<DynamicObject> = match capabilities.scope {
+        Scope::Cluster => Api::all_with(client.clone(), &resource),
+        Scope::Namespaced => Api::namespaced_with(client.clone(), &object.namespace().unwrap(), &resource),
+    };
+    let params = PatchParams::apply("deis-chart-test").force().validation_strict().dry_run();
+    #[expect(clippy::disallowed_methods, reason = "a dry run writes nothing")]
+    let applied = api.patch(&object.name_any(), &params, &Patch::Apply(object)).await;
+    applied.unwrap_or_else(|error| panic!("{} {}: {error}", types.kind, object.name_any()));
+}
+
+#[tokio::test]
+async fn deisctl_says_that_every_part_is_up() {
+    let _platform = Platform::connect().await;
+    let report: Value = serde_json::from_str(&output(&deisctl(), &["status", "--output=json"]).await).unwrap();
+    let components = report.as_array().unwrap();
+    assert_eq!(components.len(), 8);
+    for component in components {
+        assert_eq!(component["up"], true, "{component}");
+    }
+    let answers = components.iter().flat_map(|component| component["pods"].as_array().unwrap());
+    let asked = answers.filter(|pod| pod["answer"]["well"] == true).count();
+    assert!(asked >= 6, "two routers, workflow, builder, registry-proxy and state can be asked: {report}");
+}
+
+#[tokio::test]
+async fn deisctl_shows_the_log_of_each_replica() {
+    let _platform = Platform::connect().await;
+    let log = output(&deisctl(), &["journal", "router", "--lines=1"]).await;
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(log.lines().all(|line| line.starts_with("deis-router-")), "{log}");
+}
+
+/// A second init, as of each upgrade, finds all that it made.
+#[tokio::test]
+async fn init_keeps_what_it_made() {
+    let platform = Platform::connect().await;
+    let printed = output(&deisctl(), &["init", &format!("--domain={}", platform.domain)]).await;
+    assert_eq!(printed.lines().count(), 16, "{printed}");
+    assert!(printed.lines().all(|line| line.ends_with(" kept")), "{printed}");
+}
+
+fn deisctl() -> PathBuf {
+    root().join("target/debug/deisctl")
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Runs a program that should succeed; gives its standard output.
+async fn output(program: &Path, arguments: &[&str]) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the tests run the programs that people run")]
+    let mut command = tokio::process::Command::new(program);
+    let output = command.args(arguments).stdin(Stdio::null()).output().await;
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
