@@ -26,7 +26,7 @@ async fn a_push_becomes_a_release() {
         [
             "Starting build... but first, coffee!",
             "-----> Go app detected",
-            "-----> Compiled slug size is 125B",
+            "-----> Compiled slug size is 104B",
             "Build complete.",
             "Launching App...",
             "       web: 1 of 1 pods ready",
@@ -198,7 +198,7 @@ async fn a_build_ends_with_the_one_who_pushed() {
             .spawn()
             .unwrap();
     builder.runner.sees(|seen| seen.lines == 1).await;
-    client.kill().await.unwrap();
+    common::interrupt(client).await;
     builder.runner.sees(|seen| seen.removed == 1).await;
     builder.locks.all_free().await;
     assert!(builder.controller.builds().is_empty());
@@ -217,7 +217,7 @@ async fn a_deploy_goes_on_without_the_one_who_pushed() {
             .spawn()
             .unwrap();
     builder.controller.builds_reach(1).await;
-    client.kill().await.unwrap();
+    common::interrupt(client).await;
     go_on.notify_one();
     builder.locks.all_free().await;
     assert_eq!(builder.reference("app", "refs/heads/master").await, Some(sha));

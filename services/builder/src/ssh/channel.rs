@@ -105,9 +105,7 @@ async fn read_input(
     let mut sender = Some(sender);
     let reading = async {
         loop {
-            let m = read.wait().await;
-            eprintln!("GOT {m:?}");
-            match m {
+            match read.wait().await {
                 Some(ChannelMsg::Data { data }) => {
                     if let Some(open) = &sender
                         && open.send(data).await.is_err()
@@ -126,7 +124,6 @@ async fn read_input(
         () = reading => {}
         () = over.cancelled() => {}
     }
-    eprintln!("GONE");
     gone.cancel();
 }
 

@@ -1,5 +1,5 @@
 //! A builder on loopback, with real `git` and `ssh` in front, a registry in memory behind, and doubles for the services it leans on.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 
 mod controller;
 mod pod;
@@ -17,6 +17,8 @@ use deis_bootstrap::{Context, deadline};
 use deis_builder::{Config, Listeners, Peers};
 use deis_oci::{Compression, ImageBuilder, LayerPath, Layout, Meta, Owner, Tree};
 use deis_rpc::Identity;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -25,7 +27,7 @@ pub(crate) use pod::{Behaviour, FakeRunner};
 pub(crate) use registry::FakeRegistry;
 
 /// Longest wait for anything in a test: not a measure, but an end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Builder {
     pub(crate) controller: Arc<FakeController>,
@@ -161,13 +163,14 @@ impl Builder {
 
     /// `git push {url} {refspecs}`.
     pub(crate) async fn push(&self, repository: &Repository, key: &Path, app: &str, refspecs: &[&str]) -> Ended {
-        self.push_command(repository, key, app, refspecs).await
-    }
-
-    async fn push_command(&self, repository: &Repository, key: &Path, app: &str, refspecs: &[&str]) -> Ended {
         let url = self.url(app);
         let arguments = ["push", &url].into_iter().chain(refspecs.iter().copied()).collect::<Vec<_>>();
         run("git", &arguments, &repository.path, &self.git_env(key)).await
+    }
+
+    /// As [`Builder::push`] of `master`, but not waited for.
+    pub(crate) fn begin_push(&self, repository: &Repository, key: &Path, app: &str) -> tokio::process::Child {
+        command("git", &["push", &self.url(app), "master"], &repository.path, &self.git_env(key)).spawn().unwrap()
     }
 
     /// What a ref of the app's repository points to here.
@@ -245,21 +248,32 @@ pub(crate) fn command(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true);
     command
 }
 
-/// A certificate for the builder, signed by itself.
+/// Ends a client and all that it has started, as Ctrl-C in a terminal does.
+pub(crate) async fn interrupt(mut client: tokio::process::Child) {
+    let group = Pid::from_raw(client.id().unwrap().try_into().unwrap());
+    killpg(group, Signal::SIGINT).unwrap();
+    client.wait().await.unwrap();
+}
+
+/// A certificate for the builder and the authority that signed it.
 fn write_identity(folder: &Path) {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, SanType};
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().unwrap();
+    let authority_certificate = authority.self_signed(&authority_key).unwrap();
     let mut params = CertificateParams::new(vec!["deis-builder".to_owned()]).unwrap();
     params.subject_alt_names.push(SanType::URI("spiffe://deis/builder".try_into().unwrap()));
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap();
+    let certificate = params.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
     fs::create_dir_all(folder).unwrap();
     for (name, text) in
-        [("tls.crt", certificate.pem()), ("ca.crt", certificate.pem()), ("tls.key", key.serialize_pem())]
+        [("tls.crt", certificate.pem()), ("ca.crt", authority_certificate.pem()), ("tls.key", key.serialize_pem())]
     {
         fs::write(folder.join(name), text).unwrap();
     }

@@ -95,8 +95,11 @@ impl Runner for FakeRunner {
             let (pod, seen) = (Arc::clone(&self.pod), Arc::clone(&self.seen));
             let life = async move {
                 tokio::select! {
-                    // Nobody hears what goes wrong in a pod.
-                    _outcome = pod.live(job, behaviour, &seen) => {}
+                    outcome = pod.live(job, behaviour, &seen) => {
+                        if let Err(error) = outcome {
+                            seen.send_modify(|seen| seen.verdict = Some(format!("broken: {error}")));
+                        }
+                    }
                     () = removed.cancelled() => {}
                 }
             };
