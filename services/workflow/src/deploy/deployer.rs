@@ -79,7 +79,7 @@ impl Run {
                 if let Some(outcome) = status.outcome.as_ref().filter(|_| status.done >= self.number) {
                     return News::Ended(outcome.clone());
                 }
-                if status.step != self.told {
+                if !status.step.is_empty() && status.step != self.told {
                     self.told.clone_from(&status.step);
                     return News::Step(self.told.clone());
                 }
@@ -130,6 +130,8 @@ impl Inner {
     async fn work(&self, app: AppName, status: watch::Sender<Status>) {
         loop {
             let asked = self.apps.lock().get(&app).map_or(0, |slot| slot.asked);
+            // What the run before waited for is no news to those who wait for this one.
+            status.send_modify(|status| status.step.clear());
             let outcome = tokio::select! {
                 outcome = self.run(&app, &status) => outcome,
                 () = self.context.shutdown.cancelled() => break,
