@@ -75,7 +75,9 @@ impl Keeper {
     async fn is_settled(&self, app: &AppName) -> Result<bool, Error> {
         // An app that was deleted, or a namespace that only looks like one.
         let Some(assignment) = self.ledger.desired(app).await? else { return Ok(true) };
-        let world = self.kubernetes.observe(app, None, &BTreeSet::new());
+        let mut world = self.kubernetes.observe(app, assignment.served().as_ref(), &BTreeSet::new());
+        // Which pods the routers know is a matter for the run itself.
+        world.controllers.iter_mut().flat_map(|controller| &mut controller.pods).for_each(|pod| pod.reachable = true);
         let goal = assignment.goal();
         // Waiting is nobody's work but Kubernetes'.
         Ok(!assignment.deploying && matches!(plan(&goal, &world), Plan::Done | Plan::Wait(_)))

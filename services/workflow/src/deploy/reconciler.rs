@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, ReleaseVersion};
+use deis_api::{AppName, Code, ReleaseVersion};
 
 use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::{self, Failure};
@@ -123,21 +123,32 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     /// One look and what follows from it; `None` when there is more to do.
     async fn once(&mut self) -> Result<Option<Ending>, EffectError> {
         let assignment = self.world.assignment(&self.grant).await?;
+        match self.advance(&assignment).await {
+            // A release that Kubernetes does not take must not stand in the way of the next one.
+            Err(EffectError::Refused(why)) if assignment.deploying => {
+                let failure = Failure { code: Code::PodRefused, message: format!("{why}."), pod: None };
+                self.give_up(&assignment, &failure).await.map(|()| None)
+            }
+            other => other,
+        }
+    }
+
+    async fn advance(&mut self, assignment: &Assignment) -> Result<Option<Ending>, EffectError> {
         if self.prepared != Some(assignment.release) {
-            self.world.prepare(&self.grant, &assignment).await?;
+            self.world.prepare(&self.grant, assignment).await?;
             self.prepared = Some(assignment.release);
         }
-        let observed = self.observe(&assignment).await;
+        let observed = self.observe(assignment).await;
         let stalled = self.clock.stalled(self.world.now(), &observed);
-        let failure = failure::judge(&assignment, &observed, stalled);
+        let failure = failure::judge(assignment, &observed, stalled);
         if let Some(failure) = failure.as_ref().filter(|_| assignment.deploying) {
-            self.give_up(&assignment, failure).await?;
+            self.give_up(assignment, failure).await?;
             return Ok(None);
         }
         match plan(&assignment.goal(), &observed) {
             Plan::Act(actions) => {
                 for action in actions {
-                    self.act(&assignment, action).await?;
+                    self.act(assignment, action).await?;
                 }
             }
             Plan::Wait(waiting) => {

@@ -40,6 +40,8 @@ struct State {
     /// Calls of this name find the world changed, this many times.
     conflicts: BTreeMap<&'static str, u32>,
     kubernetes_is_down: bool,
+    /// Kubernetes does not take this release.
+    refused: Option<ReleaseVersion>,
     /// The process is killed after so many writes.
     dies_after: Option<usize>,
 }
@@ -59,6 +61,7 @@ impl Sandbox {
             log: Vec::new(),
             conflicts: BTreeMap::new(),
             kubernetes_is_down: false,
+            refused: None,
             dies_after: None,
         }))
     }
@@ -104,6 +107,9 @@ impl Effects for Sandbox {
     }
 
     async fn create(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        if self.0.lock().refused == Some(assignment.release) {
+            return Err(EffectError::Refused("Kubernetes refuses ReplicationController a-v2-web: invalid".to_owned()));
+        }
         let mut state = self.write(grant, "create", format!("create {} {proc_type}", assignment.release))?;
         state.cluster.create(assignment.release, proc_type, grant.fence);
         Ok(())
@@ -263,6 +269,15 @@ async fn an_outage_of_kubernetes_ends_in_a_minute() {
     assert_eq!(error.code(), Code::Unavailable);
     let took = sandbox.0.lock().now.as_secs();
     assert!((60..65).contains(&took), "{took} s");
+}
+
+#[tokio::test]
+async fn a_release_that_kubernetes_does_not_take_has_failed() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    sandbox.0.lock().refused = Some(new());
+    settle(&sandbox).await;
+    assert!(sandbox.log().contains(&"v2 failed: pod-refused []".to_owned()));
+    assert_eq!(sandbox.0.lock().cluster.replicas(), ["v1 web 2"]);
 }
 
 #[tokio::test]
