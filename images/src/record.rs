@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog;
 use crate::debian::RootLayer;
+use crate::names;
 use crate::sources::{self, Places};
 
 /// The file beside the layout's own.
@@ -64,6 +65,23 @@ impl Record {
     /// Forgets images that the catalog has no more.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|name, _| keep(name));
+    }
+
+    /// Gives every image its second name, that of the release, where another or none has it.
+    pub fn name_release(&self, layout: &Layout) -> Result<()> {
+        let there = layout.images()?;
+        for (name, made) in &self.0 {
+            let release = names::release(name);
+            if !there.iter().any(|(reference, digest)| *reference == release && *digest == made.digest) {
+                layout.add(&layout.image_by_digest(&made.digest)?, &release)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether that is a name of one of the images.
+    pub fn names(&self, reference: &str) -> bool {
+        self.0.iter().any(|(name, made)| made.reference == reference || names::release(name) == reference)
     }
 
     /// All images: name and full reference.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use assert_cmd::Command;
+use deis_images::names;
 use deis_oci::{Image, Layout, Limits, check_layer, unpack};
 
 const CATALOG: &str = r#"
@@ -65,7 +66,7 @@ impl Checkout {
     }
 
     fn image(&self, name: &str) -> (String, Image) {
-        let named = |reference: &String| reference.starts_with(&format!("deis.local/deis/{name}:"));
+        let named = |it: &String| it.starts_with(&format!("deis.local/deis/{name}:")) && !names::is_release(it);
         let (reference, _) = self.layout().images().unwrap().into_iter().find(|(it, _)| named(it)).unwrap();
         let image = self.layout().image(&reference).unwrap();
         (reference, image)
@@ -100,7 +101,7 @@ fn only_what_changed_is_made_again() {
     assert_eq!(second.len(), 2, "the image that carries it is made again too");
     assert!(second.iter().all(|reference| !first.contains(reference)), "new content, new tags");
     let kept: Vec<String> = checkout.layout().images().unwrap().into_iter().map(|(reference, _)| reference).collect();
-    assert_eq!(kept.len(), 2, "the old images are pruned: {kept:?}");
+    assert_eq!(kept.len(), 4, "two names each, the old images are pruned: {kept:?}");
 
     let (reference, image) = checkout.image("store");
     assert!(
@@ -129,6 +130,27 @@ fn an_image_holds_what_the_catalog_says() {
     assert_eq!(fs::read_to_string(root.join("etc/store/store.conf")).unwrap(), "listen = 1\n");
     assert_eq!(fs::read_to_string(root.join("bin/store")).unwrap(), "#!/bin/sh\n");
     assert!(root.join("data").is_dir());
+}
+
+#[test]
+fn an_image_has_the_name_of_the_release_as_well() {
+    let checkout = Checkout::new();
+    checkout.build();
+    let named = || checkout.layout().image(&names::release("store")).unwrap();
+    let (reference, first) = checkout.image("store");
+    assert_eq!(named(), first);
+    assert!(checkout.layout().images().unwrap().iter().any(|(name, _)| *name == reference));
+
+    fs::write(checkout.path("upstream/store"), "#!/bin/sh\nexit 1\n").unwrap();
+    checkout.build();
+    let (_, second) = checkout.image("store");
+    assert_ne!(second, first);
+    assert_eq!(named(), second, "the name moves on");
+
+    // A layout that was written before images had two names.
+    checkout.layout().prune(|reference| !names::is_release(reference)).unwrap();
+    assert_eq!(checkout.build(), [""; 0], "nothing is made again for a name");
+    assert_eq!(named(), second);
 }
 
 #[test]

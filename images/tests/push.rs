@@ -92,6 +92,7 @@ fn layout(folder: &Path) -> Layout {
     for name in ["registry-proxy", "state"] {
         let image = ImageBuilder::new().layer(base, "base").layer(layer(name), name).build().unwrap();
         layout.add(&image, &format!("deis.local/deis/{name}:1")).unwrap();
+        layout.add(&image, &deis_images::names::release(name)).unwrap();
     }
     layout
 }
@@ -133,8 +134,9 @@ fn every_blob_is_sent_once() {
 
         let content = registry.0.lock();
         assert_eq!((content.uploads, content.mounts), (5, 1), "base, two layers, two configs; the base once more");
-        let (_, digest) = &layout.images().unwrap()[1];
-        assert_eq!(Digest::of(&content.manifests["mirror/deis/state:1"]), *digest);
+        let digest = layout.image("deis.local/deis/state:1").unwrap().digest();
+        assert_eq!(Digest::of(&content.manifests["mirror/deis/state:1"]), digest);
+        assert_eq!(content.manifests.len(), 2, "the name of the release stays here");
         drop(content);
 
         push(&layout, address);

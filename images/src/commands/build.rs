@@ -11,10 +11,7 @@ use crate::catalog::{self, Catalog};
 use crate::debian::Roots;
 use crate::record::{self, Made, Record};
 use crate::sources::Places;
-use crate::{report, values};
-
-/// The registry of image references. Nothing answers there: images of this name are loaded into a node, never pulled.
-const REGISTRY: &str = "deis.local";
+use crate::{names, report, values};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -58,8 +55,9 @@ impl Args {
         }
         record.retain(|name| catalog.images.contains_key(name));
         record.save(&layout)?;
+        record.name_release(&layout)?;
         if self.only.is_empty() {
-            layout.prune(|reference| record.references().any(|(_, current)| current == reference))?;
+            layout.prune(|reference| record.names(reference))?;
         }
         values::write(&self.out.join(values::FILE), record.references())
     }
@@ -88,7 +86,7 @@ fn make(
     }
     let made = Assembly { image, roots: &below, places, layout, record }.make()?;
     let digest = made.digest();
-    let reference = format!("{REGISTRY}/deis/{name}:{}", digest.hex().get(..12).unwrap_or_default());
+    let reference = names::content(name, digest);
     layout.add(&made, &reference)?;
     record.insert(name, Made { inputs, reference: reference.clone(), digest });
     record.save(layout)?;

@@ -13,7 +13,7 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference, RegistryOperation};
 use tokio_util::io::ReaderStream;
 
-use crate::{report, values};
+use crate::{names, report, values};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -49,7 +49,9 @@ impl Args {
 
         let mut pushed = Vec::new();
         let mut blobs = HashMap::new();
-        for (local, digest) in layout.images()? {
+        // The name of the release would be moved with every push, while nodes that know it never ask again.
+        let images = layout.images()?.into_iter().filter(|(local, _)| !names::is_release(local));
+        for (local, digest) in images {
             let (name, remote) = renamed(&local, &self.registry).with_context(|| format!("image {local}"))?;
             let reference: Reference = remote.parse().with_context(|| format!("the name {remote}"))?;
             client.auth(&reference, &auth, RegistryOperation::Push).await?;

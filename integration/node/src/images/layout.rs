@@ -187,6 +187,31 @@ mod tests {
         assert!(!names.contains(&blob_path(&known)));
     }
 
+    /// Each is an image to containerd, and the bytes go once.
+    #[test]
+    fn one_manifest_may_have_two_names() {
+        let layout = tempfile::tempdir().unwrap();
+        let mut archive = Vec::new();
+        write_program("localhost/test:1", b"program", &mut archive).unwrap();
+        tar::Archive::new(archive.as_slice()).unpack(layout.path()).unwrap();
+        let file = layout.path().join("index.json");
+        let mut index: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let mut second = index["manifests"][0].clone();
+        second["annotations"] = json!({ NAME: "localhost/test:2" });
+        index["manifests"].as_array_mut().unwrap().push(second);
+        fs::write(&file, index.to_string()).unwrap();
+
+        let index = Index::read(layout.path()).unwrap();
+        assert_eq!(
+            index.manifests.iter().map(Descriptor::name).collect::<Vec<_>>(),
+            ["localhost/test:1", "localhost/test:2"]
+        );
+        let blobs = index.blobs(layout.path()).unwrap();
+        let mut archive = Vec::new();
+        index.write(layout.path(), &blobs, &mut archive).unwrap();
+        assert_eq!(names(&archive).len(), 2 + 3, "the layout's two files and three blobs");
+    }
+
     #[test]
     fn a_bare_tag_is_no_name() {
         let of = |name: &str| Descriptor {
