@@ -1,7 +1,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::cluster::ClusterArgs;
-use crate::commands::{completions, init, install, journal, list, status, uninstall};
+use crate::commands::{completions, config, init, install, journal, list, status, uninstall};
 
 /// Operates Deis Workflow on a Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -20,6 +20,7 @@ pub(crate) enum Command {
     Status(status::Args),
     List(list::Args),
     Journal(journal::Args),
+    Config(config::Args),
     Uninstall(uninstall::Args),
     Init(init::Args),
     Completions(completions::Args),

@@ -9,6 +9,7 @@ mod forward;
 mod init;
 mod inventory;
 mod probe;
+mod settings;
 
 use std::process::ExitCode;
 

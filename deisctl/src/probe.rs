@@ -95,17 +95,20 @@ fn count(number: i64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Why there is no answer: the innermost cause, which is the one that tells.
 fn silence(error: &(dyn Error + 'static)) -> Answer {
+    Answer { well: false, says: format!("no answer: {}", innermost(error)) }
+}
+
+/// Why there is no answer: the innermost cause, which is the one that tells.
+pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    let says = match cause.downcast_ref::<tonic::Status>() {
+    match cause.downcast_ref::<tonic::Status>() {
         Some(status) => status.message().to_owned(),
         None => cause.to_string(),
-    };
-    Answer { well: false, says: format!("no answer: {says}") }
+    }
 }
 
 #[cfg(test)]

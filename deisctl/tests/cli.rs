@@ -30,7 +30,7 @@ fn help_says_what_there_is() {
 
 #[test]
 fn each_command_says_what_it_does() {
-    for command in ["install", "status", "list", "journal", "uninstall", "init", "completions"] {
+    for command in ["install", "status", "list", "journal", "config", "uninstall", "init", "completions"] {
         insta::assert_snapshot!(format!("help_{command}"), said(&format!("{command} --help")));
     }
 }
@@ -39,6 +39,18 @@ fn each_command_says_what_it_does() {
 fn a_typo_is_answered_with_what_was_meant() {
     insta::assert_snapshot!(said("statsu"));
     insta::assert_snapshot!(said("journal ruoter"));
+}
+
+/// Nothing of it reaches a cluster.
+#[test]
+fn a_setting_that_nobody_would_obey_is_refused() {
+    insta::assert_snapshot!(said("config workflow set registration-mode"));
+    insta::assert_snapshot!(said("config workflow set registration-mode=enabled =foo"));
+    insta::assert_snapshot!(said("config workflow set registration-mode=open"));
+    insta::assert_snapshot!(said("config workflow set registrationMode=enabled"));
+    insta::assert_snapshot!(said("config workflow set colour=blue"));
+    insta::assert_snapshot!(said("config router set colour=blue"));
+    insta::assert_snapshot!(said("config wrokflow get"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod init;
 pub(crate) mod install;
 pub(crate) mod journal;
@@ -20,6 +21,7 @@ pub(crate) async fn run(cli: Cli, ui: &mut Ui) -> Result<(), Failure> {
         Command::Status(args) => status::run(args, cluster, ui).await,
         Command::List(args) => list::run(args, cluster, ui).await,
         Command::Journal(args) => journal::run(args, cluster, ui).await,
+        Command::Config(args) => config::run(args, cluster, ui).await,
         Command::Uninstall(args) => uninstall::run(args, cluster, ui).await,
         Command::Init(args) => init::run(args, cluster, ui).await,
         Command::Completions(args) => completions::run(args, ui),

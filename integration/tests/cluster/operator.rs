@@ -66,6 +66,25 @@ async fn deisctl_shows_the_log_of_each_replica() {
     assert!(log.lines().all(|line| line.starts_with("deis-router-")), "{log}");
 }
 
+/// The chart's value is `enabled` here as well: other tests register users meanwhile.
+#[tokio::test]
+async fn deisctl_sets_shows_and_takes_away_a_setting() {
+    let _platform = Platform::connect().await;
+    let config = async |arguments: &[&str]| output(&deisctl(), &[&["config", "workflow"], arguments].concat()).await;
+    assert_eq!(config(&["set", "registration-mode=enabled"]).await, "registration-mode=enabled\n");
+    let all: Value = serde_json::from_str(&config(&["get", "--output=json"]).await).unwrap();
+    let [setting] = all.as_array().unwrap().as_slice() else { panic!("one setting: {all}") };
+    assert_eq!((&setting["key"], &setting["value"]), (&"registration-mode".into(), &"enabled".into()));
+
+    // The second time it is a change, which needs the revision of the first.
+    config(&["set", "registration-mode=enabled"]).await;
+    let one: Value = serde_json::from_str(&config(&["get", "registration-mode", "--output=json"]).await).unwrap();
+    assert!(one[0]["revision"].as_i64() > setting["revision"].as_i64(), "{one} after {all}");
+
+    assert_eq!(config(&["rm", "registration-mode"]).await, "registration-mode\n");
+    assert_eq!(config(&["get"]).await, "Nothing is set for workflow: the chart's values hold.\n");
+}
+
 /// A second init, as of each upgrade, finds all that it made.
 #[tokio::test]
 async fn init_keeps_what_it_made() {
