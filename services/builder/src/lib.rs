@@ -30,10 +30,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deis_bootstrap::Context;
+use deis_bootstrap::{Context, deadline};
 use deis_oci::{Image, Layout};
 use deis_rpc::Identity;
-use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 pub use config::{BuildPodConfig, Config, Limits};
@@ -49,6 +48,9 @@ use push::Pushes;
 use registry::Registry;
 use session::Sessions;
 
+/// How long the start waits for the list of build pods that are left over.
+const SWEEP: Duration = Duration::from_secs(5);
+
 /// Runs the service until the process is asked to end.
 ///
 /// # Errors
@@ -60,7 +62,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
     let workflow = deis_rpc::connect("workflow", config.workflow.clone(), &identity);
     let state = deis_rpc::connect("state", config.state.clone(), &identity);
     let pods = Arc::new(pods(&config, &listeners).await?);
-    sweep(Arc::clone(&pods), &context);
+    sweep(&pods, &context).await;
     let peers = Peers {
         controller: Arc::new(Workflow::new(workflow)),
         locks: Arc::new(StateLocks::new(state, config.pod_name.clone(), context.tasks.clone())),
@@ -189,24 +191,23 @@ async fn pods(config: &Config, listeners: &Listeners) -> Result<Pods, StartError
     let port = listeners.build_pods.local_addr().map_or(config.build_listen.port(), |address| address.port());
     // A little longer than our own patience, which ends with better words.
     let deadline_seconds = i64::try_from(config.limits.build_timeout.as_secs()).unwrap_or(i64::MAX).saturating_add(60);
-    Ok(Pods {
-        client,
-        config: config.build_pod.clone(),
-        address: config.pod_ip,
-        port,
-        ca: ca.into(),
-        deadline_seconds,
-        started: Mutex::default(),
-    })
+    Ok(Pods { client, config: config.build_pod.clone(), address: config.pod_ip, port, ca: ca.into(), deadline_seconds })
 }
 
-/// In the background: pushes need not wait for it, since it looks once, at the start.
-fn sweep(pods: Arc<Pods>, context: &Context) {
+/// Removes the build pods of an earlier builder. They are listed before there can be any of ours, and deleted in the background;
+/// when Kubernetes does not answer, their own deadlines end them.
+async fn sweep(pods: &Pods, context: &Context) {
+    let orphans = match deadline(SWEEP, pods.orphans()).await {
+        Ok(Ok(orphans)) => orphans,
+        Ok(Err(error)) => return tracing::warn!(%error, "build pods of an earlier builder may be left"),
+        Err(late) => return tracing::warn!(%late, "build pods of an earlier builder may be left"),
+    };
+    if !orphans.is_empty() {
+        tracing::info!(count = orphans.len(), "removing build pods of an earlier builder");
+    }
     drop(context.tasks.spawn("sweep", async move {
-        match pods.sweep().await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "removed build pods of an earlier builder"),
-            Err(error) => tracing::warn!(%error, "build pods of an earlier builder may be left"),
+        for orphan in orphans {
+            orphan.remove().await;
         }
     }));
 }

@@ -1,6 +1,5 @@
 //! Build pods in Kubernetes.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,7 +11,6 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
-use parking_lot::Mutex;
 use secrecy::ExposeSecret as _;
 
 use crate::Error;
@@ -33,8 +31,6 @@ pub(crate) struct Pods {
     pub(crate) ca: Arc<str>,
     /// How long a pod may live, in seconds.
     pub(crate) deadline_seconds: i64,
-    /// The pods that this process has started: what is not among them is left over.
-    pub(crate) started: Mutex<HashSet<String>>,
 }
 
 impl Pods {
@@ -53,7 +49,6 @@ impl Pods {
             limits: Limits { cpu, memory, disk },
         });
         let running = BuildPod { api: Api::namespaced(self.client.clone(), job.app.as_str()), name: pod.name_any() };
-        self.started.lock().insert(running.name.clone());
         match apply::create(&running.api, pod, NO_FENCE).await {
             Ok(_) => Ok(Box::new(running)),
             Err(error) => {
@@ -64,21 +59,25 @@ impl Pods {
         }
     }
 
-    /// Removes what an earlier builder left behind. There is one builder at a time: its volume has one writer.
-    pub(crate) async fn sweep(&self) -> Result<usize, kube::Error> {
+    /// What an earlier builder left behind: every build pod there is, before this one has started any. There is one builder at a
+    /// time, since its volume has one writer.
+    pub(crate) async fn orphans(&self) -> Result<Vec<Orphan>, kube::Error> {
         let pods: Api<Pod> = Api::all(self.client.clone());
         let orphans = pods.list(&ListParams::default().labels(BUILD_PODS)).await?;
-        let mut removed = 0;
-        for orphan in &orphans {
-            if self.started.lock().contains(&orphan.name_any()) {
-                continue;
-            }
-            removed += 1;
-            let namespace = orphan.namespace().unwrap_or_default();
-            let pod = BuildPod { api: Api::namespaced(self.client.clone(), &namespace), name: orphan.name_any() };
-            pod.delete().await;
-        }
-        Ok(removed)
+        let orphan = |pod: &Pod| {
+            let api = Api::namespaced(self.client.clone(), &pod.namespace().unwrap_or_default());
+            Orphan(BuildPod { api, name: pod.name_any() })
+        };
+        Ok(orphans.iter().map(orphan).collect())
+    }
+}
+
+/// A build pod that nobody waits for.
+pub(crate) struct Orphan(BuildPod);
+
+impl Orphan {
+    pub(crate) async fn remove(self) {
+        self.0.delete().await;
     }
 }
 

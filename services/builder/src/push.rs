@@ -18,7 +18,7 @@ use crate::build::{Builds, Order};
 use crate::git::{Repository, Update, to_build};
 use crate::hook::{HookConnection, HookSocket, Lines};
 use crate::metrics::Metrics;
-use crate::ports::{Controller, Lock, NewBuild};
+use crate::ports::{Controller, NewBuild};
 
 /// What pushes have in common.
 pub(crate) struct Pushes {
@@ -31,12 +31,13 @@ pub(crate) struct Pushes {
     pub(crate) context: Context,
 }
 
-/// One push, under the lock of its app.
+/// One push. Whoever has started it holds the lock of its app.
 pub(crate) struct Push {
     app: AppName,
     user: Username,
     repository: Repository,
-    lock: Lock,
+    /// The lock may be somebody else's.
+    lock_lost: CancellationToken,
     /// The person who pushed went away.
     gone: CancellationToken,
 }
@@ -46,10 +47,10 @@ impl Push {
         app: AppName,
         user: Username,
         repository: Repository,
-        lock: Lock,
+        lock_lost: CancellationToken,
         gone: CancellationToken,
     ) -> Self {
-        Self { app, user, repository, lock, gone }
+        Self { app, user, repository, lock_lost, gone }
     }
 }
 
@@ -163,7 +164,7 @@ impl Pushes {
         Error::Cancelled(tokio::select! {
             () = push.gone.cancelled() => "the connection to the person who pushed is gone",
             () = hook_ended.cancelled() => "git has ended",
-            () = push.lock.lost.cancelled() => "the push lock was lost; push again",
+            () = push.lock_lost.cancelled() => "the push lock was lost; push again",
             () = self.context.shutdown.cancelled() => "the builder is restarting; push again in a moment",
         })
     }

@@ -84,13 +84,15 @@ impl Sessions {
         let socket = HookSocket::bind(self.pushes.sockets())?;
         let child = repository.receive_pack(socket.path()).map_err(Error::io("start git"))?;
 
-        let push = Push::new(command.app, user, repository, lock, exchange.gone.clone());
+        let push = Push::new(command.app, user, repository, lock.lost.clone(), exchange.gone.clone());
         // git may be gone before the push is: a deploy that has begun goes on, and a build pod is removed in any case.
         let git_ended = CancellationToken::new();
         let push = self.pushes.start(push, socket, git_ended.clone());
         let status = self.connect(child, exchange).await;
         git_ended.cancel();
         push.await?;
+        // Only now has git moved its refs.
+        drop(lock);
         status
     }
 

@@ -39,8 +39,8 @@ async fn a_push_becomes_a_release() {
     assert!(ended.stderr.contains(" * [new branch]      master -> master"), "{ended:?}");
     assert_eq!(builder.reference("earthy-instinct", "refs/heads/master").await, Some(sha.clone()));
 
-    let seen = builder.runner.sees(|seen| seen.verdict.is_some()).await;
-    assert_eq!((seen.verdict.as_deref(), seen.removed), (Some("accepted"), 1));
+    let seen = builder.runner.seen();
+    assert_eq!((seen.broken, seen.removed), (None, 1));
     assert!(String::from_utf8_lossy(&seen.head).contains("web: go-example"));
     let spec = seen.spec.unwrap();
     assert_eq!((spec.sha.as_str(), spec.environment["POWERED_BY"].as_str()), (sha.as_str(), "Kubernetes"));
@@ -193,7 +193,7 @@ async fn a_build_ends_with_the_one_who_pushed() {
     let key = builder.user("jhansen", "ed25519").await;
     let repository = builder.repository("source", SOURCE).await;
     builder.runner.behave(Behaviour::Hangs);
-    let mut client =
+    let client =
         common::command("git", &["push", &builder.url("app"), "master"], &repository.path, &builder.git_env(&key))
             .spawn()
             .unwrap();
@@ -212,7 +212,7 @@ async fn a_deploy_goes_on_without_the_one_who_pushed() {
     let sha = repository.git(&["rev-parse", "HEAD"]).await;
     let go_on = Arc::new(Notify::new());
     builder.controller.answers.lock().push(common::Answer::After(Arc::clone(&go_on)));
-    let mut client =
+    let client =
         common::command("git", &["push", &builder.url("app"), "master"], &repository.path, &builder.git_env(&key))
             .spawn()
             .unwrap();

@@ -82,7 +82,7 @@ impl Conversation<'_> {
         while let Some(message) = incoming.next().await {
             match message.message.ok_or(Error::Protocol("an empty message"))? {
                 Message::Started(started) => {
-                    tracing::info!(lifecycle = started.lifecycle_version, "the build pod is there")
+                    tracing::info!(lifecycle = started.lifecycle_version, "the build pod is there");
                 }
                 Message::LogLine(line) => self.lines.say(line).await,
                 Message::LayerStart(start) => intake.start(start.name).await?,

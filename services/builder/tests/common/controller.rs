@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use deis_api::{AppName, Code, Username};
 use deis_bootstrap::Tasks;
 use deis_builder::Error;
@@ -71,7 +73,7 @@ fn fault(code: Code, message: &str) -> Error {
 
 impl Controller for FakeController {
     fn authenticate(&self, public_key: Vec<u8>) -> Call<'_, Option<Username>> {
-        let key = base64(&public_key);
+        let key = STANDARD.encode(&public_key);
         let found = self.keys.lock().get(&key).map(|user| user.parse().unwrap());
         let outcome = if *self.unreachable.lock() { Err(Error::ControllerUnreachable) } else { Ok(found) };
         std::future::ready(outcome).boxed()
@@ -149,19 +151,4 @@ impl Locks for FakeLocks {
         }));
         std::future::ready(Ok(Ok(lock))).boxed()
     }
-}
-
-/// RFC 4648, section 4: what stands in a public key's file.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let encode = |group: &[u8]| {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        (0..4)
-            .map(|index| {
-                let digit = DIGITS[(bits >> (18 - 6 * index) & 63) as usize] as char;
-                if index > group.len() { '=' } else { digit }
-            })
-            .collect::<String>()
-    };
-    bytes.chunks(3).map(encode).collect()
 }

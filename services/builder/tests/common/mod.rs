@@ -1,5 +1,6 @@
 //! A builder on loopback, with real `git` and `ssh` in front, a registry in memory behind, and doubles for the services it leans on.
 #![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "tests assert by panicking")]
 
 mod controller;
 mod pod;
