@@ -80,14 +80,18 @@ capabilities:
 {{- end }}
 
 {{/*
-How long one of our own services may take to end: the grace period without the time before SIGTERM, and a little less, so
-that the process can still say what held it up.
+What each of our own services is told: where traces go, and how long it may take to end. That is the grace period without
+the time before SIGTERM, and a little less, so that the process can still say what held it up.
 
-    include "deis.shutdownEnv" (dict "grace" 45 "preStop" 5)
+    include "deis.processEnv" (list . 45 5)     # grace period and time before SIGTERM, in seconds
 */}}
-{{- define "deis.shutdownEnv" -}}
+{{- define "deis.processEnv" -}}
 - name: DEIS_SHUTDOWN_SECONDS
-  value: {{ sub (sub .grace .preStop) 2 | max 1 | quote }}
+  value: {{ sub (sub (index . 1) (index . 2)) 2 | max 1 | quote }}
+{{- with (index . 0).Values.telemetry.otlpEndpoint }}
+- name: DEIS_OTLP_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
 {{- end }}
 
 {{/*

@@ -1,4 +1,6 @@
-use crate::rendered::{CHART, helm, objects, template, try_template};
+use serde_json::json;
+
+use crate::rendered::{CHART, helm, list, objects, services, template, try_template};
 
 #[test]
 fn helm_finds_no_fault() {
@@ -18,6 +20,7 @@ fn wrong_values_are_refused_with_their_place() {
         ("domain=deis.example.com.", "'/domain'"),
         ("registrationMode=everybody", "'/registrationMode'"),
         ("imagePullPolicy=Sometimes", "'/imagePullPolicy'"),
+        ("telemetry.otlpEndpoint=collector:4317", "'/telemetry/otlpEndpoint'"),
         ("images.router=deis/router:latest", "'/images/router'"),
         ("images.router=deis/router", "'/images/router'"),
         ("images.controller=deis/controller:1", "'/images'"),
@@ -77,4 +80,16 @@ fn values_reach_the_objects() {
     {
         assert!(rendered.contains(text), "{text}");
     }
+}
+
+#[test]
+fn every_service_of_ours_sends_its_traces_where_it_is_told() {
+    let endpoint = "http://collector.example:4317";
+    let objects = objects(&template(&["--set", &format!("telemetry.otlpEndpoint={endpoint}")]));
+    let variable = json!({ "name": "DEIS_OTLP_ENDPOINT", "value": endpoint });
+    let mut senders = services(&objects);
+    senders.retain(|(_, pod)| list(&pod["spec"]["containers"][0]["env"]).contains(&variable));
+    let mut senders: Vec<_> = senders.iter().filter_map(|(title, _)| title.split_whitespace().last()).collect();
+    senders.sort_unstable();
+    assert_eq!(senders, ["deis-builder", "deis-registry-proxy", "deis-router", "deis-state", "deis-workflow"]);
 }
