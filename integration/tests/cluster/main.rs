@@ -7,3 +7,4 @@ mod operator;
 mod routing;
 mod support;
 mod talk;
+mod traces;

@@ -11,10 +11,7 @@ use kube::Api;
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
 use tokio::net::TcpListener;
 
-use crate::support::{Platform, ask, until_answers};
-
-/// The machine's own address on the link to the node: pods can reach it.
-const MACHINE: &str = "198.18.0.1";
+use crate::support::{MACHINE, Platform, ask, until_answers};
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "what somebody does with kubectl")]

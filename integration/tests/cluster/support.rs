@@ -6,6 +6,7 @@ mod eventually;
 mod http;
 mod output;
 mod platform;
+mod receiver;
 mod record;
 
 pub(crate) use app::{App, is_ready, ready_backends};
@@ -13,4 +14,5 @@ pub(crate) use developer::{Developer, Repository};
 pub(crate) use eventually::eventually;
 pub(crate) use http::{ask, until_answers};
 pub(crate) use output::Output;
-pub(crate) use platform::Platform;
+pub(crate) use platform::{MACHINE, Platform};
+pub(crate) use receiver::{Receiver, Span};

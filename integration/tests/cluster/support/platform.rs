@@ -7,6 +7,9 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// The namespace of the platform's own parts.
 const NAMESPACE: &str = "deis";
 
+/// The machine's own address on the link to the node: pods can reach it.
+pub(crate) const MACHINE: &str = "198.18.0.1";
+
 /// Tests run side by side, but for those that break the platform on purpose.
 static PLATFORM: RwLock<()> = RwLock::const_new(());
 
