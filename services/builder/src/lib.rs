@@ -8,7 +8,7 @@
 //! move; [`push`] answers, with an image from [`build`] in the [`registry`]. [`ports`] is what is needed of others: the controller
 //! and the locks ([`clients`]), the pods ([`pods`]); [`server`] is where build pods call.
 //!
-//! In Kubernetes it needs `create`, `get`, `list`, `watch` and `delete` of `pods` in all namespaces, and nothing else.
+//! In Kubernetes it needs `create`, `list`, `watch` and `delete` of `pods` in all namespaces, and nothing else.
 
 mod build;
 mod clients;
