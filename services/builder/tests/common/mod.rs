@@ -234,8 +234,11 @@ pub(crate) fn command(
     folder: &Path,
     env: &[(String, String)],
 ) -> tokio::process::Command {
-    let mut command = tokio::process::Command::new(program);
+    // A process that was started in the background may not hear SIGINT, and hands that on to what it starts.
+    let mut command = tokio::process::Command::new("/usr/bin/env");
     command
+        .arg("--default-signal=INT")
+        .arg(program)
         .args(arguments)
         .current_dir(folder)
         .env_clear()
