@@ -10,6 +10,8 @@ DOMAIN ?= apps.localhost
 BIN := target/debug
 NODE := $(BIN)/deis-node
 IMAGES := target/images
+# What the programs in the images are built with: debug, or release.
+PROFILE ?= debug
 
 # What this file and the tests call; the node's and the images' packages stand beside their code.
 PACKAGES := build-essential ca-certificates curl git openssh-client openssl postgresql-15
@@ -31,6 +33,10 @@ down: ## stop the test node and remove all that it made
 test: packages lint build upstream ## pass every test
 	@scripts/test
 
+.PHONY: bench
+bench: packages build upstream ## print the budgets' figures and fail on a broken ceiling
+	@PROFILE=$(if $(filter file,$(origin PROFILE)),release,$(PROFILE)) scripts/bench
+
 .PHONY: lint
 lint: packages
 	cargo fmt --all --check
@@ -49,7 +55,10 @@ upstream: build ## build Kubernetes, etcd, CoreDNS, helm and the registry into t
 
 .PHONY: images
 images: build upstream ## make all container images
-	@$(BIN)/deis-images build --bin-dir $(BIN) --upstream-dir "$$($(NODE) build)" --out $(IMAGES)
+ifneq ($(PROFILE),debug)
+	cargo build --workspace --bins --locked --profile $(PROFILE)
+endif
+	@$(BIN)/deis-images build --bin-dir target/$(PROFILE) --upstream-dir "$$($(NODE) build)" --out $(IMAGES)
 
 .PHONY: push-images
 push-images: images ## push all images to another registry: make push-images REGISTRY=registry.example.com/deis

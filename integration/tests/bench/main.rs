@@ -1,0 +1,81 @@
+//! `make bench`: how long what matters takes on the real node, beside the ceilings of the design. One table; exit status 1 when a
+//! ceiling is broken. Words on the command line choose figures by name: `cargo test --test bench -- push roll`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a figure that cannot be taken ends the bench"
+)]
+
+mod config_set;
+mod figure;
+mod memory;
+mod pods;
+mod probe;
+mod push;
+mod roll;
+mod route;
+mod scale;
+#[path = "../cluster/support/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the tests on the node need more of it")]
+mod support;
+mod up;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use self::figure::Figure;
+use self::support::{Developer, Platform};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Cargo passes `--bench` and the like to every target; only words are names.
+    let chosen = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect::<Vec<_>>();
+    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|word| word == name);
+    let platform = Platform::connect_alone().await;
+    let developer = Developer::register(&platform, "bench").await;
+
+    let mut table = Table { broken: 0 };
+    table.line(&Figure::header());
+    if wanted("memory") {
+        // First: what the services hold before anybody works them.
+        table.figures(memory::measure(&platform).await);
+    }
+    if wanted("push") {
+        table.figures([push::measure(&platform, &developer).await]);
+    }
+    if wanted("config-set") {
+        table.figures([config_set::measure(&platform, &developer).await]);
+    }
+    if wanted("scale") {
+        table.figures([scale::measure(&platform, &developer).await]);
+    }
+    if wanted("roll") {
+        table.figures(roll::measure(&platform, &developer).await);
+    }
+    if wanted("route") {
+        table.figures([route::measure(&platform, &developer).await]);
+    }
+    if wanted("up") {
+        table.figures(up::given());
+    }
+    ExitCode::from(u8::from(table.broken > 0))
+}
+
+/// Prints each figure as soon as it is known.
+struct Table {
+    broken: usize,
+}
+
+impl Table {
+    fn figures(&mut self, figures: impl IntoIterator<Item = Figure>) {
+        for figure in figures {
+            self.broken += usize::from(!figure.holds());
+            self.line(&figure.to_string());
+        }
+    }
+
+    fn line(&self, line: &str) {
+        writeln!(std::io::stdout(), "{line}").unwrap();
+    }
+}
