@@ -1,5 +1,5 @@
 //! `make bench`: how long what matters takes on the real node, beside the ceilings of the design. One table; exit status 1 when a
-//! ceiling is broken. Words on the command line choose figures by name: `cargo test --test bench -- push roll`.
+//! ceiling is broken. Words on the command line choose figures by name: `cargo test --bench bench -- push roll`.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,12 +16,11 @@ mod push;
 mod roll;
 mod route;
 mod scale;
-#[path = "../cluster/support/mod.rs"]
+#[path = "../../tests/cluster/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests on the node need more of it")]
 mod support;
 mod up;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use self::figure::Figure;
@@ -29,7 +28,7 @@ use self::support::{Developer, Platform};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Cargo passes `--bench` and the like to every target; only words are names.
+    // Cargo adds `--bench` to what was typed; only words are names.
     let chosen = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect::<Vec<_>>();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|word| word == name);
     let platform = Platform::connect_alone().await;
@@ -75,7 +74,8 @@ impl Table {
         }
     }
 
+    #[expect(clippy::print_stdout, reason = "the table is what the bench is for")]
     fn line(&self, line: &str) {
-        writeln!(std::io::stdout(), "{line}").unwrap();
+        println!("{line}");
     }
 }
