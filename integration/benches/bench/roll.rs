@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
-use k8s_openapi::api::core::v1::{PodTemplateSpec, ReplicationController};
+use k8s_openapi::api::core::v1::{PodTemplateSpec, ReplicationController, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
@@ -75,11 +75,24 @@ impl Peer {
     async fn create(platform: &Platform, app: &App<'_>) -> Self {
         let controllers = platform.objects::<ReplicationController>(&app.name);
         let controller = controllers.list(&ListParams::default()).await.unwrap().items.pop().unwrap();
-        let template = controller.spec.unwrap().template.unwrap();
+        let mut template = controller.spec.unwrap().template.unwrap();
+        Self::keep_environment(platform, app, &mut template).await;
         let api = platform.objects::<Deployment>(&app.name);
         api.create(&PostParams::default(), &deployment(template)).await.unwrap();
         let fleet = Fleet { api: platform.objects(&app.name), selector: "bench=peer", generation: "pod-template-hash" };
         Self { api, fleet }
+    }
+
+    /// Gives the pods a copy of their release's environment: the platform removes that of a release long gone.
+    async fn keep_environment(platform: &Platform, app: &App<'_>, template: &mut PodTemplateSpec) {
+        let container = template.spec.as_mut().unwrap().containers.first_mut().unwrap();
+        let source = container.env_from.as_mut().unwrap().first_mut().unwrap().secret_ref.as_mut().unwrap();
+        let secrets = platform.objects::<Secret>(&app.name);
+        let data = secrets.get(&source.name).await.unwrap().data;
+        let metadata = ObjectMeta { name: Some(PEER.to_owned()), ..ObjectMeta::default() };
+        let copy = Secret { metadata, data, ..Secret::default() };
+        drop(secrets.create(&PostParams::default(), &copy).await.unwrap());
+        PEER.clone_into(&mut source.name);
     }
 
     async fn roll(&self, round: usize) -> f64 {
