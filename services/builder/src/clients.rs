@@ -1,6 +1,7 @@
 //! The ports as gRPC calls.
 
 mod locks;
+mod patience;
 mod workflow;
 
 pub(crate) use locks::StateLocks;

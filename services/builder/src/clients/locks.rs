@@ -16,6 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 
+use super::patience::patiently;
 use crate::Error;
 use crate::ports::{Call, Held, Lock, Locks};
 
@@ -41,9 +42,11 @@ impl StateLocks {
     }
 
     async fn acquire(&self, app: AppName, user: Username) -> Result<Result<Lock, Held>, Error> {
-        let mut leases = self.leases.clone();
+        let leases = self.leases.clone();
         let grant = GrantRequest { time_to_live: duration(TIME_TO_LIVE), holder: self.holder.clone() };
-        let lease_id = leases.grant(request(grant, LIMIT)).await?.into_inner().lease_id;
+        // A lease that is granted twice runs out once.
+        let ask = async || leases.clone().grant(request(grant.clone(), LIMIT)).await;
+        let lease_id = patiently(ask).await?.into_inner().lease_id;
         let (lock, released) = Lock::new(CancellationToken::new());
         // From now on the lease ends with the lock, also when the next step fails.
         let lease = Lease { client: leases, id: lease_id, lost: lock.lost.clone(), released };
@@ -51,7 +54,8 @@ impl StateLocks {
 
         let owner = LockOwner { user: user.to_string(), purpose: "git push".to_owned(), holder: self.holder.clone() };
         let acquire = AcquireRequest { name: format!("push/{app}"), lease_id, owner: Some(owner), wait: None };
-        match self.locks.clone().acquire(request(acquire, LIMIT)).await?.into_inner().outcome {
+        let ask = async || self.locks.clone().acquire(request(acquire.clone(), LIMIT)).await;
+        match patiently(ask).await?.into_inner().outcome {
             Some(Outcome::Acquired(_)) => Ok(Ok(lock)),
             Some(Outcome::Held(held)) => Ok(Err(decode(held))),
             None => Err(Error::Internal("the state service gave no answer".to_owned())),

@@ -11,6 +11,7 @@ use deis_rpc::{Client, request};
 use futures_util::{FutureExt as _, StreamExt as _};
 use secrecy::SecretString;
 
+use super::patience::patiently;
 use crate::Error;
 use crate::ports::{Access, Call, Controller, DeployEvent, NewBuild};
 
@@ -29,12 +30,10 @@ impl Workflow {
 
 impl Controller for Workflow {
     fn authenticate(&self, public_key: Vec<u8>) -> Call<'_, Option<Username>> {
-        let mut client = self.client.clone();
+        let message = AuthenticateKeyRequest { public_key: public_key.into() };
         async move {
-            match client
-                .authenticate_key(request(AuthenticateKeyRequest { public_key: public_key.into() }, LIMIT))
-                .await
-            {
+            let ask = async || self.client.clone().authenticate_key(request(message.clone(), LIMIT)).await;
+            match patiently(ask).await {
                 Ok(response) => name(response.into_inner().username).map(Some),
                 Err(status) if status.code() == tonic::Code::NotFound => Ok(None),
                 Err(status) => Err(status.into()),
@@ -44,20 +43,23 @@ impl Controller for Workflow {
     }
 
     fn authorize(&self, user: Username, app: AppName, access: Access) -> Call<'_, ()> {
-        let mut client = self.client.clone();
         let access = match access {
             Access::Read => GitAccess::Read,
             Access::Write => GitAccess::Write,
         };
         let message = AuthorizeGitRequest { username: user.to_string(), app: app.to_string(), access: access.into() };
-        async move { Ok(client.authorize_git(request(message, LIMIT)).await.map(drop)?) }.boxed()
+        async move {
+            let ask = async || self.client.clone().authorize_git(request(message.clone(), LIMIT)).await;
+            Ok(patiently(ask).await.map(drop)?)
+        }
+        .boxed()
     }
 
     fn environment(&self, user: Username, app: AppName) -> Call<'_, HashMap<String, SecretString>> {
-        let mut client = self.client.clone();
         let message = GetBuildContextRequest { username: user.to_string(), app: app.to_string() };
         async move {
-            let context = client.get_build_context(request(message, LIMIT)).await?.into_inner();
+            let ask = async || self.client.clone().get_build_context(request(message.clone(), LIMIT)).await;
+            let context = patiently(ask).await?.into_inner();
             Ok(context.environment.into_iter().map(|(name, value)| (name, value.into())).collect())
         }
         .boxed()
