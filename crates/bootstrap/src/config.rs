@@ -8,7 +8,7 @@ pub struct ProcessConfig {
     #[arg(long, env = "DEIS_ADMIN_ADDRESS", default_value = "0.0.0.0:9090")]
     pub admin_address: SocketAddr,
 
-    /// Which log lines are written: a tracing-subscriber filter such as "info,deis_router=debug".
+    /// Which log lines are written and which spans are traced: a tracing-subscriber filter such as "info,deis_router=debug".
     #[arg(long, env = "DEIS_LOG", default_value = "info")]
     pub log: String,
 

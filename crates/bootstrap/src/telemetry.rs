@@ -5,10 +5,9 @@ use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::ProcessConfig;
 
@@ -36,19 +35,18 @@ impl Telemetry {
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
 
         let traces = config.otlp_endpoint.as_deref().map(|endpoint| provider(service, endpoint)).transpose()?;
-        // Our own spans only: HTTP/2 makes some for each frame, also for those that carry the traces away.
-        let ours = Targets::new().with_target("deis_", LevelFilter::DEBUG);
-        let spans = traces
-            .as_ref()
-            .map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer(service)).with_filter(ours));
+        let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer(service)));
         let lines = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
-            .with_writer(std::io::stderr)
-            .with_filter(filter);
-        tracing_subscriber::registry().with(lines).with(spans).try_init().map_err(TelemetryError::Installed)?;
+            .with_writer(std::io::stderr);
+        // One filter for lines and spans: at "info" it keeps out the spans that HTTP/2 makes for each frame, also for those that
+        // carry the traces away. Filters of single layers lose spans wherever a library asks whether a level is enabled, as
+        // sqlx does for each statement.
+        let all = tracing_subscriber::registry().with(filter).with(lines).with(spans);
+        all.try_init().map_err(TelemetryError::Installed)?;
         Ok(Self { traces })
     }
 
