@@ -79,7 +79,7 @@ async fn kill(platform: &Platform, part: &str) {
     }
 }
 
-/// Waits until every part has its pods back and the API answers through the routers.
+/// Waits until every part has its pods back and the API reaches its store and is reached through the routers.
 async fn recovered(platform: &Platform) {
     for part in PARTS {
         let what = format!("{part} is back");
@@ -88,7 +88,7 @@ async fn recovered(platform: &Platform) {
         })
         .await;
     }
-    until_answers(&format!("http://deis.{}/healthz", platform.domain), 200).await;
+    until_answers(&format!("http://deis.{}/readiness", platform.domain), 200).await;
 }
 
 /// The ledger's newest good release is the one that runs, with the replicas that the ledger asks for, and it answers.
