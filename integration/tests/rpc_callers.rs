@@ -34,6 +34,7 @@ fn sources_of(root: &Path, caller: &str) -> Vec<PathBuf> {
     match caller {
         "operator" => vec![root.join("deisctl/src")],
         "build-pod" => vec![root.join("lifecycle/build/src")],
+        "logger-agent" => vec![root.join("services/logger/src")],
         service => vec![root.join("services").join(service).join("src")],
     }
 }

@@ -10,7 +10,7 @@ include!("gen/callers.rs");
 /// All descriptors, encoded as a `google.protobuf.FileDescriptorSet`, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!("gen/descriptors.bin");
 
-/// `deis.builder.v1`: builder and build pods.
+/// `deis.builder.v1`: builder, as the controller and its build pods see it.
 pub mod builder {
     #![allow(
         missing_docs,
@@ -21,6 +21,19 @@ pub mod builder {
         reason = "generated; the .proto files hold the documentation"
     )]
     include!("gen/deis.builder.v1.rs");
+}
+
+/// `deis.logger.v1`: the newest log lines of every app.
+pub mod logger {
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::disallowed_types,
+        clippy::use_self,
+        reason = "generated; the .proto files hold the documentation"
+    )]
+    include!("gen/deis.logger.v1.rs");
 }
 
 /// `deis.registry.v1`: the nodes' registry proxies.

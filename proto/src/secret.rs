@@ -1,9 +1,9 @@
-//! `Debug` of the messages that carry an app's configuration: names of variables, never values.
+//! `Debug` of the messages that carry secrets: names of variables, never values; a user, never the password.
 
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::builder::BuildSpec;
+use crate::builder::{BuildSpec, PullImageRequest};
 use crate::workflow::GetBuildContextResponse;
 
 struct Names<'a>(&'a HashMap<String, String>);
@@ -34,6 +34,18 @@ impl fmt::Debug for BuildSpec {
     }
 }
 
+impl fmt::Debug for PullImageRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { app, image, username, password: _, allow_root } = self;
+        f.debug_struct("PullImageRequest")
+            .field("app", app)
+            .field("image", image)
+            .field("username", username)
+            .field("allow_root", allow_root)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +59,7 @@ mod tests {
             assert!(text.contains("API_KEY"), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
         }
+        let pull = PullImageRequest { password: "hunter2".to_owned(), ..PullImageRequest::default() };
+        assert!(!format!("{pull:?}").contains("hunter2"));
     }
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use prost_reflect::{DescriptorPool, ExtensionDescriptor, ReflectMessage as _, Value};
 
 /// Messages that carry an app's configuration: their `Debug` is written by hand in `src/secret.rs`.
-const SECRET_MESSAGES: [&str; 2] = ["deis.workflow.v1.GetBuildContextResponse", "deis.builder.v1.BuildSpec"];
+const SECRET_MESSAGES: [&str; 3] =
+    ["deis.workflow.v1.GetBuildContextResponse", "deis.builder.v1.BuildSpec", "deis.builder.v1.PullImageRequest"];
 
 #[test]
 fn generated_code_is_current() {

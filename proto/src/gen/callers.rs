@@ -2,7 +2,15 @@
 
 /// Every method's path with the names of those who may call it, ordered by path.
 pub const CALLERS: &[(&str, &[&str])] = &[
+    ("/deis.builder.v1.AppService/CancelBuild", &["workflow"]),
+    ("/deis.builder.v1.AppService/ClearCache", &["workflow"]),
+    ("/deis.builder.v1.AppService/DeleteApp", &["workflow"]),
     ("/deis.builder.v1.BuildService/Build", &["build-pod"]),
+    ("/deis.builder.v1.ImageService/PullImage", &["workflow"]),
+    ("/deis.logger.v1.LogService/Append", &["logger-agent"]),
+    ("/deis.logger.v1.LogService/DeleteApp", &["workflow"]),
+    ("/deis.logger.v1.LogService/Read", &["workflow"]),
+    ("/deis.logger.v1.LogService/RecordEvent", &["workflow"]),
     ("/deis.registry.v1.RegistryProxyService/GetStatus", &["operator"]),
     ("/deis.router.v1.RouterService/AwaitBackends", &["workflow"]),
     ("/deis.router.v1.RouterService/GetStatus", &["operator"]),
@@ -23,4 +31,5 @@ pub const CALLERS: &[(&str, &[&str])] = &[
     ("/deis.workflow.v1.PushService/AuthorizeGit", &["builder"]),
     ("/deis.workflow.v1.PushService/CreateBuild", &["builder"]),
     ("/deis.workflow.v1.PushService/GetBuildContext", &["builder"]),
+    ("/deis.workflow.v1.PushService/RecordFailedBuild", &["builder"]),
 ];

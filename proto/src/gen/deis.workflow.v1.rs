@@ -62,7 +62,31 @@ pub struct CreateBuildRequest {
     /// "buildpack" names, for people: "Go".
     #[prost(string, tag = "7")]
     pub detected: ::prost::alloc::string::String,
+    /// What the person who pushed read while it was built, in lines; the newest 256 KiB.
+    #[prost(string, tag = "8")]
+    pub log: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordFailedBuildRequest {
+    /// As in `CreateBuildRequest`.
+    #[prost(string, tag = "1")]
+    pub request_key: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub username: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub app: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub sha: ::prost::alloc::string::String,
+    /// A stable code of deis-api, and its sentence.
+    #[prost(string, tag = "5")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub message: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub log: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordFailedBuildResponse {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeployEvent {
     #[prost(oneof = "deploy_event::Event", tags = "1, 2, 3, 4")]
@@ -341,6 +365,33 @@ pub mod push_service_client {
                 .insert(GrpcMethod::new("deis.workflow.v1.PushService", "CreateBuild"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Records a build that failed or was cancelled, with its log, for those who look later. Idempotent by `request_key`.
+        pub async fn record_failed_build(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RecordFailedBuildRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RecordFailedBuildResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/deis.workflow.v1.PushService/RecordFailedBuild",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("deis.workflow.v1.PushService", "RecordFailedBuild"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -394,6 +445,14 @@ pub mod push_service_server {
             request: tonic::Request<super::CreateBuildRequest>,
         ) -> std::result::Result<
             tonic::Response<Self::CreateBuildStream>,
+            tonic::Status,
+        >;
+        /// Records a build that failed or was cancelled, with its log, for those who look later. Idempotent by `request_key`.
+        async fn record_failed_build(
+            &self,
+            request: tonic::Request<super::RecordFailedBuildRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RecordFailedBuildResponse>,
             tonic::Status,
         >;
     }
@@ -651,6 +710,52 @@ pub mod push_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/deis.workflow.v1.PushService/RecordFailedBuild" => {
+                    #[allow(non_camel_case_types)]
+                    struct RecordFailedBuildSvc<T: PushService>(pub Arc<T>);
+                    impl<
+                        T: PushService,
+                    > tonic::server::UnaryService<super::RecordFailedBuildRequest>
+                    for RecordFailedBuildSvc<T> {
+                        type Response = super::RecordFailedBuildResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RecordFailedBuildRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PushService>::record_failed_build(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RecordFailedBuildSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -78,6 +78,7 @@ impl Controller for Workflow {
             sha: build.sha.to_string(),
             processes: build.processes,
             detected: build.detected,
+            log: String::new(),
         };
         async move {
             // A deploy lasts as long as it lasts: the controller knows when to give up.

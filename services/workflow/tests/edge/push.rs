@@ -24,6 +24,7 @@ pub(crate) fn build(app: &str, image: &str) -> CreateBuildRequest {
         sha: "acaa8a5f00000000000000000000000000000000".to_owned(),
         processes: HashMap::from([("web".to_owned(), "./server".to_owned())]),
         detected: "Go".to_owned(),
+        log: String::new(),
     }
 }
 

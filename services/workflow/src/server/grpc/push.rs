@@ -6,7 +6,8 @@ use deis_proto::workflow::deploy_event::{Deployed, Event, Failed, ReleaseCreated
 use deis_proto::workflow::push_service_server::PushService;
 use deis_proto::workflow::{
     AuthenticateKeyRequest, AuthenticateKeyResponse, AuthorizeGitRequest, AuthorizeGitResponse, CreateBuildRequest,
-    DeployEvent, GetBuildContextRequest, GetBuildContextResponse, GitAccess,
+    DeployEvent, GetBuildContextRequest, GetBuildContextResponse, GitAccess, RecordFailedBuildRequest,
+    RecordFailedBuildResponse,
 };
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc;
@@ -133,6 +134,13 @@ impl PushService for Push {
             }
         }));
         Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn record_failed_build(
+        &self,
+        _request: Request<RecordFailedBuildRequest>,
+    ) -> Result<Response<RecordFailedBuildResponse>, Status> {
+        Err(Status::unimplemented("failed builds are not recorded yet"))
     }
 }
 
