@@ -40,6 +40,11 @@ fn draft(ground: &Ground, user: Username, target: Target) -> Result<Draft, Error
     if release.state == ReleaseState::Failed {
         return Err(refused("Cannot roll back to failed release."));
     }
+    // Config was set before the first push: going back there would end the processes that serve.
+    if release.build.is_none() && ground.latest.build.is_some() {
+        let version = release.version;
+        return Err(refused(&format!("Cannot roll back to {version}: it has no build, so nothing would run.")));
+    }
     Ok(Draft {
         summary: summary::rollback(&user, release.version),
         summary_if_failed: summary::failed_rollback(&ground.app.owner),

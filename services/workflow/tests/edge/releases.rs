@@ -41,6 +41,19 @@ async fn some_releases_cannot_be_gone_back_to() {
 }
 
 #[tokio::test]
+async fn a_release_without_a_build_does_not_replace_one_that_serves() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let config = json!({ "values": { "POWERED_BY": "Kubernetes" } });
+    sandbox.post("/v2/apps/shop/config/", &token, config).await;
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    let refused = sandbox.post("/v2/apps/shop/releases/rollback/", &token, json!({})).await;
+    let expected = "400 failed-precondition {\"detail\":\"Cannot roll back to v2: it has no build, so nothing would run.\"}";
+    assert_eq!(refused.line(), expected);
+    assert_eq!(sandbox.cluster.controllers(), ["v3 web 1"]);
+}
+
+#[tokio::test]
 async fn while_a_deploy_is_under_way_nothing_else_is_released() {
     let sandbox = Sandbox::start().await;
     let token = sandbox.app("shop").await;
