@@ -72,6 +72,8 @@ impl Machine {
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", self.path("bin").display()))
             .env("HOME", self.path("home"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
+            // git's words differ where the temporary folder is a mount of its own.
+            .env("GIT_DISCOVERY_ACROSS_FILESYSTEM", "1")
             .env("http_proxy", format!("http://{}", self.stub.address))
             .current_dir(self.path("project"));
         command

@@ -48,7 +48,8 @@ async fn a_release_without_a_build_does_not_replace_one_that_serves() {
     sandbox.post("/v2/apps/shop/config/", &token, config).await;
     deploy(&sandbox, "shop", &image("shop", "1")).await;
     let refused = sandbox.post("/v2/apps/shop/releases/rollback/", &token, json!({})).await;
-    let expected = "400 failed-precondition {\"detail\":\"Cannot roll back to v2: it has no build, so nothing would run.\"}";
+    let expected =
+        "400 failed-precondition {\"detail\":\"Cannot roll back to v2: it has no build, so nothing would run.\"}";
     assert_eq!(refused.line(), expected);
     assert_eq!(sandbox.cluster.controllers(), ["v3 web 1"]);
 }
