@@ -4,28 +4,34 @@
 //! text here; a handler parses them into the crate's name types, because its error body must name the field.
 #![expect(missing_docs, reason = "field names are the contract's own; what they do not say is documented")]
 
+mod administrator;
 mod app;
 mod auth;
 mod build;
+mod build_actions;
 mod config;
 mod domain;
 mod error;
 mod key;
 mod page;
+mod perms;
 mod pod;
 mod release;
 mod secret;
 mod settings;
 mod time;
 
+pub use self::administrator::Administrator;
 pub use self::app::{App, NewApp};
 pub use self::auth::{Login, Registration, Token, User};
 pub use self::build::{Build, NewBuild};
+pub use self::build_actions::{CancelledBuild, ClearedCache};
 pub use self::config::{Config, ConfigPatch};
-pub use self::domain::Domain;
+pub use self::domain::{Domain, NewDomain};
 pub use self::error::ErrorBody;
 pub use self::key::{Key, NewKey};
 pub use self::page::{DEFAULT_LIMIT, Page};
+pub use self::perms::{Collaborators, Grant, Transfer};
 pub use self::pod::{Pod, PodList, Scale};
 pub use self::release::{Release, Rollback, RolledBack};
 pub use self::secret::Secret;

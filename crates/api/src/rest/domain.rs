@@ -11,3 +11,10 @@ pub struct Domain {
     pub created: Time,
     pub updated: Time,
 }
+
+/// `POST /v2/apps/{id}/domains/`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct NewDomain {
+    #[serde(default)]
+    pub domain: String,
+}
