@@ -30,7 +30,7 @@ impl Ui {
         let label = label.into();
         let mark = self.watched.then(|| {
             let mark = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
-            let style = ProgressStyle::with_template("{prefix}{spinner}");
+            let style = ProgressStyle::with_template("{prefix}{spinner}{msg}");
             mark.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()).tick_strings(FRAMES));
             mark.set_prefix(label.clone());
             mark.enable_steady_tick(FRAME_TIME);
@@ -44,6 +44,13 @@ impl Ui {
 }
 
 impl Progress<'_> {
+    /// Says behind the mark what is being waited for. Nobody but a person at a terminal reads it.
+    pub fn explain(&self, reason: impl Display) {
+        if let Some(mark) = &self.mark {
+            mark.set_message(format!(" {reason}"));
+        }
+    }
+
     /// Ends the wait with a word behind the label: `done`.
     ///
     /// # Errors
@@ -87,6 +94,7 @@ mod tests {
     fn nobody_watching_sees_label_and_word_and_no_mark() {
         let (mut ui, stdout, _) = Ui::captured();
         let progress = ui.progress("Creating config... ").unwrap();
+        progress.explain("web: 2 of 5 pods ready");
         assert_eq!(stdout.text(), "Creating config... ");
         progress.done("done, v3").unwrap();
         assert_eq!(stdout.text(), "Creating config... done, v3\n");

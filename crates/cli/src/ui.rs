@@ -22,6 +22,12 @@ impl Ui {
         }
     }
 
+    /// Whether stdout is a terminal: a person reads there, no program.
+    #[must_use]
+    pub const fn is_watched(&self) -> bool {
+        self.watched
+    }
+
     /// Writes to stdout as it is.
     ///
     /// # Errors
