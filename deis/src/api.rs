@@ -125,13 +125,11 @@ impl Api {
         body: &B,
         wait: Wait,
     ) -> Result<T, Failure> {
-        let answer = self.call(self.request(Method::POST, segments).json(body), wait).await?;
-        // 204, and the empty 201 and 200 of a few endpoints, are read as null.
-        decode(if answer.is_empty() { b"null" } else { &answer })
+        decode_or_null(&self.call(self.request(Method::POST, segments).json(body), wait).await?)
     }
 
-    pub async fn delete(&self, segments: &[&str]) -> Result<(), Failure> {
-        self.call(self.request(Method::DELETE, segments), Wait::Short).await.map(drop)
+    pub async fn delete<T: DeserializeOwned>(&self, segments: &[&str], wait: Wait) -> Result<T, Failure> {
+        decode_or_null(&self.call(self.request(Method::DELETE, segments), wait).await?)
     }
 
     /// Whether this is a controller at all: it refuses the root of the API to strangers, with 401 and nothing else.
@@ -220,6 +218,11 @@ fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
         let body = String::from_utf8_lossy(body).into_owned();
         Error::NoJson { reason, body }.into()
     })
+}
+
+/// 204, and the empty 201 and 200 of a few endpoints, are read as null.
+fn decode_or_null<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    decode(if body.is_empty() { b"null" } else { body })
 }
 
 /// A call that goes on in the platform when we stop to wait for it.

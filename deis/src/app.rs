@@ -7,7 +7,7 @@ use deis_api::rest::{App, Page};
 use deis_api::{AppName, NameError};
 use deis_cli::{Failure, closest};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::api::{OrGoneOn, Refused, Wait};
 use crate::context::{Context, PageArgs, ProfileArgs, Session};
@@ -21,7 +21,7 @@ pub struct AppArgs {
     #[arg(short, long, value_name = "app")]
     app: Option<AppName>,
     #[command(flatten)]
-    profile: ProfileArgs,
+    pub profile: ProfileArgs,
 }
 
 /// A session about one app.
@@ -86,14 +86,41 @@ impl AppSession {
         self.explain(self.session.list(&self.path(segments), page).await).await
     }
 
+    /// A change that is done at once.
+    pub async fn post<B: Serialize>(&self, segments: &[&str], body: &B) -> Result<(), Failure> {
+        // Some endpoints answer with the new object, others with nothing.
+        let answer = self.session.api.post::<_, IgnoredAny>(&self.path(segments), body, Wait::Short).await;
+        self.explain(answer.map(drop)).await
+    }
+
+    pub async fn delete<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
+        self.explain(self.session.api.delete(&self.path(segments), Wait::Short).await).await
+    }
+
     /// A change whose answer comes when it is deployed.
     pub async fn deploy<B: Serialize, T: DeserializeOwned>(&self, segments: &[&str], body: &B) -> Result<T, Failure> {
         let goes_on = format!(
             "The deploy of {0} goes on without you; 'deis releases -a {0}' and 'deis ps -a {0}' show how it ends.",
             self.app
         );
+        self.change(segments, body, &goes_on).await
+    }
+
+    /// A change that takes its time, and is told of as `goes_on` by who does not wait for it.
+    pub async fn change<B, T>(&self, segments: &[&str], body: &B, goes_on: &str) -> Result<T, Failure>
+    where
+        B: Serialize,
+        T: DeserializeOwned,
+    {
         let path = self.path(segments);
-        let answer = self.session.api.post(&path, body, Wait::Deploy).or_gone_on(&goes_on);
+        let answer = self.session.api.post(&path, body, Wait::Deploy).or_gone_on(goes_on);
+        self.explain(answer.await).await
+    }
+
+    /// Destroys the app; answered when all of it is gone.
+    pub async fn destroy(&self, goes_on: &str) -> Result<(), Failure> {
+        let path = self.path(&[""]);
+        let answer = self.session.api.delete(&path, Wait::Deploy).or_gone_on(goes_on);
         self.explain(answer.await).await
     }
 

@@ -148,10 +148,13 @@ fn is_group(word: &str) -> bool {
 fn group_help(group: &str) -> String {
     let prefix = format!("{group}:");
     let command = Cli::command();
-    let members = command.get_subcommands().filter(|command| command.get_name().starts_with(&prefix));
-    let members = members
-        .map(|command| (command.get_name(), command.get_about().map(ToString::to_string).unwrap_or_default()))
-        .collect::<Vec<_>>();
+    // Shortcuts may make a group too, as `sharing:add` does.
+    let members = command.get_subcommands().flat_map(|command| {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let names = std::iter::once(command.get_name()).chain(command.get_visible_aliases());
+        names.filter(|name| name.starts_with(&prefix)).map(move |name| (name, about.clone())).collect::<Vec<_>>()
+    });
+    let members = members.collect::<Vec<_>>();
     let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
     let lines = members.iter().map(|(name, about)| format!("  {name:width$}{about}\n")).collect::<String>();
     format!("Valid commands for {group}:\n\n{lines}\nUse 'deis help <command>' to learn more.\n")
@@ -181,9 +184,9 @@ mod tests {
 
     #[test]
     fn a_bare_group_lists() {
-        for (group, list) in [("apps", "AppsList"), ("config", "ConfigList"), ("ps", "PsList"), ("keys", "KeysList")] {
-            let command = parse(&format!("deis {group}")).unwrap();
-            assert!(format!("{command:?}").starts_with(list), "{command:?}");
+        for name in names().iter().filter_map(|name| name.strip_suffix(":list")) {
+            let (bare, list) = (parse(&format!("deis {name}")).unwrap(), parse(&format!("deis {name}:list")).unwrap());
+            assert_eq!(format!("{bare:?}"), format!("{list:?}"));
         }
     }
 

@@ -6,8 +6,10 @@ mod apps;
 mod auth;
 mod completions;
 mod config;
+mod domains;
 mod git;
 mod keys;
+mod perms;
 mod ps;
 mod releases;
 mod shortcuts;
@@ -22,12 +24,16 @@ use crate::context::Context;
 pub enum Command {
     #[command(name = "apps:create", visible_alias = "create")]
     AppsCreate(apps::create::Create),
+    #[command(name = "apps:destroy", visible_alias = "destroy")]
+    AppsDestroy(apps::destroy::Destroy),
     #[command(name = "apps:list", visible_alias = "apps")]
     AppsList(apps::list::List),
     #[command(name = "apps:info", visible_alias = "info")]
     AppsInfo(apps::info::Info),
     #[command(name = "apps:open", visible_alias = "open")]
     AppsOpen(apps::open::Open),
+    #[command(name = "apps:transfer")]
+    AppsTransfer(apps::transfer::Transfer),
     #[command(name = "auth:register", visible_alias = "register")]
     AuthRegister(auth::register::Register),
     #[command(name = "auth:login", visible_alias = "login")]
@@ -42,6 +48,12 @@ pub enum Command {
     ConfigSet(config::set::Set),
     #[command(name = "config:unset")]
     ConfigUnset(config::unset::Unset),
+    #[command(name = "domains:list", visible_alias = "domains")]
+    DomainsList(domains::list::List),
+    #[command(name = "domains:add")]
+    DomainsAdd(domains::add::Add),
+    #[command(name = "domains:remove")]
+    DomainsRemove(domains::remove::Remove),
     #[command(name = "git:remote")]
     GitRemote(git::remote::Remote),
     #[command(name = "git:remove")]
@@ -52,6 +64,12 @@ pub enum Command {
     KeysAdd(keys::add::Add),
     #[command(name = "keys:remove")]
     KeysRemove(keys::remove::Remove),
+    #[command(name = "perms:list", visible_aliases = ["perms", "sharing", "sharing:list"])]
+    PermsList(perms::list::List),
+    #[command(name = "perms:create", visible_alias = "sharing:add")]
+    PermsCreate(perms::create::Create),
+    #[command(name = "perms:delete", visible_alias = "sharing:remove")]
+    PermsDelete(perms::delete::Delete),
     #[command(name = "ps:list", visible_alias = "ps")]
     PsList(ps::list::List),
     #[command(name = "ps:scale", visible_alias = "scale")]
@@ -72,9 +90,11 @@ impl Command {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::AppsCreate(command) => command.run(context).await,
+            Self::AppsDestroy(command) => command.run(context).await,
             Self::AppsList(command) => command.run(context).await,
             Self::AppsInfo(command) => command.run(context).await,
             Self::AppsOpen(command) => command.run(context).await,
+            Self::AppsTransfer(command) => command.run(context).await,
             Self::AuthRegister(command) => command.run(context).await,
             Self::AuthLogin(command) => command.run(context).await,
             Self::AuthLogout(command) => command.run(context),
@@ -82,11 +102,17 @@ impl Command {
             Self::ConfigList(command) => command.run(context).await,
             Self::ConfigSet(command) => command.run(context).await,
             Self::ConfigUnset(command) => command.run(context).await,
+            Self::DomainsList(command) => command.run(context).await,
+            Self::DomainsAdd(command) => command.run(context).await,
+            Self::DomainsRemove(command) => command.run(context).await,
             Self::GitRemote(command) => command.run(context),
             Self::GitRemove(command) => command.run(context),
             Self::KeysList(command) => command.run(context).await,
             Self::KeysAdd(command) => command.run(context).await,
             Self::KeysRemove(command) => command.run(context).await,
+            Self::PermsList(command) => command.run(context).await,
+            Self::PermsCreate(command) => command.run(context).await,
+            Self::PermsDelete(command) => command.run(context).await,
             Self::PsList(command) => command.run(context).await,
             Self::PsScale(command) => command.run(context).await,
             Self::ReleasesList(command) => command.run(context).await,

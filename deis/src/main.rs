@@ -10,6 +10,7 @@
 //! - A refusal that carries a code of the platform (`Deis-Error-Code`) and has no text of its own in the table of
 //!   [`api::refusal`] is told by its own sentence; `Unknown Error (…)` is left for servers without codes.
 //! - `deis whoami` asks the controller whose token it is; the original repeated its own file.
+//! - `deis destroy` takes away the app's git remotes whichever way the app was found.
 //! - Every reading command takes `--output table|json|yaml`; `DEIS_APP`, `DEIS_CONTROLLER`, `DEIS_TOKEN` and
 //!   `--password-stdin` serve scripts.
 #![expect(unreachable_pub, reason = "a program exports nothing; `pub` says that another module uses it")]

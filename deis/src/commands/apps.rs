@@ -1,4 +1,6 @@
 pub mod create;
+pub mod destroy;
 pub mod info;
 pub mod list;
 pub mod open;
+pub mod transfer;

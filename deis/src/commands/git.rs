@@ -11,6 +11,13 @@ use crate::git;
 /// The remote of `git push deis master`.
 pub const DEFAULT_REMOTE: &str = "deis";
 
+/// Removes every remote of an app, and says how many there were.
+pub fn remove_all(url: &str) -> Result<usize, git::Error> {
+    let remotes = git::remotes()?.into_iter().filter(|remote| remote.url == url).collect::<Vec<_>>();
+    remotes.iter().try_for_each(|remote| git::remove_remote(&remote.name))?;
+    Ok(remotes.len())
+}
+
 /// Adds the remote of a new app.
 pub fn add(name: &str, url: &str, app: &AppName) -> Result<(), Failure> {
     let hint = format!("The app exists. In its git repository, 'deis git:remote -a {app}' adds the remote.");

@@ -103,3 +103,55 @@ fn open_without_a_domain() {
     let stub = StubBuilder::new().answer("GET /v2/apps/earthy-instinct/domains/", none);
     insta::assert_snapshot!(Machine::logged_in(stub).run("open -a earthy-instinct"));
 }
+
+#[test]
+fn an_app_is_transferred() {
+    insta::assert_snapshot!(Machine::usual().run("apps:transfer alice -a earthy-instinct"));
+}
+
+#[test]
+fn refused_transfers_are_told() {
+    let refusals = [
+        Answer::new(404, json!("No User matches the given query.")).code("not-found"),
+        Answer::new(403, json!({"detail": "You do not have permission to perform this action."}))
+            .code("permission-denied"),
+    ];
+    let told = refusals.map(|refusal| {
+        let stub = StubBuilder::new().answer("POST /v2/apps/earthy-instinct/", refusal);
+        Machine::logged_in(stub).run("apps:transfer zoe -a earthy-instinct")
+    });
+    insta::assert_snapshot!(told.concat());
+}
+
+#[test]
+fn an_app_is_destroyed_with_its_remotes() {
+    let machine = Machine::in_repository();
+    machine.git(&["remote", "add", "deis", "ssh://git@deis-builder.example.com:2222/earthy-instinct.git"]);
+    machine.git(&["remote", "add", "origin", "https://example.com/x.git"]);
+    let transcript = machine.run("destroy --confirm=earthy-instinct") + &machine.git(&["remote"]);
+    insta::assert_snapshot!(
+        transcript + &Machine::usual().run("apps:destroy -a earthy-instinct --confirm earthy-instinct")
+    );
+}
+
+#[test]
+fn what_is_not_confirmed_is_not_destroyed() {
+    insta::assert_snapshot!(
+        Machine::usual().run_all(&["destroy -a earthy-instinct --confirm=earthy", "destroy -a earthy-instinct"])
+    );
+}
+
+#[test]
+fn a_destruction_that_does_not_end_is_told() {
+    let stuck =
+        json!({"detail": "Kubernetes still has the namespace earthy-instinct: a finalizer of Widget/x holds it."});
+    let refusals = [
+        Answer::new(403, json!({"detail": "no"})).code("permission-denied"),
+        Answer::new(503, stuck).code("unavailable"),
+    ];
+    let told = refusals.map(|refusal| {
+        let stub = StubBuilder::new().answer("DELETE /v2/apps/earthy-instinct/", refusal);
+        Machine::logged_in(stub).run("destroy -a earthy-instinct --confirm=earthy-instinct")
+    });
+    insta::assert_snapshot!(told.concat());
+}

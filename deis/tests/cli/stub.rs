@@ -31,6 +31,11 @@ impl Answer {
         Self { status, body: body.to_string(), code: None }
     }
 
+    /// Success without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, body: String::new(), code: None }
+    }
+
     pub fn code(self, code: &'static str) -> Self {
         Self { code: Some(code), ..self }
     }
@@ -162,6 +167,10 @@ pub fn config(values: Value) -> Value {
     })
 }
 
+pub fn domain(name: &str) -> Value {
+    json!({"owner": "bob", "app": "earthy-instinct", "domain": name, "created": TIME, "updated": TIME})
+}
+
 pub fn release(version: u64, summary: &str) -> Value {
     json!({
         "uuid": UUID, "owner": "jhansen", "app": "earthy-instinct", "version": version, "summary": summary,
@@ -186,7 +195,7 @@ fn contract() -> BTreeMap<String, Answer> {
         release(1, "jhansen created initial release")
     ]);
     let web = pods(&[("earthy-instinct-v2-web-wydts", "web"), ("earthy-instinct-v2-web-5ouqz", "web")]);
-    let domain = json!({"owner": "bob", "app": "earthy-instinct", "domain": "earthy-instinct", "created": TIME, "updated": TIME});
+    let administrators = json!([{"username": "bob", "is_superuser": true}]);
     let settings = json!({
         "uuid": UUID, "owner": "bob", "app": "earthy-instinct", "maintenance": false, "routable": true,
         "whitelist": [], "autoscale": {}, "label": {}, "created": TIME, "updated": TIME
@@ -200,14 +209,24 @@ fn contract() -> BTreeMap<String, Answer> {
         ("GET /v2/auth/whoami/".to_owned(), Answer::new(200, user())),
         ("GET /v2/keys/".to_owned(), Answer::new(200, page(2, json!([key("bob@laptop"), key("ci")])))),
         ("POST /v2/keys/".to_owned(), Answer::new(201, key("bob@laptop"))),
-        ("DELETE /v2/keys/bob@laptop".to_owned(), Answer { status: 204, body: String::new(), code: None }),
+        ("DELETE /v2/keys/bob@laptop".to_owned(), Answer::empty(204)),
         ("GET /v2/apps/".to_owned(), Answer::new(200, page(1, json!([app("earthy-instinct")])))),
         ("POST /v2/apps/".to_owned(), Answer::new(201, app("earthy-instinct"))),
         (app_path("GET", ""), Answer::new(200, app("earthy-instinct"))),
-        (app_path("GET", "domains/"), Answer::new(200, page(1, json!([domain])))),
+        (app_path("GET", "domains/"), Answer::new(200, page(1, json!([domain("earthy-instinct")])))),
+        (app_path("POST", ""), Answer::empty(200)),
+        (app_path("DELETE", ""), Answer::empty(204)),
+        (app_path("POST", "domains/"), Answer::new(201, domain("www.example.com"))),
+        (app_path("DELETE", "domains/www.example.com"), Answer::empty(204)),
+        (app_path("GET", "perms/"), Answer::new(200, json!({"users": ["alice", "carol"]}))),
+        (app_path("POST", "perms/"), Answer::empty(201)),
+        (app_path("DELETE", "perms/alice"), Answer::empty(204)),
+        ("GET /v2/admin/perms/".to_owned(), Answer::new(200, page(1, administrators))),
+        ("POST /v2/admin/perms/".to_owned(), Answer::empty(201)),
+        ("DELETE /v2/admin/perms/alice".to_owned(), Answer::empty(204)),
         (app_path("GET", "settings/"), Answer::new(200, settings)),
         (app_path("GET", "pods/"), Answer::new(200, web)),
-        (app_path("POST", "scale/"), Answer { status: 204, body: String::new(), code: None }),
+        (app_path("POST", "scale/"), Answer::empty(204)),
         (app_path("GET", "config/"), Answer::new(200, config(json!({"FLOAT": "12.34", "NCC": "1701"})))),
         (app_path("POST", "config/"), Answer::new(201, config(json!({"POWERED_BY": "Kubernetes"})))),
         (app_path("GET", "releases/"), Answer::new(200, page(3, history))),

@@ -108,3 +108,47 @@ fn ctrl_c_says_what_goes_on() {
     assert_eq!(output.status.code(), Some(130));
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
 }
+
+#[test]
+fn a_destruction_is_confirmed_by_the_apps_name_and_explained() {
+    let machine = Machine::logged_in(StubBuilder::new().holding());
+    let mut child = on_terminal(&machine, "destroy -a earthy-instinct", "");
+    let mut shown = answer_all(&mut child, &[("> ", "earthy-instinct")]);
+    shown += &read_until(&mut child, "ending its processes");
+    machine.stub.permits.add_permits(1);
+    let rest = read_until(&mut child, "done in ");
+    assert!(child.wait().unwrap().success());
+    assert!(shown.contains("Destroying earthy-instinct..."), "{shown:?}");
+    assert!(!rest.contains("Error"), "{rest:?}");
+    assert_eq!(machine.stub.asked.try_iter().collect::<Vec<_>>(), ["DELETE /v2/apps/earthy-instinct/ token TOKEN"]);
+    let question = shown.split('\u{1b}').next().unwrap().lines().collect::<Vec<_>>();
+    let expected = [
+        " !    WARNING: Potentially Destructive Action",
+        " !    This command will destroy the application: earthy-instinct",
+        " !    To proceed, type \"earthy-instinct\" or re-run this command with --confirm=earthy-instinct",
+    ];
+    assert_eq!(question, expected);
+}
+
+#[test]
+fn another_name_destroys_nothing() {
+    let machine = Machine::usual();
+    let mut child = on_terminal(&machine, "destroy -a earthy-instinct", "");
+    answer_all(&mut child, &[("> ", "yes")]);
+    read_until(&mut child, "App earthy-instinct does not match confirm yes, aborting.");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(machine.stub.asked.try_iter().count(), 0);
+}
+
+#[test]
+fn ctrl_c_stops_to_wait_for_a_destruction_that_goes_on() {
+    let machine = Machine::logged_in(StubBuilder::new().holding());
+    let mut command = machine.deis();
+    command.args(["destroy", "--confirm=earthy-instinct", "-a", "earthy-instinct"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    machine.stub.asked.recv().unwrap();
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+}

@@ -3,7 +3,6 @@ use deis_cli::Failure;
 
 use crate::app::AppArgs;
 use crate::context::Context;
-use crate::git;
 
 /// Remove the git remotes of an app from this repository
 #[derive(Debug, Args)]
@@ -15,12 +14,9 @@ pub struct Remove {
 impl Remove {
     pub fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
-        let url = session.controller().git_url(&session.app);
-        let remotes = git::remotes()?.into_iter().filter(|remote| remote.url == url).collect::<Vec<_>>();
-        if remotes.is_empty() {
+        if super::remove_all(&session.controller().git_url(&session.app))? == 0 {
             return Err(Failure::new("Could not find remote matching app in 'git remote -v'"));
         }
-        remotes.iter().try_for_each(|remote| git::remove_remote(&remote.name))?;
         Ok(context.ui.line(format_args!("Git remotes for app {} removed.", session.app))?)
     }
 }

@@ -1,0 +1,5 @@
+//! The names under which an app is served.
+
+pub mod add;
+pub mod list;
+pub mod remove;
