@@ -8,11 +8,15 @@ mod completions;
 mod config;
 mod domains;
 mod git;
+mod healthchecks;
 mod keys;
+mod limits;
 mod perms;
 mod ps;
+mod registry;
 mod releases;
 mod shortcuts;
+mod tags;
 mod version;
 
 use clap::Subcommand;
@@ -48,6 +52,10 @@ pub enum Command {
     ConfigSet(config::set::Set),
     #[command(name = "config:unset")]
     ConfigUnset(config::unset::Unset),
+    #[command(name = "config:pull")]
+    ConfigPull(config::pull::Pull),
+    #[command(name = "config:push")]
+    ConfigPush(config::push::Push),
     #[command(name = "domains:list", visible_alias = "domains")]
     DomainsList(domains::list::List),
     #[command(name = "domains:add")]
@@ -58,12 +66,24 @@ pub enum Command {
     GitRemote(git::remote::Remote),
     #[command(name = "git:remove")]
     GitRemove(git::remove::Remove),
+    #[command(name = "healthchecks:list", visible_alias = "healthchecks")]
+    HealthchecksList(healthchecks::list::List),
+    #[command(name = "healthchecks:set")]
+    HealthchecksSet(healthchecks::set::Set),
+    #[command(name = "healthchecks:unset")]
+    HealthchecksUnset(healthchecks::unset::Unset),
     #[command(name = "keys:list", visible_alias = "keys")]
     KeysList(keys::list::List),
     #[command(name = "keys:add")]
     KeysAdd(keys::add::Add),
     #[command(name = "keys:remove")]
     KeysRemove(keys::remove::Remove),
+    #[command(name = "limits:list", visible_alias = "limits")]
+    LimitsList(limits::list::List),
+    #[command(name = "limits:set")]
+    LimitsSet(limits::set::Set),
+    #[command(name = "limits:unset")]
+    LimitsUnset(limits::unset::Unset),
     #[command(name = "perms:list", visible_aliases = ["perms", "sharing", "sharing:list"])]
     PermsList(perms::list::List),
     #[command(name = "perms:create", visible_alias = "sharing:add")]
@@ -74,6 +94,12 @@ pub enum Command {
     PsList(ps::list::List),
     #[command(name = "ps:scale", visible_alias = "scale")]
     PsScale(ps::scale::Scale),
+    #[command(name = "registry:list", visible_alias = "registry")]
+    RegistryList(registry::list::List),
+    #[command(name = "registry:set")]
+    RegistrySet(registry::set::Set),
+    #[command(name = "registry:unset")]
+    RegistryUnset(registry::unset::Unset),
     #[command(name = "releases:list", visible_alias = "releases")]
     ReleasesList(releases::list::List),
     #[command(name = "releases:info")]
@@ -82,6 +108,12 @@ pub enum Command {
     ReleasesRollback(releases::rollback::Rollback),
     #[command(name = "shortcuts:list", visible_alias = "shortcuts")]
     Shortcuts(shortcuts::Shortcuts),
+    #[command(name = "tags:list", visible_alias = "tags")]
+    TagsList(tags::list::List),
+    #[command(name = "tags:set")]
+    TagsSet(tags::set::Set),
+    #[command(name = "tags:unset")]
+    TagsUnset(tags::unset::Unset),
     Version(version::Version),
     Completions(completions::Completions),
 }
@@ -102,23 +134,37 @@ impl Command {
             Self::ConfigList(command) => command.run(context).await,
             Self::ConfigSet(command) => command.run(context).await,
             Self::ConfigUnset(command) => command.run(context).await,
+            Self::ConfigPull(command) => command.run(context).await,
+            Self::ConfigPush(command) => command.run(context).await,
             Self::DomainsList(command) => command.run(context).await,
             Self::DomainsAdd(command) => command.run(context).await,
             Self::DomainsRemove(command) => command.run(context).await,
             Self::GitRemote(command) => command.run(context),
             Self::GitRemove(command) => command.run(context),
+            Self::HealthchecksList(command) => command.run(context).await,
+            Self::HealthchecksSet(command) => command.run(context).await,
+            Self::HealthchecksUnset(command) => command.run(context).await,
             Self::KeysList(command) => command.run(context).await,
             Self::KeysAdd(command) => command.run(context).await,
             Self::KeysRemove(command) => command.run(context).await,
+            Self::LimitsList(command) => command.run(context).await,
+            Self::LimitsSet(command) => command.run(context).await,
+            Self::LimitsUnset(command) => command.run(context).await,
             Self::PermsList(command) => command.run(context).await,
             Self::PermsCreate(command) => command.run(context).await,
             Self::PermsDelete(command) => command.run(context).await,
             Self::PsList(command) => command.run(context).await,
             Self::PsScale(command) => command.run(context).await,
+            Self::RegistryList(command) => command.run(context).await,
+            Self::RegistrySet(command) => command.run(context).await,
+            Self::RegistryUnset(command) => command.run(context).await,
             Self::ReleasesList(command) => command.run(context).await,
             Self::ReleasesInfo(command) => command.run(context).await,
             Self::ReleasesRollback(command) => command.run(context).await,
             Self::Shortcuts(command) => command.run(context),
+            Self::TagsList(command) => command.run(context).await,
+            Self::TagsSet(command) => command.run(context).await,
+            Self::TagsUnset(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Completions(command) => command.run(context),
         }

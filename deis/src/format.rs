@@ -17,6 +17,9 @@ pub fn head<T>(ui: &mut Ui, title: impl Display, page: &Page<T>) -> io::Result<(
     }
 }
 
+/// How far behind the longest key values start, in the blocks of limits, tags and registry.
+pub const GAP: usize = 5;
+
 /// One line for each pair, sorted by key; values start `gap` columns behind the longest key.
 pub fn block<V: Display>(ui: &mut Ui, pairs: &BTreeMap<String, V>, gap: usize) -> io::Result<()> {
     let width = pairs.keys().map(|key| key.chars().count()).max().unwrap_or(0) + gap;

@@ -11,6 +11,8 @@
 //!   [`api::refusal`] is told by its own sentence; `Unknown Error (…)` is left for servers without codes.
 //! - `deis whoami` asks the controller whose token it is; the original repeated its own file.
 //! - `deis destroy` takes away the app's git remotes whichever way the app was found.
+//! - `deis config:pull` leaves out values of several lines and says so; `config:push --path` takes the file even when
+//!   something is piped in.
 //! - Every reading command takes `--output table|json|yaml`; `DEIS_APP`, `DEIS_CONTROLLER`, `DEIS_TOKEN` and
 //!   `--password-stdin` serve scripts.
 #![expect(unreachable_pub, reason = "a program exports nothing; `pub` says that another module uses it")]

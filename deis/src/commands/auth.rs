@@ -52,13 +52,15 @@ impl CredentialArgs {
 
     /// The password, if it was given by an option.
     fn given_password(&self) -> Result<Option<Secret>, Failure> {
-        if self.password_stdin {
-            let mut line = String::new();
-            io::stdin().read_line(&mut line)?;
-            return Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned().into()));
-        }
-        Ok(self.password.clone())
+        if self.password_stdin { password_of_stdin().map(Some) } else { Ok(self.password.clone()) }
     }
+}
+
+/// The first line of standard input.
+pub fn password_of_stdin() -> Result<Secret, Failure> {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned().into())
 }
 
 /// Asks for the password on the terminal.

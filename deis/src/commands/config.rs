@@ -1,6 +1,9 @@
 //! An app's environment variables.
 
+mod dotenv;
 pub mod list;
+pub mod pull;
+pub mod push;
 pub mod set;
 pub mod unset;
 
@@ -21,12 +24,23 @@ async fn change(
     label: &str,
     values: BTreeMap<String, Option<Secret>>,
 ) -> Result<(), Failure> {
-    let progress = context.ui.progress(label)?;
     let patch = ConfigPatch { values, ..ConfigPatch::default() };
-    let config: Config = session.deploy(&["config", ""], &patch).await?;
+    let config = apply(context, session, label, &patch).await?;
+    Ok(show(&mut context.ui, &config.app, &plain(&config))?)
+}
+
+/// Changes any part of the config and waits for the deploy. What is set now is to be shown after the empty line.
+pub async fn apply(
+    context: &mut Context,
+    session: &AppSession,
+    label: &str,
+    patch: &ConfigPatch,
+) -> Result<Config, Failure> {
+    let progress = context.ui.progress(label)?;
+    let config = session.deploy(&["config", ""], patch).await?;
     progress.done("done")?;
     context.ui.line("")?;
-    Ok(show(&mut context.ui, &config.app, &plain(&config))?)
+    Ok(config)
 }
 
 /// The variables as text: to show them is what the user asked for.

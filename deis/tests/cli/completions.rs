@@ -34,6 +34,7 @@ fn bash_completes_options_of_commands_with_colons() {
     let options = offered(&["deis", "releases", ":", "list", "--li"]);
     assert_eq!(options, "--limit");
     assert_eq!(offered(&["deis", "config", "--output", "j"]), "json");
+    assert_eq!(offered(&["deis", "healthchecks", ":", "set", "live"]), "liveness");
 }
 
 #[test]

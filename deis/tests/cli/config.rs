@@ -1,3 +1,5 @@
+use std::fs;
+
 use serde_json::json;
 
 use crate::stub::{Answer, StubBuilder, config};
@@ -50,4 +52,28 @@ fn refusals_are_told() {
         Machine::logged_in(StubBuilder::new().answer(ENDPOINT, refusal)).run("config:set A=1 -a earthy-instinct")
     });
     insta::assert_snapshot!(told.concat());
+}
+
+#[test]
+fn pull_prints_into_a_pipe() {
+    let values = config(json!({"MODE": "test", "PEM": "-----BEGIN\n-----END", "URL": "http://x/?a=b c"}));
+    let stub = StubBuilder::new().answer("GET /v2/apps/earthy-instinct/config/", Answer::new(200, values));
+    insta::assert_snapshot!(Machine::logged_in(stub).run("config:pull -a earthy-instinct"));
+}
+
+#[test]
+fn push_reads_a_pipe_or_a_file() {
+    let machine = Machine::usual();
+    let piped = machine.run_with("config:push -a earthy-instinct", &[], "#note\r\nMODE=test\r\n\r\nURL=a=b\n");
+    let missing = machine.run_all(&["config:push -a earthy-instinct", "config:push --path nowhere -a earthy-instinct"]);
+    fs::write(machine.path("project/.env"), "A=1\n").unwrap();
+    fs::write(machine.path("project/live.env"), "A=2\n").unwrap();
+    let file = machine.run_with("config:push -p live.env -a earthy-instinct", &[], "A=3\n");
+    let default = machine.run("config:push -a earthy-instinct");
+    insta::assert_snapshot!(piped + &missing + &file + &default);
+}
+
+#[test]
+fn push_sends_nothing_when_a_line_is_no_pair() {
+    insta::assert_snapshot!(Machine::usual().run_with("config:push -a earthy-instinct", &[], "A=1\nno pair\n"));
 }

@@ -161,10 +161,17 @@ pub fn pods(names: &[(&str, &str)]) -> Value {
 }
 
 pub fn config(values: Value) -> Value {
-    json!({
-        "uuid": UUID, "owner": "bob", "app": "earthy-instinct", "values": values, "memory": {}, "cpu": {}, "tags": {},
+    config_of("values", values)
+}
+
+/// A config in which nothing but one part is set.
+pub fn config_of(part: &str, entries: Value) -> Value {
+    let mut config = json!({
+        "uuid": UUID, "owner": "bob", "app": "earthy-instinct", "values": {}, "memory": {}, "cpu": {}, "tags": {},
         "registry": {}, "healthcheck": {}, "created": TIME, "updated": TIME
-    })
+    });
+    config[part] = entries;
+    config
 }
 
 pub fn domain(name: &str) -> Value {

@@ -1,13 +1,17 @@
 //! What only a person at a terminal meets: the moving mark, colours, and Ctrl-C.
 
+use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::stub::StubBuilder;
+use serde_json::json;
+
+use crate::stub::{Answer, StubBuilder, config};
 use crate::transcript::Machine;
 
 /// Starts `deis {line}` on a terminal of its own; what the terminal shows comes on stdout.
@@ -151,4 +155,33 @@ fn ctrl_c_stops_to_wait_for_a_destruction_that_goes_on() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+}
+
+#[test]
+fn pull_writes_a_file_that_nobody_else_reads_and_asks_before_it_replaces() {
+    let values = config(json!({"MODE": "live", "NEW": "1", "SAME": "x"}));
+    let stub = StubBuilder::new().answer("GET /v2/apps/earthy-instinct/config/", Answer::new(200, values));
+    let machine = Machine::logged_in(stub);
+    let file = machine.path("project/.env");
+    let pull = |options: &str| on_terminal(&machine, &format!("config:pull -a earthy-instinct {options}"), "");
+
+    assert!(pull("").wait().unwrap().success());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "MODE=live\nNEW=1\nSAME=x\n");
+
+    fs::write(&file, "LOCAL=2\nMODE=test\nSAME=x\n").unwrap();
+    let mut child = pull("");
+    read_until(&mut child, ".env already exists, pass -o to overwrite");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+
+    for (answer, mode) in [("", "test"), ("y", "live")] {
+        let mut child = pull("--interactive");
+        answer_all(&mut child, &[("MODE: overwrite test with live? (y/N) ", answer)]);
+        assert!(child.wait().unwrap().success());
+        assert_eq!(fs::read_to_string(&file).unwrap(), format!("LOCAL=2\nMODE={mode}\nNEW=1\nSAME=x\n"));
+    }
+
+    fs::write(&file, "LOCAL=2\n").unwrap();
+    assert!(pull("-o").wait().unwrap().success());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "MODE=live\nNEW=1\nSAME=x\n");
 }

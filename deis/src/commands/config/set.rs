@@ -26,7 +26,8 @@ impl Set {
     }
 }
 
-fn parse(variables: &[String]) -> Result<BTreeMap<String, Option<Secret>>, Failure> {
+/// Variables and their values; comments are skipped.
+pub fn parse(variables: &[String]) -> Result<BTreeMap<String, Option<Secret>>, Failure> {
     let pair = |item: &String| {
         let (key, value) = item.split_once('=')?;
         let key = key.parse::<ConfigKey>().ok()?;

@@ -1,0 +1,26 @@
+use clap::Args;
+use deis_cli::Failure;
+
+use super::ResourceArgs;
+use crate::app::AppArgs;
+use crate::context::Context;
+
+/// Lift limits of an app's processes, which makes a release
+#[derive(Debug, Args)]
+pub struct Unset {
+    /// Process types, ex: web
+    #[arg(required = true, value_name = "type")]
+    types: Vec<String>,
+    #[command(flatten)]
+    resource: ResourceArgs,
+    #[command(flatten)]
+    app: AppArgs,
+}
+
+impl Unset {
+    pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let session = context.app(&self.app)?;
+        let limits = self.types.into_iter().map(|kind| (kind, None)).collect();
+        super::change(context, &session, &self.resource, limits).await
+    }
+}

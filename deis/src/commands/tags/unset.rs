@@ -1,0 +1,23 @@
+use clap::Args;
+use deis_cli::Failure;
+
+use crate::app::AppArgs;
+use crate::context::Context;
+
+/// Remove tags of an app, which makes a release
+#[derive(Debug, Args)]
+pub struct Unset {
+    /// Tags, ex: disk
+    #[arg(required = true, value_name = "key")]
+    keys: Vec<String>,
+    #[command(flatten)]
+    app: AppArgs,
+}
+
+impl Unset {
+    pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let session = context.app(&self.app)?;
+        let tags = self.keys.into_iter().map(|key| (key, None)).collect();
+        super::change(context, &session, tags).await
+    }
+}
