@@ -132,6 +132,12 @@ impl Api {
         decode_or_null(&self.call(self.request(Method::DELETE, segments), wait).await?)
     }
 
+    /// An answer that is plain text; bytes that are no UTF-8 are shown as such.
+    pub async fn text(&self, segments: &[&str]) -> Result<String, Failure> {
+        let answer = self.call(self.request(Method::GET, segments), Wait::Short).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
     /// Whether this is a controller at all: it refuses the root of the API to strangers, with 401 and nothing else.
     pub async fn expect_controller(&self) -> Result<(), Failure> {
         match self.send(self.client.get(self.controller.endpoint(&["v2", ""])), Wait::Short).await {

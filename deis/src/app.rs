@@ -86,6 +86,10 @@ impl AppSession {
         self.explain(self.session.list(&self.path(segments), page).await).await
     }
 
+    pub async fn text(&self, segments: &[&str]) -> Result<String, Failure> {
+        self.explain(self.session.api.text(&self.path(segments)).await).await
+    }
+
     /// A change that is done at once.
     pub async fn post<B: Serialize>(&self, segments: &[&str], body: &B) -> Result<(), Failure> {
         // Some endpoints answer with the new object, others with nothing.

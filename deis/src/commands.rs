@@ -4,6 +4,7 @@
 
 mod apps;
 mod auth;
+mod builds;
 mod completions;
 mod config;
 mod domains;
@@ -46,6 +47,18 @@ pub enum Command {
     AuthLogout(auth::logout::Logout),
     #[command(name = "auth:whoami", visible_alias = "whoami")]
     AuthWhoami(auth::whoami::Whoami),
+    #[command(name = "builds:list", visible_alias = "builds")]
+    BuildsList(builds::list::List),
+    #[command(name = "builds:info")]
+    BuildsInfo(builds::info::Info),
+    #[command(name = "builds:create", visible_alias = "pull")]
+    BuildsCreate(builds::create::Create),
+    #[command(name = "builds:cancel")]
+    BuildsCancel(builds::cancel::Cancel),
+    #[command(name = "builds:log")]
+    BuildsLog(builds::log::Log),
+    #[command(name = "builds:clear-cache")]
+    BuildsClearCache(builds::clear_cache::ClearCache),
     #[command(name = "config:list", visible_alias = "config")]
     ConfigList(config::list::List),
     #[command(name = "config:set")]
@@ -94,6 +107,8 @@ pub enum Command {
     PsList(ps::list::List),
     #[command(name = "ps:scale", visible_alias = "scale")]
     PsScale(ps::scale::Scale),
+    #[command(name = "ps:restart")]
+    PsRestart(ps::restart::Restart),
     #[command(name = "registry:list", visible_alias = "registry")]
     RegistryList(registry::list::List),
     #[command(name = "registry:set")]
@@ -131,6 +146,12 @@ impl Command {
             Self::AuthLogin(command) => command.run(context).await,
             Self::AuthLogout(command) => command.run(context),
             Self::AuthWhoami(command) => command.run(context).await,
+            Self::BuildsList(command) => command.run(context).await,
+            Self::BuildsInfo(command) => command.run(context).await,
+            Self::BuildsCreate(command) => command.run(context).await,
+            Self::BuildsCancel(command) => command.run(context).await,
+            Self::BuildsLog(command) => command.run(context).await,
+            Self::BuildsClearCache(command) => command.run(context).await,
             Self::ConfigList(command) => command.run(context).await,
             Self::ConfigSet(command) => command.run(context).await,
             Self::ConfigUnset(command) => command.run(context).await,
@@ -155,6 +176,7 @@ impl Command {
             Self::PermsDelete(command) => command.run(context).await,
             Self::PsList(command) => command.run(context).await,
             Self::PsScale(command) => command.run(context).await,
+            Self::PsRestart(command) => command.run(context).await,
             Self::RegistryList(command) => command.run(context).await,
             Self::RegistrySet(command) => command.run(context).await,
             Self::RegistryUnset(command) => command.run(context).await,

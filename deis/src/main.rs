@@ -11,6 +11,9 @@
 //!   [`api::refusal`] is told by its own sentence; `Unknown Error (…)` is left for servers without codes.
 //! - `deis whoami` asks the controller whose token it is; the original repeated its own file.
 //! - `deis destroy` takes away the app's git remotes whichever way the app was found.
+//! - `deis ps:restart` looks a process's name up in the list of processes; the original took names apart, and types
+//!   with hyphens could not be restarted.
+//! - `deis builds` names the builds that failed or were cancelled, behind the time.
 //! - `deis config:pull` leaves out values of several lines and says so; `config:push --path` takes the file even when
 //!   something is piped in.
 //! - Every reading command takes `--output table|json|yaml`; `DEIS_APP`, `DEIS_CONTROLLER`, `DEIS_TOKEN` and

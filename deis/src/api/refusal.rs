@@ -34,6 +34,8 @@ const BLANK: Match = Match::Is("This field may not be blank.");
 const USERNAME: &str = "Enter a valid username. This value may contain only letters, numbers and @/./+/-/_ characters.";
 const NAME: &str = "Name can only contain a-z (lowercase), 0-9 and hyphens";
 
+const UNKNOWN_PROCESS: &str = "Pod not found in application";
+
 /// Texts about a field of a request (400), and what they are told as; the contract's table.
 const FIELDS: &[(&str, Match, &str)] = &[
     ("username", BLANK, USERNAME),
@@ -69,7 +71,7 @@ const FIELDS: &[(&str, Match, &str)] = &[
     ),
     ("image", BLANK, "The given image is invalid"),
     ("email", Match::Any, "Enter a valid email address."),
-    ("detail", Match::Contains("does not exist in application"), "Pod not found in application"),
+    ("detail", Match::Contains("does not exist in application"), UNKNOWN_PROCESS),
     ("detail", Match::Contains("version cannot be below 0"), "The given version is invalid"),
     ("detail", Match::Contains("No nodes matched the provided labels"), "No nodes matched the provided labels"),
 ];
@@ -88,6 +90,11 @@ impl Refused {
     /// The app in the path is not there.
     pub fn is_unknown_app(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.message.contains("No App matches")
+    }
+
+    /// The app has no process of the type or name in the path.
+    pub fn is_unknown_process(&self) -> bool {
+        self.message == UNKNOWN_PROCESS || self.message.contains("does not exist in application")
     }
 
     /// With its code, and the next step where there is one.

@@ -1,6 +1,7 @@
 //! An app's processes.
 
 pub mod list;
+pub mod restart;
 pub mod scale;
 
 use std::collections::BTreeMap;

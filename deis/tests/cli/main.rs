@@ -6,6 +6,7 @@
 
 mod apps;
 mod auth;
+mod builds;
 mod completions;
 mod config;
 mod dependencies;

@@ -178,6 +178,16 @@ pub fn domain(name: &str) -> Value {
     json!({"owner": "bob", "app": "earthy-instinct", "domain": name, "created": TIME, "updated": TIME})
 }
 
+/// A build from a push; `failure` says why there is no image.
+pub fn build(uuid: &str, state: &str, failure: Option<&str>) -> Value {
+    let image = failure.map_or("127.0.0.1:5555/earthy-instinct@sha256:0123", |_| "");
+    json!({
+        "uuid": uuid, "owner": "bob", "app": "earthy-instinct", "image": image,
+        "sha": "acaa8a5f2e5b8e6a2e0fba7d7dd5a2a7a4a2f4c1", "procfile": {"web": "go-example", "worker": "work --fast"},
+        "dockerfile": "", "state": state, "failure": failure, "created": TIME, "updated": TIME
+    })
+}
+
 pub fn release(version: u64, summary: &str) -> Value {
     json!({
         "uuid": UUID, "owner": "jhansen", "app": "earthy-instinct", "version": version, "summary": summary,
