@@ -72,6 +72,11 @@ platform: images
 proto: ## generate the gRPC code again after a change of proto/
 	UPDATE_GENERATED=1 cargo test --package deis-proto --test generated
 
+.PHONY: reference
+reference: ## write docs/reference again after a change of error codes or of the command line
+	UPDATE_GENERATED=1 cargo test --package deis-api --test error_codes
+	UPDATE_GENERATED=1 cargo test --package deis --test cli -- reference
+
 .PHONY: audit
 audit: ## check licences, sources and banned or doubled dependencies (needs cargo-deny)
 	cargo deny check bans licenses sources
