@@ -1,33 +1,11 @@
 use crate::stub::StubBuilder;
 use crate::transcript::Machine;
 
-/// Every command's name, as the completions of fish offer them; a shortcut is no command.
-fn commands(machine: &Machine) -> Vec<String> {
-    let shortcuts = machine.run("shortcuts");
-    let is_shortcut = |name: &str| shortcuts.lines().any(|line| line.starts_with(&format!("{name} -> ")));
-    let script = machine.run("completions fish");
-    let offered =
-        script.lines().filter_map(|line| line.split_once("__fish_deis_needs_command\" -f -a \"")?.1.split('"').next());
-    let mut names = offered.filter(|name| !is_shortcut(name)).map(str::to_owned).collect::<Vec<_>>();
-    // A bare group stands for its list.
-    let lists = names.iter().filter_map(|name| Some(name.strip_suffix(":list")?.to_owned())).collect::<Vec<_>>();
-    names.retain(|name| !lists.contains(name));
-    names
-}
-
-#[test]
-fn every_command_has_help() {
-    let machine = Machine::fresh(StubBuilder::new());
-    let commands = commands(&machine);
-    assert!(commands.len() > 30, "{commands:?}");
-    insta::assert_snapshot!(commands.iter().map(|command| machine.run(&format!("help {command}"))).collect::<String>());
-}
-
 #[test]
 fn the_overview_and_the_groups_have_help() {
     let machine = Machine::fresh(StubBuilder::new());
     let mut groups =
-        commands(&machine).iter().filter_map(|name| Some(name.split_once(':')?.0.to_owned())).collect::<Vec<_>>();
+        machine.commands().iter().filter_map(|name| Some(name.split_once(':')?.0.to_owned())).collect::<Vec<_>>();
     groups.dedup();
     groups.push("sharing".to_owned());
     let help = groups.iter().map(|group| machine.run(&format!("{group} --help"))).collect::<String>();

@@ -18,6 +18,7 @@ mod keys;
 mod limits;
 mod perms;
 mod ps;
+mod reference;
 mod registry;
 mod releases;
 mod stub;

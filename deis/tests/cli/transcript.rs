@@ -108,6 +108,21 @@ impl Machine {
         lines.iter().map(|line| self.run(line)).collect()
     }
 
+    /// Every command's name, as the completions of fish offer them; a shortcut is no command.
+    pub fn commands(&self) -> Vec<String> {
+        let shortcuts = self.run("shortcuts");
+        let is_shortcut = |name: &str| shortcuts.lines().any(|line| line.starts_with(&format!("{name} -> ")));
+        let script = self.run("completions fish");
+        let offered = script
+            .lines()
+            .filter_map(|line| line.split_once("__fish_deis_needs_command\" -f -a \"")?.1.split('"').next());
+        let mut names = offered.filter(|name| !is_shortcut(name)).map(str::to_owned).collect::<Vec<_>>();
+        // A bare group stands for its list.
+        let lists = names.iter().filter_map(|name| Some(name.strip_suffix(":list")?.to_owned())).collect::<Vec<_>>();
+        names.retain(|name| !lists.contains(name));
+        names
+    }
+
     /// Without what differs from run to run.
     pub fn neutral(&self, text: &str) -> String {
         let text = text.replace(self.folder.path().to_str().unwrap(), "");
