@@ -14,7 +14,7 @@ IMAGES := target/images
 PROFILE ?= debug
 
 # What this file and the tests call; the node's and the images' packages stand beside their code.
-PACKAGES := build-essential ca-certificates curl git openssh-client openssl postgresql-15
+PACKAGES := build-essential ca-certificates curl git openssh-client openssl postgresql-15 redis-server
 PACKAGE_LISTS := integration/node/packages.txt images/packages.txt
 
 .PHONY: help
