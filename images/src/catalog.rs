@@ -34,6 +34,9 @@ pub struct Root {
     /// Users to make before packages are installed, with their number, which is their group's too.
     #[serde(default)]
     pub users: BTreeMap<String, u32>,
+    /// Folders to make before packages are installed, for packages that take them for granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<String>,
     /// Shell commands to run in the root when all packages are installed; they may differ between runs in nothing.
     #[serde(default)]
     pub commands: Vec<String>,

@@ -161,6 +161,8 @@ impl<'a> Roots<'a> {
             let user = format!(r#"echo "{name}:x:{id}:{id}::/home/{name}:/bin/sh" >>"$1/etc/passwd""#);
             format!("--essential-hook={group} && {user}")
         }));
+        arguments
+            .extend(root.folders.iter().map(|folder| format!(r#"--essential-hook=mkdir -p "$1"{}"#, quoted(folder))));
         // The command is an argument of the shell in the root, not a part of this one's text.
         arguments.extend(
             root.commands
