@@ -11,7 +11,9 @@ use std::process::ExitStatus;
 use libcnb::build::{BuildContext, BuildResult, BuildResultBuilder};
 use libcnb::detect::{DetectContext, DetectResult, DetectResultBuilder};
 use libcnb::generic::{GenericMetadata, GenericPlatform};
-use libcnb::layer::{CachedLayerDefinition, InvalidMetadataAction, RestoredLayerAction, UncachedLayerDefinition};
+use libcnb::layer::{
+    CachedLayerDefinition, InvalidMetadataAction, LayerState, RestoredLayerAction, UncachedLayerDefinition,
+};
 use libcnb::{Buildpack, Platform};
 use libcnb_data::launch::{LaunchBuilder, ProcessBuilder};
 use libcnb_data::{layer_name, process_type};
@@ -64,7 +66,11 @@ impl Buildpack for GoBuildpack {
             invalid_metadata_action: &|_| InvalidMetadataAction::<GenericMetadata>::DeleteLayer,
             restored_layer_action: &|_: &GenericMetadata, _| RestoredLayerAction::KeepLayer,
         };
-        let cache = context.cached_layer(layer_name!("cache"), &keep)?.path();
+        let cache = context.cached_layer(layer_name!("cache"), &keep)?;
+        if matches!(cache.state, LayerState::Restored { .. }) {
+            step("Reusing the build cache of the last build");
+        }
+        let cache = cache.path();
         let modules = context.cached_layer(layer_name!("modules"), &keep)?.path();
         let commands =
             context.uncached_layer(layer_name!("commands"), UncachedLayerDefinition { build: false, launch: true })?;
@@ -76,6 +82,7 @@ impl Buildpack for GoBuildpack {
         let packages = packages.as_deref().unwrap_or("./...").split_whitespace().collect::<Vec<_>>();
         let bin = commands.path().join("bin");
         go.build(&bin, &packages)?;
+        cache::unlink(&cache).map_err(|error| GoError::Io("take the prepared build cache out again", error))?;
 
         let mut launch = LaunchBuilder::new();
         if let Some(web) = web_command(&built(&bin)?, &module) {

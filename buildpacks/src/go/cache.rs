@@ -14,6 +14,23 @@ pub(crate) fn seed(cache: &Path) -> io::Result<()> {
     link_entries(Path::new(PREPARED), cache)
 }
 
+/// Takes the links out again: what is kept for the next build is the app's own, and the stack may be another one then.
+pub(crate) fn unlink(cache: &Path) -> io::Result<()> {
+    for folder in fs::read_dir(cache)? {
+        let folder = folder?;
+        if !folder.file_type()?.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(folder.path())? {
+            let entry = entry?;
+            if entry.file_type()?.is_symlink() {
+                fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn link_entries(prepared: &Path, cache: &Path) -> io::Result<()> {
     let Ok(folders) = fs::read_dir(prepared) else { return Ok(()) };
     for folder in folders {
@@ -52,5 +69,8 @@ mod tests {
         assert_eq!(fs::read_to_string(cache.path().join("00/a-d")).unwrap(), "prepared");
         assert_eq!(fs::read_to_string(cache.path().join("ff/b-d")).unwrap(), "own");
         link_entries(&prepared.path().join("missing"), cache.path()).unwrap();
+        unlink(cache.path()).unwrap();
+        assert!(fs::symlink_metadata(cache.path().join("00/a-d")).is_err());
+        assert_eq!(fs::read_to_string(cache.path().join("ff/b-d")).unwrap(), "own");
     }
 }
