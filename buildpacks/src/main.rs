@@ -6,6 +6,8 @@
 
 mod exec;
 mod go;
+mod language;
+mod nodejs;
 mod server;
 mod static_files;
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     // The library ends the process with the exit status that the specification asks for.
     match toml::from_str(&descriptor).map(|descriptor: Descriptor| descriptor.buildpack.id).as_deref() {
         Ok("deis/go") => libcnb_runtime(&go::GoBuildpack),
+        Ok("deis/nodejs") => libcnb_runtime(&nodejs::NodejsBuildpack),
         Ok("deis/static") => libcnb_runtime(&static_files::StaticBuildpack),
         _ => complain("CNB_BUILDPACK_DIR does not name a buildpack of this program"),
     }
