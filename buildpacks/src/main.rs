@@ -8,6 +8,7 @@ mod exec;
 mod go;
 mod language;
 mod nodejs;
+mod python;
 mod server;
 mod static_files;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     match toml::from_str(&descriptor).map(|descriptor: Descriptor| descriptor.buildpack.id).as_deref() {
         Ok("deis/go") => libcnb_runtime(&go::GoBuildpack),
         Ok("deis/nodejs") => libcnb_runtime(&nodejs::NodejsBuildpack),
+        Ok("deis/python") => libcnb_runtime(&python::PythonBuildpack),
         Ok("deis/static") => libcnb_runtime(&static_files::StaticBuildpack),
         _ => complain("CNB_BUILDPACK_DIR does not name a buildpack of this program"),
     }
