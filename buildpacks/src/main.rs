@@ -9,6 +9,7 @@ mod go;
 mod language;
 mod nodejs;
 mod python;
+mod ruby;
 mod server;
 mod static_files;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Ok("deis/go") => libcnb_runtime(&go::GoBuildpack),
         Ok("deis/nodejs") => libcnb_runtime(&nodejs::NodejsBuildpack),
         Ok("deis/python") => libcnb_runtime(&python::PythonBuildpack),
+        Ok("deis/ruby") => libcnb_runtime(&ruby::RubyBuildpack),
         Ok("deis/static") => libcnb_runtime(&static_files::StaticBuildpack),
         _ => complain("CNB_BUILDPACK_DIR does not name a buildpack of this program"),
     }
