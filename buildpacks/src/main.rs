@@ -8,6 +8,7 @@ mod exec;
 mod go;
 mod language;
 mod nodejs;
+mod php;
 mod python;
 mod ruby;
 mod server;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     match toml::from_str(&descriptor).map(|descriptor: Descriptor| descriptor.buildpack.id).as_deref() {
         Ok("deis/go") => libcnb_runtime(&go::GoBuildpack),
         Ok("deis/nodejs") => libcnb_runtime(&nodejs::NodejsBuildpack),
+        Ok("deis/php") => libcnb_runtime(&php::PhpBuildpack),
         Ok("deis/python") => libcnb_runtime(&python::PythonBuildpack),
         Ok("deis/ruby") => libcnb_runtime(&ruby::RubyBuildpack),
         Ok("deis/static") => libcnb_runtime(&static_files::StaticBuildpack),
