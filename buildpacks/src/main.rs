@@ -6,6 +6,7 @@
 
 mod exec;
 mod go;
+mod java;
 mod language;
 mod nodejs;
 mod php;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     // The library ends the process with the exit status that the specification asks for.
     match toml::from_str(&descriptor).map(|descriptor: Descriptor| descriptor.buildpack.id).as_deref() {
         Ok("deis/go") => libcnb_runtime(&go::GoBuildpack),
+        Ok("deis/java") => libcnb_runtime(&java::JavaBuildpack),
         Ok("deis/nodejs") => libcnb_runtime(&nodejs::NodejsBuildpack),
         Ok("deis/php") => libcnb_runtime(&php::PhpBuildpack),
         Ok("deis/python") => libcnb_runtime(&python::PythonBuildpack),
