@@ -7,6 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde::Deserialize;
+
 struct Lifecycle {
     root: tempfile::TempDir,
     buildpack: PathBuf,
@@ -69,20 +71,131 @@ fn example(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path)).unwrap()
 }
 
+/// All of them, by the name of their folder.
+const BUILDPACKS: [&str; 7] = ["go", "java", "nodejs", "php", "python", "ruby", "static"];
+
 const PASS: Option<i32> = Some(0);
 const FAIL: Option<i32> = Some(100);
 
 #[test]
 fn each_knows_its_own() {
-    for (files, go, files_alone) in [
-        (&[("go.mod", "module x\n")][..], PASS, FAIL),
-        (&[("main.go", "package main\n")], PASS, FAIL),
-        (&[("index.html", "")], FAIL, PASS),
-        (&[("public/app.js", "")], FAIL, PASS),
-        (&[("package.json", "{}"), ("cmd/main.go", "")], FAIL, FAIL),
+    for (files, expected) in [
+        (&[("go.mod", "module x\n")][..], &["go"][..]),
+        (&[("main.go", "package main\n")], &["go"]),
+        (&[("pom.xml", "")], &["java"]),
+        (&[("package.json", "{}")], &["nodejs"]),
+        (&[("package.json", "{}"), ("cmd/main.go", "")], &["nodejs"]),
+        (&[("composer.json", "{}")], &["php"]),
+        (&[("index.php", "")], &["php"]),
+        (&[("public/index.php", "")], &["php", "static"]),
+        (&[("requirements.txt", "")], &["python"]),
+        (&[("pyproject.toml", "")], &["python"]),
+        (&[("Gemfile", ""), ("package.json", "{}"), ("public/404.html", "")], &["nodejs", "ruby", "static"]),
+        (&[("index.html", "")], &["static"]),
+        (&[("public/app.js", "")], &["static"]),
+        (&[("README.md", "")], &[]),
     ] {
-        assert_eq!(Lifecycle::new("go", files).detect(), go, "{files:?}");
-        assert_eq!(Lifecycle::new("static", files).detect(), files_alone, "{files:?}");
+        let passed = |buildpack: &&&str| match Lifecycle::new(buildpack, files).detect() {
+            PASS => true,
+            FAIL => false,
+            other => panic!("{buildpack} on {files:?}: {other:?}"),
+        };
+        let found = BUILDPACKS.iter().filter(passed).copied().collect::<Vec<_>>();
+        assert_eq!(found, expected, "{files:?}");
+    }
+}
+
+#[derive(Deserialize)]
+struct OrderFile {
+    order: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    group: Vec<Member>,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    id: String,
+    #[serde(default)]
+    optional: bool,
+}
+
+/// The group of the order that builds, without its optional members that do not take part.
+fn group(files: &[(&str, &str)]) -> Vec<String> {
+    let order = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("order.toml")).unwrap();
+    let order: OrderFile = toml::from_str(&order).unwrap();
+    for entry in order.order {
+        let mut taking_part = Vec::new();
+        let fits = entry.group.iter().all(|member| {
+            let name = member.id.strip_prefix("deis/").unwrap();
+            let passes = Lifecycle::new(name, files).detect() == PASS;
+            if passes {
+                taking_part.push(name.to_owned());
+            }
+            passes || member.optional
+        });
+        if fits {
+            return taking_part;
+        }
+    }
+    Vec::new()
+}
+
+#[test]
+fn the_order_puts_what_browsers_load_before_what_serves_it() {
+    let package = ("package.json", "{}");
+    for (files, expected) in [
+        (&[package][..], &["nodejs"][..]),
+        (&[package, ("Gemfile", ""), ("public/404.html", "")], &["nodejs", "ruby"]),
+        (&[package, ("requirements.txt", "")], &["nodejs", "python"]),
+        (&[package, ("composer.json", "{}"), ("public/index.php", "")], &["nodejs", "php"]),
+        (&[package, ("go.mod", "module x\n")], &["go"]),
+        (&[package, ("pom.xml", "")], &["java"]),
+        (&[("public/index.html", "")], &["static"]),
+    ] {
+        assert_eq!(group(files), expected, "{files:?}");
+    }
+}
+
+#[test]
+fn each_example_is_built_by_its_buildpack_alone() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut names = fs::read_dir(&examples)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect::<Vec<_>>();
+    names.sort();
+    assert_eq!(names, BUILDPACKS);
+    for name in names {
+        let files = fs::read_dir(examples.join(&name)).unwrap().map(|entry| {
+            let entry = entry.unwrap();
+            let is_folder = entry.path().is_dir();
+            // A folder is there when something is in it.
+            entry.file_name().into_string().unwrap() + if is_folder { "/file" } else { "" }
+        });
+        let files = files.collect::<Vec<_>>();
+        let files = files.iter().map(|path| (path.as_str(), "")).collect::<Vec<_>>();
+        assert_eq!(group(&files), [name.as_str()], "{files:?}");
+    }
+}
+
+#[test]
+fn what_the_stack_cannot_do_is_refused_in_one_sentence() {
+    let needs = r#"{"require": {"acme/tool": "^1"}}"#;
+    for (buildpack, files, sentence) in [
+        ("nodejs", &[("package.json", "{]")][..], "package.json cannot be read: "),
+        ("nodejs", &[("package.json", "{}"), ("pnpm-lock.yaml", "")], "pnpm-lock.yaml cannot be used: pnpm is not in"),
+        ("python", &[("pyproject.toml", ""), ("poetry.lock", "")], "poetry.lock cannot be used: its tool is not in"),
+        ("python", &[("Pipfile", "")], "A Pipfile cannot be used: pipenv is not in the stack."),
+        ("ruby", &[("Gemfile", "")], "There is no Gemfile.lock. Run \"bundle install\""),
+        ("php", &[("composer.json", needs)], "There is no composer.lock. Run \"composer update\""),
+    ] {
+        let output = Lifecycle::new(buildpack, files).build();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && printed.starts_with(sentence), "{buildpack} {files:?}: {printed}");
+        assert_eq!(printed.lines().count(), 1, "{printed}");
     }
 }
 
