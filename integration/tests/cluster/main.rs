@@ -3,6 +3,7 @@
 
 mod components;
 mod forced_deletes;
+mod languages;
 mod operator;
 mod routing;
 mod support;
