@@ -24,12 +24,13 @@ impl fmt::Debug for GetBuildContextResponse {
 
 impl fmt::Debug for BuildSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { app, sha, environment, max_image_bytes } = self;
+        let Self { app, sha, environment, max_image_bytes, max_cache_bytes } = self;
         f.debug_struct("BuildSpec")
             .field("app", app)
             .field("sha", sha)
             .field("environment", &Names(environment))
             .field("max_image_bytes", max_image_bytes)
+            .field("max_cache_bytes", max_cache_bytes)
             .finish()
     }
 }

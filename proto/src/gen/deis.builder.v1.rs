@@ -492,13 +492,15 @@ pub mod app_service_server {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BuilderMessage {
-    #[prost(oneof = "builder_message::Message", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "builder_message::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub message: ::core::option::Option<builder_message::Message>,
 }
 /// Nested message and enum types in `BuilderMessage`.
 pub mod builder_message {
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct SourceEnd {}
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct CacheEnd {}
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Accepted {}
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -523,6 +525,17 @@ pub mod builder_message {
         /// What was sent is not accepted; the pod prints the sentence and ends.
         #[prost(message, tag = "5")]
         Refused(Refused),
+        /// The cache follows the source: `cache_layer`, chunks and `cache_layer_end` for each layer, `cache_end` once, also when
+        /// there is none.
+        #[prost(message, tag = "6")]
+        CacheLayer(super::CacheLayer),
+        /// At most 64 KiB of the cached layer that was started last.
+        #[prost(bytes, tag = "7")]
+        CacheChunk(::prost::bytes::Bytes),
+        #[prost(message, tag = "8")]
+        CacheLayerEnd(super::LayerEnd),
+        #[prost(message, tag = "9")]
+        CacheEnd(CacheEnd),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -542,10 +555,16 @@ pub struct BuildSpec {
     /// Largest sum of the layers' sizes, compressed, in bytes.
     #[prost(int64, tag = "4")]
     pub max_image_bytes: i64,
+    /// Largest sum of the cached layers' sizes, compressed, in bytes; 0 when nothing is cached.
+    #[prost(int64, tag = "5")]
+    pub max_cache_bytes: i64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PodMessage {
-    #[prost(oneof = "pod_message::Message", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(
+        oneof = "pod_message::Message",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+    )]
     pub message: ::core::option::Option<pod_message::Message>,
 }
 /// Nested message and enum types in `PodMessage`.
@@ -554,6 +573,12 @@ pub mod pod_message {
     pub struct Started {
         #[prost(string, tag = "1")]
         pub lifecycle_version: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct CacheEnd {
+        /// Why nothing can be cached, as the end of a sentence; empty when all is well.
+        #[prost(string, tag = "1")]
+        pub problem: ::prost::alloc::string::String,
     }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
@@ -573,7 +598,33 @@ pub mod pod_message {
         Result(super::BuildResult),
         #[prost(message, tag = "7")]
         Failure(super::BuildFailure),
+        /// A layer for the next build, sent like a layer of the image.
+        #[prost(message, tag = "8")]
+        CacheLayer(super::CacheLayer),
+        #[prost(bytes, tag = "9")]
+        CacheChunk(::prost::bytes::Bytes),
+        #[prost(message, tag = "10")]
+        CacheLayerEnd(super::LayerEnd),
+        /// A cached layer whose content is what the builder has given; its metadata may be new.
+        #[prost(message, tag = "11")]
+        CacheKept(super::CacheLayer),
+        /// All was sent: it takes the place of what was cached before. What is not told again is forgotten.
+        #[prost(message, tag = "12")]
+        CacheEnd(CacheEnd),
     }
+}
+/// A layer that a buildpack declares `cache = true`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CacheLayer {
+    /// "deis/go".
+    #[prost(string, tag = "1")]
+    pub buildpack: ::prost::alloc::string::String,
+    /// The layer's name; "store" for the buildpack's store.toml, whose archive is empty.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// What the next build finds as {name}.toml.
+    #[prost(string, tag = "3")]
+    pub metadata: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LayerStart {
@@ -715,7 +766,9 @@ pub mod build_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// One build. The builder sends the specification and the source; the pod sends log lines, then layers, then the result.
+        /// One build. The builder sends the specification, the source and what an earlier build of the same app has cached; the
+        /// pod sends log lines, then layers, then what it wants cached, then the result. A cache that breaks in either direction is
+        /// a log line and no failure: the next build starts without it.
         pub async fn build(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::PodMessage>,
@@ -761,7 +814,9 @@ pub mod build_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// One build. The builder sends the specification and the source; the pod sends log lines, then layers, then the result.
+        /// One build. The builder sends the specification, the source and what an earlier build of the same app has cached; the
+        /// pod sends log lines, then layers, then what it wants cached, then the result. A cache that breaks in either direction is
+        /// a log line and no failure: the next build starts without it.
         async fn build(
             &self,
             request: tonic::Request<tonic::Streaming<super::PodMessage>>,
