@@ -1,26 +1,22 @@
-//! Folders become layers, and layers go to the builder.
+//! Folders become the layers of the image.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-use deis_oci::{Compression, LayerPath, Meta, Owner, Tree};
+use deis_oci::{LayerPath, Meta, Owner, Tree};
+use deis_proto::builder::LayerStart;
 use deis_proto::builder::pod_message::Message;
-use deis_proto::builder::{LayerEnd, LayerStart};
 
 use crate::buildpack::Buildpack;
 use crate::launch::Processes;
 use crate::layers::Made;
 use crate::report::Report;
+use crate::upload::Upload;
 use crate::{Failure, Folders, glob};
 
 /// The user of app images.
-const APP: Owner = Owner { uid: 1000, gid: 1000 };
-
-/// Most bytes that a message carries.
-const CHUNK: usize = 64 * 1024;
+pub(crate) const APP: Owner = Owner { uid: 1000, gid: 1000 };
 
 /// Where things are in the image, wherever they are here.
 const WORKSPACE: &str = "workspace";
@@ -34,7 +30,7 @@ pub(crate) fn export(
     max_bytes: u64,
     report: &Report,
 ) -> Result<(), Failure> {
-    let mut exporter = Exporter { report, left: max_bytes, max_bytes };
+    let mut exporter = Exporter { report, upload: Upload::new(report, max_bytes, Message::LayerChunk) };
     for (buildpack, made) in built {
         for layer in made.layers.iter().filter(|layer| layer.types.launch) {
             let mut tree = Tree::new();
@@ -112,69 +108,13 @@ fn path_of(path: &str) -> Result<LayerPath, Failure> {
 
 struct Exporter<'a> {
     report: &'a Report,
-    left: u64,
-    max_bytes: u64,
+    upload: Upload<'a>,
 }
 
 impl Exporter<'_> {
     fn send(&mut self, name: &str, tree: &Tree) -> Result<(), Failure> {
         self.report.send(Message::LayerStart(LayerStart { name: name.to_owned() }))?;
-        let mut stream =
-            LayerStream { report: self.report, buffer: Vec::with_capacity(CHUNK), left: self.left, broken: None };
-        let written = tree.write(Compression::Gzip, &mut stream).map(|(layer, _)| layer);
-        let LayerStream { left, broken, .. } = stream;
-        let layer = match (written, broken) {
-            (Ok(layer), _) => layer,
-            (Err(_), Some(Broken::Full)) => return Err(Failure::TooLarge { limit_mib: self.max_bytes >> 20 }),
-            (Err(_), Some(Broken::Gone(failure))) => return Err(failure),
-            (Err(error), None) => return Err(Failure::Layer(error)),
-        };
-        self.left = left;
-        let size = i64::try_from(layer.size).unwrap_or(i64::MAX);
-        let (digest, diff_id) = (layer.digest.to_string(), layer.diff_id.to_string());
-        self.report.send(Message::LayerEnd(LayerEnd { digest, diff_id, size }))
-    }
-}
-
-/// Writes a layer as messages; the archive's writer flushes it at the end.
-struct LayerStream<'a> {
-    report: &'a Report,
-    buffer: Vec<u8>,
-    left: u64,
-    broken: Option<Broken>,
-}
-
-enum Broken {
-    Full,
-    Gone(Failure),
-}
-
-impl LayerStream<'_> {
-    fn break_with(&mut self, broken: Broken) -> io::Error {
-        self.broken = Some(broken);
-        io::ErrorKind::BrokenPipe.into()
-    }
-}
-
-impl Write for LayerStream<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = CHUNK - self.buffer.len();
-        let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        let Some(left) = self.left.checked_sub(taken.len() as u64) else { return Err(self.break_with(Broken::Full)) };
-        self.left = left;
-        self.buffer.extend_from_slice(taken);
-        let count = taken.len();
-        if self.buffer.len() == CHUNK {
-            self.flush()?;
-        }
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let chunk = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK)));
-        self.report.send(Message::LayerChunk(chunk)).map_err(|failure| self.break_with(Broken::Gone(failure)))
+        let layer = self.upload.send(tree)?;
+        self.report.send(Message::LayerEnd(layer))
     }
 }

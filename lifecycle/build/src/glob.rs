@@ -37,7 +37,7 @@ pub(crate) fn find(root: &Path, pattern: &str) -> io::Result<Vec<PathBuf>> {
 }
 
 /// `*` any characters, `?` one, `[a-z]` and `[^a-z]` one of a set, `\` the next character itself.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
+pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern, name) {
         ([], []) => true,
         ([b'*', rest @ ..], _) => (0..=name.len()).any(|skip| name.get(skip..).is_some_and(|tail| matches(rest, tail))),

@@ -12,8 +12,11 @@ use serde::Deserialize;
 use crate::Failure;
 use crate::buildpack::Buildpack;
 
+/// The file that a buildpack finds again as long as the cache is there.
+pub(crate) const STORE: &str = "store";
+
 /// Files of the folder that are not the description of a layer.
-const OTHER_FILES: [&str; 3] = ["launch", "build", "store"];
+const OTHER_FILES: [&str; 3] = ["launch", "build", STORE];
 
 /// A layer and what it is for.
 #[derive(Debug, PartialEq)]
@@ -21,6 +24,8 @@ pub(crate) struct Layer {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
     pub(crate) types: LayerTypes,
+    /// What the buildpack wants to know about the layer when it finds it again.
+    pub(crate) metadata: toml::Table,
 }
 
 /// All that one buildpack has made.
@@ -62,11 +67,11 @@ pub(crate) fn read(buildpack: &Buildpack, folder: &Path) -> Result<Made, Failure
             return Err(problem(&name, "programs in exec.d are not run on this platform".to_owned()));
         }
         if folder.is_dir() {
-            layers.push(Layer { name, folder, types });
+            layers.push(Layer { name, folder, types, metadata: metadata.metadata.unwrap_or_default() });
         } else if types.launch {
             return Err(problem(
                 &format!("{name}.toml"),
-                "there is no such layer, and none is kept between builds".to_owned(),
+                "there is no such layer, and only those with cache = true are kept between builds".to_owned(),
             ));
         }
     }

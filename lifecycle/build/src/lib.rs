@@ -4,15 +4,17 @@
 //! One build, in the order of reading:
 //!
 //! - [`run`] connects to the builder and holds the conversation (`session`);
-//! - `pipeline` unpacks the source (`source`) and then goes through the phases:
+//! - `pipeline` unpacks the source (`source`) without what `slugignore` names and then goes through the phases:
 //!   - `detect`: the first group of `order` whose buildpacks agree (`plan`);
+//!   - `cache`: layers of an earlier build come back, and leave again at the end;
 //!   - `phase`: each buildpack builds into its own folder (`layers`), with the environment of those before it;
 //!   - `launch`: which processes the app has, from the buildpacks and the `procfile`;
 //!   - `export`: folders become layers, byte for byte the same for the same content.
 //!
-//! What is not done: caches are not kept between builds, and `exec.d` programs are refused.
+//! What is not done: of an earlier image nothing is reused but what the registry has, and `exec.d` programs are refused.
 
 mod buildpack;
+mod cache;
 mod config;
 mod detect;
 mod error;
@@ -29,7 +31,9 @@ mod platform;
 mod procfile;
 mod report;
 mod session;
+mod slugignore;
 mod source;
+mod upload;
 
 pub use config::{Config, Folders};
 pub use error::Failure;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use deis_api::ProcType;
 use deis_oci::{Compression, Limits};
 use deis_proto::builder::{BuildResult, BuildSpec};
+use tokio::sync::mpsc::Receiver;
 
 use crate::buildpack::Buildpack;
 use crate::launch::Processes;
@@ -12,28 +13,35 @@ use crate::layers::Made;
 use crate::platform::Platform;
 use crate::report::Report;
 use crate::source::SourceReader;
-use crate::{Failure, Folders, detect, export, order, phase, procfile};
+use crate::{Failure, Folders, cache, detect, export, order, phase, procfile, slugignore};
+
+/// What the builder gives besides the specification, piece by piece.
+pub(crate) struct Given {
+    pub(crate) source: SourceReader,
+    pub(crate) cache: Receiver<cache::Piece>,
+}
 
 /// Builds and sends the layers; the result is for the caller to send.
-pub(crate) fn build(
-    spec: BuildSpec,
-    source: SourceReader,
-    folders: &Folders,
-    report: &Report,
-) -> Result<BuildResult, Failure> {
-    deis_oci::unpack(source, Compression::None, &folders.app, &Limits::default()).map_err(Failure::Source)?;
+pub(crate) fn build(spec: BuildSpec, given: Given, folders: &Folders, report: &Report) -> Result<BuildResult, Failure> {
+    deis_oci::unpack(given.source, Compression::None, &folders.app, &Limits::default()).map_err(Failure::Source)?;
     let procfile = procfile::read(&folders.app)?;
+    slugignore::apply(&folders.app, report)?;
     let platform = Platform::prepare(folders, spec.environment.into_iter().collect())?;
 
     let detected = detect::detect(order::read(&folders.cnb)?, folders, &platform, report)?;
     let members = detected.group.iter().enumerate().filter(|(index, _)| detected.resolution.members.contains(index));
-    let names = members.map(|(_, buildpack)| buildpack.name.as_str()).collect::<Vec<_>>().join(", ");
+    let members = members.map(|(_, buildpack)| buildpack).collect::<Vec<_>>();
+    let names = members.iter().map(|buildpack| buildpack.name.as_str()).collect::<Vec<_>>().join(", ");
     report.title(&format!("{names} app detected"))?;
+    let restored = cache::restore(given.cache, &members, folders, report)?;
     let built = phase::build(detected, folders, &platform, report)?;
 
     let processes = Processes::collect(&built, procfile.as_ref())?;
     tell_processes(procfile.as_ref(), &names, &processes, report)?;
     export::export(&built, &processes, folders, spec.max_image_bytes.try_into().unwrap_or_default(), report)?;
+    if let Ok(max_bytes @ 1..) = spec.max_cache_bytes.try_into() {
+        cache::save(&built, &restored, folders, max_bytes, report)?;
+    }
     Ok(result(&built, &processes, names))
 }
 

@@ -13,9 +13,10 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status, Streaming};
 
+use crate::pipeline::Given;
 use crate::report::Report;
 use crate::source::{Piece, SourceReader};
-use crate::{Config, Failure, pipeline};
+use crate::{Config, Failure, cache, pipeline};
 
 /// Messages that may be on their way in either direction: enough to keep a connection busy.
 const IN_FLIGHT: usize = 16;
@@ -76,8 +77,10 @@ async fn converse(
     messages: mpsc::Sender<PodMessage>,
 ) -> Result<(), Failure> {
     let (pieces, source) = mpsc::channel(IN_FLIGHT);
+    let (cached, cache) = mpsc::channel(IN_FLIGHT);
     let mut pieces = Some(pieces);
-    let mut build = start(config, spec, SourceReader::new(source), Report::new(messages.clone()));
+    let given = Given { source: SourceReader::new(source), cache };
+    let mut build = start(config, spec, given, Report::new(messages.clone()));
     let mut failed = None;
     let mut building = true;
     loop {
@@ -88,6 +91,10 @@ async fn converse(
                     // Nobody reads when the build has failed before the end of the source.
                     Some(FromBuilder::SourceChunk(bytes)) => pass_on(pieces.as_ref(), Piece::Bytes(bytes)).await,
                     Some(FromBuilder::SourceEnd(_)) => pass_on(pieces.take().as_ref(), Piece::End).await,
+                    Some(FromBuilder::CacheLayer(layer)) => pass_on(Some(&cached), cache::Piece::Layer(layer)).await,
+                    Some(FromBuilder::CacheChunk(bytes)) => pass_on(Some(&cached), cache::Piece::Bytes(bytes)).await,
+                    Some(FromBuilder::CacheLayerEnd(end)) => pass_on(Some(&cached), cache::Piece::LayerEnd(end)).await,
+                    Some(FromBuilder::CacheEnd(_)) => pass_on(Some(&cached), cache::Piece::End).await,
                     Some(FromBuilder::Accepted(_)) => return Ok(()),
                     Some(FromBuilder::Refused(refused)) => return Err(refusal(refused)),
                     Some(FromBuilder::Spec(_)) => return Err(Failure::Connection("it sent two specifications".to_owned())),
@@ -116,12 +123,12 @@ type Build = tokio::task::JoinHandle<Result<BuildResult, Failure>>;
     clippy::disallowed_methods,
     reason = "the program runs this one thing and ends: there is nobody to wait for it"
 )]
-fn start(config: &Config, spec: BuildSpec, source: SourceReader, report: Report) -> Build {
+fn start(config: &Config, spec: BuildSpec, given: Given, report: Report) -> Build {
     let folders = config.folders.clone();
-    tokio::task::spawn_blocking(move || pipeline::build(spec, source, &folders, &report))
+    tokio::task::spawn_blocking(move || pipeline::build(spec, given, &folders, &report))
 }
 
-async fn pass_on(pieces: Option<&mpsc::Sender<Piece>>, piece: Piece) {
+async fn pass_on<T>(pieces: Option<&mpsc::Sender<T>>, piece: T) {
     if let Some(pieces) = pieces {
         drop(pieces.send(piece).await);
     }

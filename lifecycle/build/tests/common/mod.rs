@@ -7,9 +7,9 @@ use std::pin::Pin;
 use deis_build::{Config, Failure, Folders};
 use deis_oci::{CheckedLayer, Compression, Layer, LayerPath, LayerWriter, Limits, Meta, Owner};
 use deis_proto::builder::build_service_server::{BuildService, BuildServiceServer};
-use deis_proto::builder::builder_message::{Accepted, Message as FromBuilder, SourceEnd};
+use deis_proto::builder::builder_message::{Accepted, CacheEnd, Message as FromBuilder, SourceEnd};
 use deis_proto::builder::pod_message::Message;
-use deis_proto::builder::{BuildFailure, BuildResult, BuildSpec, BuilderMessage, PodMessage};
+use deis_proto::builder::{BuildFailure, BuildResult, BuildSpec, BuilderMessage, CacheLayer, LayerEnd, PodMessage};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tokio_stream::{Stream, StreamExt};
@@ -26,6 +26,25 @@ pub(crate) struct Received {
     pub(crate) layers: Vec<(String, CheckedLayer, Vec<u8>)>,
     pub(crate) result: Option<BuildResult>,
     pub(crate) failure: Option<BuildFailure>,
+    pub(crate) cache: Vec<Cached>,
+    pub(crate) kept: Vec<CacheLayer>,
+    /// What was said at the end of the cache.
+    pub(crate) cache_problem: Option<String>,
+}
+
+/// A layer of the cache, in either direction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cached {
+    pub(crate) layer: CacheLayer,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) end: LayerEnd,
+}
+
+/// What the builder has cached, and how much it takes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cache {
+    pub(crate) given: Vec<Cached>,
+    pub(crate) max_bytes: i64,
 }
 
 impl Received {
@@ -41,6 +60,7 @@ impl Received {
 struct FakeBuilder {
     spec: BuildSpec,
     source: Vec<u8>,
+    cache: Vec<Cached>,
     received: mpsc::Sender<Received>,
 }
 
@@ -58,6 +78,14 @@ impl BuildService for FakeBuilder {
             send(FromBuilder::SourceChunk(chunk.to_vec().into()));
         }
         send(FromBuilder::SourceEnd(SourceEnd {}));
+        for cached in &self.cache {
+            send(FromBuilder::CacheLayer(cached.layer.clone()));
+            for chunk in cached.bytes.chunks(100) {
+                send(FromBuilder::CacheChunk(chunk.to_vec().into()));
+            }
+            send(FromBuilder::CacheLayerEnd(cached.end.clone()));
+        }
+        send(FromBuilder::CacheEnd(CacheEnd {}));
         let received = self.received.clone();
         #[expect(clippy::disallowed_methods, reason = "a server of a test, which ends with it")]
         tokio::spawn(async move {
@@ -94,6 +122,11 @@ async fn take(incoming: &mut Streaming<PodMessage>) -> Received {
                 assert_eq!(checked.layer, claimed);
                 received.layers.push((name, checked, bytes));
             }
+            Message::CacheLayer(layer) => received.cache.push(Cached { layer, ..Cached::default() }),
+            Message::CacheChunk(chunk) => received.cache.last_mut().unwrap().bytes.extend_from_slice(&chunk),
+            Message::CacheLayerEnd(end) => received.cache.last_mut().unwrap().end = end,
+            Message::CacheKept(layer) => received.kept.push(layer),
+            Message::CacheEnd(end) => received.cache_problem = Some(end.problem),
             Message::Result(result) => {
                 received.result = Some(result);
                 return received;
@@ -117,7 +150,7 @@ pub(crate) fn source(files: &[(&str, &str)]) -> Vec<u8> {
     archive.finish().unwrap().1
 }
 
-/// Runs one build with the buildpacks of `cnb`, in folders of its own below `root`.
+/// Runs one build with the buildpacks of `cnb`, in folders of its own below `root`, without a cache.
 pub(crate) async fn build(
     cnb: &Path,
     root: &Path,
@@ -125,11 +158,24 @@ pub(crate) async fn build(
     environment: &[(&str, &str)],
     max_image_bytes: i64,
 ) -> (Result<(), Failure>, Received) {
+    build_with(cnb, root, source, environment, max_image_bytes, Cache::default()).await
+}
+
+/// As [`build`], with a cache.
+pub(crate) async fn build_with(
+    cnb: &Path,
+    root: &Path,
+    source: Vec<u8>,
+    environment: &[(&str, &str)],
+    max_image_bytes: i64,
+    cache: Cache,
+) -> (Result<(), Failure>, Received) {
     let key = rcgen::generate_simple_self_signed(vec!["deis-builder".to_owned()]).unwrap();
     let (certificate, private) = (key.cert.pem(), key.signing_key.serialize_pem());
     let environment: HashMap<_, _> =
         environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let spec = BuildSpec { app: "demo".to_owned(), sha: "a".repeat(40), environment, max_image_bytes };
+    let max_cache_bytes = cache.max_bytes;
+    let spec = BuildSpec { app: "demo".to_owned(), sha: "a".repeat(40), environment, max_image_bytes, max_cache_bytes };
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -137,7 +183,7 @@ pub(crate) async fn build(
     let server = Server::builder()
         .tls_config(ServerTlsConfig::new().identity(Identity::from_pem(&certificate, private)))
         .unwrap()
-        .add_service(BuildServiceServer::new(FakeBuilder { spec, source, received }))
+        .add_service(BuildServiceServer::new(FakeBuilder { spec, source, cache: cache.given, received }))
         .serve_with_incoming(TcpListenerStream::new(listener));
 
     let config = Config {
