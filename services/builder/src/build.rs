@@ -3,6 +3,7 @@
 //! The pod that does the work belongs to a tenant. It gets a token for one build, and what it sends back is believed only after it
 //! was read and found harmless; the registry's credentials stay here.
 
+mod cached;
 mod conversation;
 mod layers;
 mod source;
@@ -21,13 +22,14 @@ use secrecy::SecretString;
 pub(crate) use conversation::Arrival;
 pub(crate) use tickets::Tickets;
 
-use crate::Error;
 use crate::build::conversation::Conversation;
+use crate::cache::{Caches, Change, Entry};
 use crate::config::Limits;
 use crate::git::{Quarantine, Repository};
 use crate::hook::Lines;
 use crate::ports::{Job, Runner, Running};
 use crate::registry::{Blob, Registry};
+use crate::{Error, size};
 
 /// A pod that is removed on the way out has this long to say why it ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -39,6 +41,8 @@ pub(crate) struct Order {
     pub(crate) repository: Repository,
     pub(crate) quarantine: Quarantine,
     pub(crate) environment: HashMap<String, SecretString>,
+    /// Whether it may use what an earlier build has cached, and cache something itself.
+    pub(crate) is_caching: bool,
 }
 
 /// What became of it.
@@ -63,6 +67,7 @@ pub(crate) struct Builds {
     pub(crate) run_image: Image,
     /// Where layers wait to be looked at.
     pub(crate) spool: PathBuf,
+    pub(crate) caches: Caches,
     pub(crate) limits: Limits,
     pub(crate) context: Context,
 }
@@ -102,14 +107,24 @@ impl Builds {
             error = pod.ended(&notice) => return Err(error),
         };
         let spool = tempfile_in(&self.spool).await?;
+        let cache = if order.is_caching {
+            self.cached(&order.app).await
+        } else {
+            if let Err(error) = self.forget(&order.app).await {
+                tracing::warn!(%error, "a build cache is left behind");
+            }
+            Vec::new()
+        };
         let conversation = Conversation {
             order: &order,
+            cache,
+            max_cache_bytes: if order.is_caching { self.caches.per_app() } else { 0 },
             spool: spool.path(),
             limits: &self.limits,
             tasks: &self.context.tasks,
             lines,
         };
-        let received = match conversation.hold(arrival).await {
+        let mut received = match conversation.hold(arrival).await {
             Ok(received) => received,
             // The pod ended in the middle: Kubernetes may know why.
             Err(Error::Protocol(problem)) => {
@@ -120,6 +135,9 @@ impl Builds {
         let image = self.compose(&received).map_err(Error::Layer)?;
         let blobs = received.layers.iter().map(|layer| Blob { layer: layer.layer, path: layer.path.clone() }).collect();
         self.registry.push(&order.app, &image, blobs).await?;
+        if order.is_caching {
+            self.save(&order.app, received.take_cache(), lines).await;
+        }
         received.accept().await;
         Ok(Built {
             digest: image.digest(),
@@ -127,6 +145,42 @@ impl Builds {
             processes: received.result.processes.clone(),
             detected: received.result.detected.clone(),
         })
+    }
+
+    async fn cached(&self, app: &AppName) -> Vec<(Entry, PathBuf)> {
+        let (caches, app) = (self.caches.clone(), app.clone());
+        let entries = self.context.tasks.blocking("read cache", move || caches.entries(&app)).await;
+        entries.unwrap_or_default()
+    }
+
+    /// Removes what is cached; whoever turned caching off wants a build that starts from nothing, also when it is turned on again.
+    pub(crate) async fn forget(&self, app: &AppName) -> Result<u64, Error> {
+        let (caches, name) = (self.caches.clone(), app.clone());
+        self.context
+            .tasks
+            .blocking("clear cache", move || caches.clear(&name))
+            .await?
+            .map_err(Error::io("clear the cache"))
+    }
+
+    /// Keeps what the pod has sent for the next build, or says in a line why not.
+    async fn save(&self, app: &AppName, changes: Result<Vec<Change>, String>, lines: &Lines) {
+        let saved = match changes {
+            Ok(changes) => {
+                let (caches, app) = (self.caches.clone(), app.clone());
+                let saved = self.context.tasks.blocking("save cache", move || caches.replace(&app, changes)).await;
+                saved.map_err(|error| error.to_string()).and_then(|saved| saved.map_err(|error| error.to_string()))
+            }
+            Err(problem) => Err(problem),
+        };
+        match saved {
+            Ok((_, 0)) => {}
+            Ok((size, _)) => lines.say(format!("-----> Saving cache ({})", size::human(size))).await,
+            Err(problem) => {
+                tracing::info!(problem, "a build cache is not saved");
+                lines.say(format!("       The cache is not saved: {problem}.")).await;
+            }
+        }
     }
 
     /// The same layers make the same image: nothing in it tells who pushed, or when.

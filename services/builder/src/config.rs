@@ -128,6 +128,14 @@ pub struct Limits {
     #[arg(long, env = "DEIS_MAX_IMAGE_BYTES", default_value_t = 1 << 30)]
     pub max_image_bytes: u64,
 
+    /// How big an app's build cache may be, packed, in bytes; 0: nothing is cached.
+    #[arg(long, env = "DEIS_MAX_CACHE_BYTES", default_value_t = 512 << 20)]
+    pub max_cache_bytes: u64,
+
+    /// How big all build caches may be together; the oldest make room. They share the volume with the repositories.
+    #[arg(long, env = "DEIS_MAX_CACHE_TOTAL_BYTES", default_value_t = 4 << 30)]
+    pub max_cache_total_bytes: u64,
+
     /// How many SSH connections there may be at a time.
     #[arg(long, env = "DEIS_MAX_CONNECTIONS", default_value_t = 256)]
     pub max_connections: usize,

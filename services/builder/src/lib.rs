@@ -11,6 +11,7 @@
 //! In Kubernetes it needs `create`, `list`, `watch` and `delete` of `pods` in all namespaces, and nothing else.
 
 mod build;
+mod cache;
 mod clients;
 mod config;
 mod error;
@@ -23,6 +24,7 @@ mod push;
 mod registry;
 mod server;
 mod session;
+mod size;
 mod ssh;
 
 use std::fs;
@@ -40,6 +42,7 @@ pub use error::{Error, StartError};
 pub use ssh::KeyError;
 
 use build::{Builds, Tickets};
+use cache::Caches;
 use clients::{StateLocks, Workflow};
 use git::{Git, Repositories};
 use pods::Pods;
@@ -138,6 +141,7 @@ fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) 
         registry,
         run_image,
         spool: emptied(folder("spool")?)?,
+        caches: Caches::new(folder("cache")?, config.limits.max_cache_bytes, config.limits.max_cache_total_bytes),
         limits: config.limits.clone(),
         context: context.clone(),
     };

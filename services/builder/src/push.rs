@@ -1,7 +1,6 @@
 //! A push, from git's question to its answer: build, release, deploy.
 
 mod deploy;
-mod size;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +18,10 @@ use crate::git::{Repository, Update, to_build};
 use crate::hook::{HookConnection, HookSocket, Lines};
 use crate::metrics::Metrics;
 use crate::ports::{Controller, NewBuild};
+use crate::size;
+
+/// The config variable that turns the build cache off, whatever its value.
+const DISABLE_CACHE: &str = "DEIS_DISABLE_CACHE";
 
 /// What pushes have in common.
 pub(crate) struct Pushes {
@@ -129,6 +132,7 @@ impl Pushes {
             sha: sha.clone(),
             repository: push.repository.clone(),
             quarantine,
+            is_caching: !environment.contains_key(DISABLE_CACHE),
             environment,
         };
         let built = self.builds.build(order, lines, self.stop(push, hook_ended)).await?;

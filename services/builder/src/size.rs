@@ -1,7 +1,7 @@
 //! Sizes for people.
 
 /// As `du -h` and the original wrote them: "1.7M", "12M", "512K".
-pub(super) fn human(bytes: u64) -> String {
+pub(crate) fn human(bytes: u64) -> String {
     let mut unit = "B";
     let mut tenths = bytes.saturating_mul(10);
     for next in ["K", "M", "G"] {

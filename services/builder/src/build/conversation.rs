@@ -1,6 +1,6 @@
 //! The conversation with a build pod, from our side.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use deis_api::{Code, ConfigKey, ProcType};
 use deis_bootstrap::Tasks;
@@ -12,9 +12,11 @@ use futures_util::stream::BoxStream;
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc::Sender;
 
+use super::cached::{self, Saving};
 use super::layers::{Checked, Intake};
 use super::{Order, source};
 use crate::Error;
+use crate::cache::{Change, Entry};
 use crate::config::Limits;
 use crate::hook::Lines;
 
@@ -28,6 +30,10 @@ pub(crate) struct Arrival {
 /// What a conversation is about.
 pub(super) struct Conversation<'a> {
     pub(super) order: &'a Order,
+    /// What an earlier build has cached.
+    pub(super) cache: Vec<(Entry, PathBuf)>,
+    /// 0 when nothing is cached.
+    pub(super) max_cache_bytes: u64,
     pub(super) spool: &'a Path,
     pub(super) limits: &'a Limits,
     pub(super) tasks: &'a Tasks,
@@ -38,8 +44,12 @@ pub(super) struct Conversation<'a> {
 pub(super) struct Received {
     pub(super) layers: Vec<Checked>,
     pub(super) result: BuildResult,
+    /// What is to be cached, or why nothing is.
+    cache: Result<Vec<Change>, String>,
     outgoing: Sender<BuilderMessage>,
 }
+
+type Taken = (Vec<Checked>, BuildResult, Result<Vec<Change>, String>);
 
 impl Conversation<'_> {
     /// Sends specification and source, takes lines, layers and the result. What we do not accept, the pod is told.
@@ -48,6 +58,7 @@ impl Conversation<'_> {
         let give = async {
             source::tell(&outgoing, ToPod::Spec(self.specification())).await;
             source::send(self.order, self.limits.max_source_bytes, &outgoing).await?;
+            cached::send(&self.cache, &outgoing).await;
             // The rest is the pod's.
             std::future::pending().await
         };
@@ -56,7 +67,7 @@ impl Conversation<'_> {
             failed = give => failed,
         };
         match taken {
-            Ok((layers, result)) => Ok(Received { layers, result, outgoing }),
+            Ok((layers, result, cache)) => Ok(Received { layers, result, cache, outgoing }),
             Err(error) => {
                 if !matches!(error, Error::Build { .. }) {
                     let (code, message) = (error.code().to_string(), error.to_string());
@@ -74,13 +85,17 @@ impl Conversation<'_> {
             sha: self.order.sha.to_string(),
             environment: environment.map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect(),
             max_image_bytes: i64::try_from(self.limits.max_image_bytes).unwrap_or(i64::MAX),
+            max_cache_bytes: i64::try_from(self.max_cache_bytes).unwrap_or(i64::MAX),
         }
     }
 
-    async fn take(&self, mut incoming: BoxStream<'static, PodMessage>) -> Result<(Vec<Checked>, BuildResult), Error> {
+    async fn take(&self, mut incoming: BoxStream<'static, PodMessage>) -> Result<Taken, Error> {
         let mut intake = Intake::new(self.spool, self.limits.max_image_bytes, self.tasks);
+        let mut saving = Saving::new(self.spool, self.max_cache_bytes);
         while let Some(message) = incoming.next().await {
-            match message.message.ok_or(Error::Protocol("an empty message"))? {
+            let message = message.message.ok_or(Error::Protocol("an empty message"))?;
+            let Some(message) = saving.take(message).await else { continue };
+            match message {
                 Message::Started(started) => {
                     tracing::info!(lifecycle = started.lifecycle_version, "the build pod is there");
                 }
@@ -88,9 +103,13 @@ impl Conversation<'_> {
                 Message::LayerStart(start) => intake.start(start.name).await?,
                 Message::LayerChunk(bytes) => intake.chunk(&bytes).await?,
                 Message::LayerEnd(end) => intake.end(end).await?,
-                Message::Result(result) if intake.is_whole() => return Ok((intake.layers, check(result)?)),
+                Message::Result(result) if intake.is_whole() => {
+                    return Ok((intake.layers, check(result)?, saving.finish()));
+                }
                 Message::Result(_) => return Err(Error::Protocol("a result without layers")),
                 Message::Failure(failure) => return Err(failed(failure)),
+                // What is left is the cache's, and was taken.
+                _ => {}
             }
         }
         Err(Error::Protocol("it hung up"))
@@ -103,6 +122,11 @@ impl Received {
         let mut environment = self.result.environment.iter().collect::<Vec<_>>();
         environment.sort();
         environment.into_iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Takes out what is to be cached.
+    pub(super) fn take_cache(&mut self) -> Result<Vec<Change>, String> {
+        std::mem::replace(&mut self.cache, Ok(Vec::new()))
     }
 
     /// Tells the pod that its work is done.

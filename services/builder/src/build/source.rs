@@ -13,7 +13,7 @@ use crate::Error;
 use crate::git::read_to_limit;
 
 /// Most bytes that a message carries.
-const CHUNK: usize = 64 * 1024;
+pub(super) const CHUNK: usize = 64 * 1024;
 
 /// Streams the files of the commit. A pod that does not listen any more is not our failure: it will say why.
 pub(super) async fn send(order: &Order, max_bytes: u64, outgoing: &Sender<BuilderMessage>) -> Result<(), Error> {

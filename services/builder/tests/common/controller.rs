@@ -31,6 +31,8 @@ pub(crate) struct FakeController {
     /// Apps that only "owner" may use, in any way.
     pub(crate) foreign: Mutex<HashSet<String>>,
     pub(crate) unreachable: Mutex<bool>,
+    /// Config variables of all apps.
+    pub(crate) environment: Mutex<HashMap<String, String>>,
     /// Taken one by one; without one, a deploy of v2 that works.
     pub(crate) answers: Mutex<Vec<Answer>>,
     pub(crate) builds: watch::Sender<Vec<NewBuild>>,
@@ -42,6 +44,7 @@ impl Default for FakeController {
             keys: Mutex::default(),
             foreign: Mutex::default(),
             unreachable: Mutex::default(),
+            environment: Mutex::new(HashMap::from([("POWERED_BY".to_owned(), "Kubernetes".to_owned())])),
             answers: Mutex::default(),
             builds: watch::channel(Vec::new()).0,
         }
@@ -88,8 +91,8 @@ impl Controller for FakeController {
     }
 
     fn environment(&self, _user: Username, _app: AppName) -> Call<'_, HashMap<String, SecretString>> {
-        let environment = HashMap::from([("POWERED_BY".to_owned(), "Kubernetes".to_owned().into())]);
-        std::future::ready(Ok(environment)).boxed()
+        let environment = self.environment.lock().clone();
+        std::future::ready(Ok(environment.into_iter().map(|(name, value)| (name, value.into())).collect())).boxed()
     }
 
     fn create_build(&self, build: NewBuild) -> Call<'_, BoxStream<'static, Result<DeployEvent, Error>>> {

@@ -36,7 +36,7 @@ pub(crate) struct Builder {
     pub(crate) runner: Arc<FakeRunner>,
     pub(crate) registry: FakeRegistry,
     pub(crate) ssh: SocketAddr,
-    pub(crate) root: TempDir,
+    pub(crate) root: Arc<TempDir>,
     context: Context,
 }
 
@@ -63,11 +63,21 @@ impl Builder {
     }
 
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
-        let root = tempfile::tempdir().unwrap();
+        let root = Arc::new(tempfile::tempdir().unwrap());
+        write_identity(&root.path().join("tls"));
+        write_host_keys(&root.path().join("host-keys"));
+        write_run_image(&root.path().join("stack-run"));
+        Self::start_in(root, arguments).await
+    }
+
+    /// Ends this one and starts another one on the same volume.
+    pub(crate) async fn restart(self) -> Self {
+        self.stop().await;
+        Self::start_in(Arc::clone(&self.root), &[]).await
+    }
+
+    async fn start_in(root: Arc<TempDir>, arguments: &[&str]) -> Self {
         let path = |name: &str| root.path().join(name);
-        write_identity(&path("tls"));
-        write_host_keys(&path("host-keys"));
-        write_run_image(&path("stack-run"));
         let context = Context::new("builder");
         let registry = FakeRegistry::start(&context).await;
 

@@ -7,11 +7,11 @@ use deis_api::Code;
 use deis_bootstrap::Tasks;
 use deis_builder::Error;
 use deis_builder::ports::{Call, Job, Runner, Running};
-use deis_oci::{Compression, LayerPath, LayerWriter, Meta, Owner};
+use deis_oci::{Compression, Digest, LayerPath, LayerWriter, Meta, Owner};
 use deis_proto::builder::build_service_client::BuildServiceClient;
 use deis_proto::builder::builder_message::Message as FromBuilder;
-use deis_proto::builder::pod_message::{Message, Started};
-use deis_proto::builder::{BuildFailure, BuildResult, BuildSpec, LayerEnd, LayerStart, PodMessage};
+use deis_proto::builder::pod_message::{CacheEnd, Message, Started};
+use deis_proto::builder::{BuildFailure, BuildResult, BuildSpec, CacheLayer, LayerEnd, LayerStart, PodMessage};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -39,6 +39,12 @@ pub(crate) enum Behaviour {
     Lies,
     /// Never stops sending.
     Endless,
+    /// Builds, and wants this content cached.
+    Caches(&'static str),
+    /// Builds, and says that what was cached is what it was.
+    Keeps,
+    /// Builds, and says something else about what is to be cached than what it is.
+    LiesAboutCache,
 }
 
 /// What pods have seen.
@@ -52,6 +58,8 @@ pub(crate) struct Seen {
     /// What went wrong in a pod.
     pub(crate) broken: Option<String>,
     pub(crate) lines: usize,
+    /// What the last pod was given from the cache: layer and bytes.
+    pub(crate) cache: Vec<(CacheLayer, Vec<u8>, LayerEnd)>,
     pub(crate) removed: usize,
 }
 
@@ -151,13 +159,26 @@ impl Pod {
 
         while let Some(message) = incoming.message().await? {
             match message.message {
-                Some(FromBuilder::Spec(spec)) => seen.send_modify(|seen| seen.spec = Some(spec)),
+                Some(FromBuilder::Spec(spec)) => seen.send_modify(|seen| {
+                    seen.spec = Some(spec);
+                    seen.cache.clear();
+                }),
                 Some(FromBuilder::SourceChunk(bytes)) => seen.send_modify(|seen| {
                     let room = 4096_usize.saturating_sub(seen.head.len());
                     seen.head.extend_from_slice(&bytes[..room.min(bytes.len())]);
                     seen.source += bytes.len() as u64;
                 }),
-                Some(FromBuilder::SourceEnd(_)) => break,
+                Some(FromBuilder::SourceEnd(_)) => {}
+                Some(FromBuilder::CacheLayer(layer)) => {
+                    seen.send_modify(|seen| seen.cache.push((layer, Vec::new(), LayerEnd::default())));
+                }
+                Some(FromBuilder::CacheChunk(bytes)) => {
+                    seen.send_modify(|seen| seen.cache.last_mut().unwrap().1.extend_from_slice(&bytes));
+                }
+                Some(FromBuilder::CacheLayerEnd(end)) => {
+                    seen.send_modify(|seen| seen.cache.last_mut().unwrap().2 = end);
+                }
+                Some(FromBuilder::CacheEnd(_)) => break,
                 other => return Err(format!("{other:?}").into()),
             }
         }
@@ -171,7 +192,12 @@ impl Pod {
                     ("build-failed".to_owned(), "The Go buildpack ended with exit status 1.".to_owned());
                 send(Message::Failure(BuildFailure { code, message })).await?;
             }
-            Behaviour::Builds | Behaviour::Evil | Behaviour::Lies => {
+            Behaviour::Builds
+            | Behaviour::Evil
+            | Behaviour::Lies
+            | Behaviour::Caches(_)
+            | Behaviour::Keeps
+            | Behaviour::LiesAboutCache => {
                 let path =
                     if matches!(behaviour, Behaviour::Evil) { "cnb/lifecycle/launcher" } else { "workspace/web" };
                 let mut layer = LayerWriter::new(Vec::new(), Compression::Gzip);
@@ -182,6 +208,9 @@ impl Pod {
                 let diff_id = if matches!(behaviour, Behaviour::Lies) { layer.digest } else { layer.diff_id };
                 let (digest, diff_id) = (layer.digest.to_string(), diff_id.to_string());
                 send(Message::LayerEnd(LayerEnd { digest, diff_id, size: layer.size.try_into()? })).await?;
+                for message in cache(&behaviour) {
+                    send(message).await?;
+                }
                 send(Message::Result(result())).await?;
             }
             Behaviour::Endless => {
@@ -203,4 +232,25 @@ fn result() -> BuildResult {
         buildpacks: vec!["deis/go@0.1.0".to_owned()],
         detected: "Go".to_owned(),
     }
+}
+
+/// What a pod says about its cache.
+fn cache(behaviour: &Behaviour) -> Vec<Message> {
+    let layer = CacheLayer {
+        buildpack: "deis/go".to_owned(),
+        name: "modules".to_owned(),
+        metadata: "[metadata]\ngo = \"1.23\"\n".to_owned(),
+    };
+    let end = Message::CacheEnd(CacheEnd::default());
+    let (content, said) = match behaviour {
+        Behaviour::Caches(content) => (*content, *content),
+        Behaviour::LiesAboutCache => ("lie", "truth"),
+        Behaviour::Keeps => return vec![Message::CacheKept(layer), end],
+        _ => return vec![end],
+    };
+    let digest = Digest::of(said.as_bytes()).to_string();
+    let size = said.len().try_into().unwrap();
+    let layer_end = LayerEnd { digest: digest.clone(), diff_id: digest, size };
+    let chunk = Message::CacheChunk(content.as_bytes().to_vec().into());
+    vec![Message::CacheLayer(layer), chunk, Message::CacheLayerEnd(layer_end), end]
 }
