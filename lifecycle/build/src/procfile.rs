@@ -11,6 +11,9 @@ use crate::Failure;
 
 const MAX_SIZE: u64 = 64 * 1024;
 
+/// What is run once for each release, before any of its processes.
+const RELEASE: &str = "release";
+
 /// Reads `Procfile` of the source; none when there is none.
 pub(crate) fn read(app: &Path) -> Result<Option<BTreeMap<ProcType, String>>, Failure> {
     let path = app.join("Procfile");
@@ -37,7 +40,8 @@ fn parse(text: &str) -> Result<BTreeMap<ProcType, String>, String> {
         serde_saphyr::from_str(text).map_err(|error| format!("it must be a map of type: command. {error}"))?;
     let parse = |(name, command): (String, Option<String>)| {
         let process_type = name.parse::<ProcType>().map_err(|error| format!("\"{name}\": {error}."))?;
-        if process_type.is_reserved() {
+        // The command of the release phase stands among the processes, although it is none that is kept running.
+        if process_type.is_reserved() && process_type.as_str() != RELEASE {
             return Err(format!("the platform keeps the process type \"{name}\" for itself."));
         }
         match command.map(|command| command.trim().to_owned()).filter(|command| !command.is_empty()) {
@@ -64,6 +68,7 @@ mod tests {
             ("web: \"serve -p $PORT\"", &[("web", "serve -p $PORT")]),
             ("web: >-\n  serve\n  --all", &[("web", "serve --all")]),
             ("clock-2: FOO=1 tick | tee log", &[("clock-2", "FOO=1 tick | tee log")]),
+            ("release: migrate\nweb: serve", &[("release", "migrate"), ("web", "serve")]),
             ("", &[]),
             ("{}", &[]),
         ] {
@@ -82,7 +87,7 @@ mod tests {
             ("web: a\nweb: b", "it must be a map"),
             ("Web: a", "Process types can only contain lowercase alphanumeric characters"),
             ("web_1: a", "Process types can only contain"),
-            ("release: migrate", "the platform keeps the process type \"release\" for itself"),
+            ("run: migrate", "the platform keeps the process type \"run\" for itself"),
             ("web:", "Command can't be empty for process type"),
             ("web: \"  \"", "Command can't be empty for process type"),
             ("web: \"a\\0b\"", "zero byte"),
