@@ -81,9 +81,9 @@ fn remove(app: &Path, patterns: &[Pattern<'_>]) -> io::Result<usize> {
             let relative = OsStr::as_bytes(path.strip_prefix(app).unwrap_or(&path).as_os_str());
             if patterns.iter().any(|pattern| pattern.names(relative, is_folder)) {
                 if is_folder {
-                    fs::remove_dir_all(&path)?
+                    fs::remove_dir_all(&path)?;
                 } else {
-                    fs::remove_file(&path)?
+                    fs::remove_file(&path)?;
                 }
                 removed += 1;
             } else if is_folder {
