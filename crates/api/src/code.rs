@@ -130,6 +130,14 @@ codes! {
     BuildOutOfRoom = "build-out-of-room", 400, RESOURCE_EXHAUSTED, false;
     /// The build was cancelled before its image was recorded.
     BuildCancelled = "build-cancelled", 409, ABORTED, true;
+    /// The buildpack that BUILDPACK_URL names cannot be fetched or cannot be used.
+    BuildpackUnavailable = "buildpack-unavailable", 400, FAILED_PRECONDITION, false;
+
+    // Images that were built elsewhere.
+    /// The image is for another kind of processor than the platform's nodes have.
+    WrongArchitecture = "wrong-architecture", 400, FAILED_PRECONDITION, false;
+    /// The image runs as root, which no administrator has allowed this app.
+    RootRefused = "root-refused", 400, FAILED_PRECONDITION, false;
 
     // Deploys.
     /// A deploy of this app is under way.
