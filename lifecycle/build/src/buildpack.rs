@@ -52,33 +52,33 @@ impl Store {
         // `deis/go` is found as `deis/go` and, as other tools write it, as `deis_go`.
         let plain = self.folder.join(id).join(version);
         let folder = if plain.is_dir() { plain } else { self.folder.join(id.replace('/', "_")).join(version) };
-        let path = folder.join("buildpack.toml");
-        let broken = |problem: String| Failure::build_image(&path)(problem);
-        let text = fs::read_to_string(&path).map_err(|error| broken(error.to_string()))?;
-        match toml::from_str(&text).map_err(|error| broken(error.to_string()))? {
-            BuildpackDescriptor::<Option<toml::Table>>::Composite(composite) => {
-                Ok(Descriptor::Composite(composite.order))
+        read(folder)
+    }
+}
+
+/// The buildpack of a folder.
+pub(crate) fn read(folder: PathBuf) -> Result<Descriptor, Failure> {
+    let path = folder.join("buildpack.toml");
+    let broken = |problem: String| Failure::build_image(&path)(problem);
+    let text = fs::read_to_string(&path).map_err(|error| broken(error.to_string()))?;
+    match toml::from_str(&text).map_err(|error| broken(error.to_string()))? {
+        BuildpackDescriptor::<Option<toml::Table>>::Composite(composite) => Ok(Descriptor::Composite(composite.order)),
+        BuildpackDescriptor::<Option<toml::Table>>::Component(component) => {
+            if (component.api.major, component.api.minor) != API {
+                return Err(broken(format!("Buildpack API {} is not spoken, only {}.{}", component.api, API.0, API.1)));
             }
-            BuildpackDescriptor::<Option<toml::Table>>::Component(component) => {
-                if (component.api.major, component.api.minor) != API {
-                    return Err(broken(format!(
-                        "Buildpack API {} is not spoken, only {}.{}",
-                        component.api, API.0, API.1
-                    )));
-                }
-                if !component.targets.is_empty() && !component.targets.iter().any(is_here) {
-                    return Err(broken("it is for other machines".to_owned()));
-                }
-                let buildpack = component.buildpack;
-                let id = buildpack.id.to_string();
-                Ok(Descriptor::Component(Buildpack {
-                    name: buildpack.name.unwrap_or_else(|| id.clone()),
-                    version: buildpack.version.to_string(),
-                    clear_env: buildpack.clear_env,
-                    folder,
-                    id,
-                }))
+            if !component.targets.is_empty() && !component.targets.iter().any(is_here) {
+                return Err(broken("it is for other machines".to_owned()));
             }
+            let buildpack = component.buildpack;
+            let id = buildpack.id.to_string();
+            Ok(Descriptor::Component(Buildpack {
+                name: buildpack.name.unwrap_or_else(|| id.clone()),
+                version: buildpack.version.to_string(),
+                clear_env: buildpack.clear_env,
+                folder,
+                id,
+            }))
         }
     }
 }

@@ -15,6 +15,8 @@ pub enum Failure {
     Procfile(String),
     #[error("The {buildpack} buildpack {problem}.")]
     Buildpack { buildpack: String, problem: String },
+    #[error("The buildpack of BUILDPACK_URL cannot be used: {problem}.")]
+    CustomBuildpack { problem: String },
     #[error("The image is bigger than it may be: {limit_mib} MiB, packed.")]
     TooLarge { limit_mib: u64 },
     #[error("A layer of the image cannot be made: {0}.")]
@@ -41,6 +43,7 @@ impl Failure {
             }
             Self::Source(_) => Code::SourceRefused,
             Self::Procfile(_) => Code::SourceInvalid,
+            Self::CustomBuildpack { .. } => Code::BuildpackUnavailable,
             Self::Buildpack { .. } | Self::Layer(_) => Code::BuildFailed,
             Self::Refused { code, .. } => code.parse().unwrap_or(Code::BuildFailed),
             Self::Connection(_) => Code::Unavailable,

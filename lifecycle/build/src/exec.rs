@@ -4,13 +4,25 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
 
 use libcnb::Env;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+/// Longer than a build pod lives: the builder ends it.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Longest line that is passed on; what is longer becomes several.
 const MAX_LINE: u64 = 4096;
+
+/// How a program with a time limit ended.
+pub(crate) enum Limited {
+    Ended(ExitStatus),
+    /// It was killed.
+    Late,
+}
 
 /// Runs a program to its end: an argument vector, exactly `env`, nothing to read, a process group of its own.
 /// `line` gets what it prints, both streams in one, line by line.
@@ -19,8 +31,23 @@ pub(crate) fn run(
     arguments: &[&Path],
     folder: &Path,
     env: &Env,
-    mut line: impl FnMut(&str),
+    line: impl FnMut(&str),
 ) -> io::Result<ExitStatus> {
+    match run_limited(NEVER, program, arguments, folder, env, line)? {
+        Limited::Ended(status) => Ok(status),
+        Limited::Late => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// As [`run`], but ends the program and all that it started after `limit`.
+pub(crate) fn run_limited(
+    limit: Duration,
+    program: &Path,
+    arguments: &[&Path],
+    folder: &Path,
+    env: &Env,
+    mut line: impl FnMut(&str),
+) -> io::Result<Limited> {
     let (output, input) = io::pipe()?;
     let mut child = {
         #[expect(clippy::disallowed_methods, reason = "this is the one exec wrapper")]
@@ -37,17 +64,33 @@ pub(crate) fn run(
             .spawn()?
         // The command goes here, and with it our ends of the pipe.
     };
+    let group = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
     std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| wait_and_clear(&mut child));
+        let (running, ended) = sync_channel::<()>(0);
+        let waiter = scope.spawn(move || {
+            let status = wait_and_clear(&mut child, group);
+            drop(running);
+            status
+        });
+        let guard = scope.spawn(move || {
+            let is_late = ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+            if is_late {
+                // It may have ended this very moment.
+                let _gone = killpg(group, Signal::SIGKILL);
+            }
+            is_late
+        });
         let read = read_lines(BufReader::new(output), &mut line);
-        let status = waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread broke")));
-        read.and(status)
+        let broken = || io::Error::other("a thread broke");
+        let status = waiter.join().unwrap_or_else(|_| Err(broken()));
+        let is_late = guard.join().map_err(|_| broken())?;
+        read?;
+        Ok(if is_late { Limited::Late } else { Limited::Ended(status?) })
     })
 }
 
 /// Waits, then ends what the program left behind: it would hold the pipe open for ever.
-fn wait_and_clear(child: &mut Child) -> io::Result<ExitStatus> {
-    let group = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
+fn wait_and_clear(child: &mut Child, group: Pid) -> io::Result<ExitStatus> {
     let status = child.wait()?;
     // Nobody is left in most cases, which is the error here.
     let _nobody = killpg(group, Signal::SIGKILL);
@@ -103,6 +146,16 @@ mod tests {
     fn what_is_left_behind_ends_with_the_program() {
         let (lines, status) = shell("sleep 600 & echo $GIVEN");
         assert_eq!((lines, status.success()), (vec!["yes".to_owned()], true));
+    }
+
+    #[test]
+    fn a_program_that_is_late_ends_with_all_that_it_started() {
+        let mut env = Env::new();
+        env.insert("PATH", "/usr/bin:/bin");
+        let arguments = ["-c", "sleep 600 & sleep 600"].map(Path::new);
+        let ended =
+            run_limited(Duration::from_millis(50), Path::new("/bin/sh"), &arguments, Path::new("/"), &env, |_| {});
+        assert!(matches!(ended.unwrap(), Limited::Late));
     }
 
     #[test]

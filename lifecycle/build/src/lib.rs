@@ -5,7 +5,7 @@
 //!
 //! - [`run`] connects to the builder and holds the conversation (`session`);
 //! - `pipeline` unpacks the source (`source`) without what `slugignore` names and then goes through the phases:
-//!   - `detect`: the first group of `order` whose buildpacks agree (`plan`);
+//!   - `detect`: the first group of `order` whose buildpacks agree (`plan`), or the one buildpack of BUILDPACK_URL (`custom`);
 //!   - `cache`: layers of an earlier build come back, and leave again at the end;
 //!   - `phase`: each buildpack builds into its own folder (`layers`), with the environment of those before it;
 //!   - `launch`: which processes the app has, from the buildpacks and the `procfile`;
@@ -16,6 +16,7 @@
 mod buildpack;
 mod cache;
 mod config;
+mod custom;
 mod detect;
 mod error;
 mod exec;

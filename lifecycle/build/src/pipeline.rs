@@ -10,10 +10,11 @@ use tokio::sync::mpsc::Receiver;
 use crate::buildpack::Buildpack;
 use crate::launch::Processes;
 use crate::layers::Made;
+use crate::order::Candidate;
 use crate::platform::Platform;
 use crate::report::Report;
 use crate::source::SourceReader;
-use crate::{Failure, Folders, cache, detect, export, order, phase, procfile, slugignore};
+use crate::{Failure, Folders, cache, custom, detect, export, order, phase, procfile, slugignore};
 
 /// What the builder gives besides the specification, piece by piece.
 pub(crate) struct Given {
@@ -26,9 +27,20 @@ pub(crate) fn build(spec: BuildSpec, given: Given, folders: &Folders, report: &R
     deis_oci::unpack(given.source, Compression::None, &folders.app, &Limits::default()).map_err(Failure::Source)?;
     let procfile = procfile::read(&folders.app)?;
     slugignore::apply(&folders.app, report)?;
+    let custom = spec.environment.get(custom::VARIABLE).filter(|url| !url.is_empty()).cloned();
     let platform = Platform::prepare(folders, spec.environment.into_iter().collect())?;
 
-    let detected = detect::detect(order::read(&folders.cnb)?, folders, &platform, report)?;
+    let detected = match custom {
+        Some(url) => {
+            let buildpack = custom::fetch(&url, folders, report)?;
+            let alone = vec![vec![Candidate { buildpack, optional: false }]];
+            detect::detect(alone, folders, &platform, report).map_err(|failure| match failure {
+                Failure::NothingDetected(name) => custom::unusable(format!("{name} does not accept this source")),
+                failure => failure,
+            })?
+        }
+        None => detect::detect(order::read(&folders.cnb)?, folders, &platform, report)?,
+    };
     let members = detected.group.iter().enumerate().filter(|(index, _)| detected.resolution.members.contains(index));
     let members = members.map(|(_, buildpack)| buildpack).collect::<Vec<_>>();
     let names = members.iter().map(|buildpack| buildpack.name.as_str()).collect::<Vec<_>>().join(", ");

@@ -209,3 +209,45 @@ pub(crate) async fn build_with(
         ended = server => unreachable!("the server ended: {ended:?}"),
     }
 }
+
+/// A git server on loopback for the repositories below `folder`: its address. git's own daemon serves each connection.
+pub(crate) async fn git_daemon(folder: &Path) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let folder = folder.to_owned();
+    #[expect(clippy::disallowed_methods, reason = "a server of a test, which ends with it")]
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let stream = stream.into_std().unwrap();
+            stream.set_nonblocking(false).unwrap();
+            let stream = std::os::fd::OwnedFd::from(stream);
+            #[expect(clippy::disallowed_methods, reason = "a server of a test")]
+            let mut daemon = tokio::process::Command::new("git");
+            daemon
+                .args(["daemon", "--inetd", "--export-all"])
+                .arg(format!("--base-path={}", folder.display()))
+                .arg(&folder)
+                .stdin(stream.try_clone().unwrap())
+                .stdout(stream)
+                .stderr(std::process::Stdio::null())
+                .kill_on_drop(true);
+            drop(daemon.spawn().unwrap().wait().await);
+        }
+    });
+    address
+}
+
+/// Runs git in a folder; what it printed.
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests make repositories")]
+    let output = std::process::Command::new("git")
+        .args(["-c", "user.name=Jason", "-c", "user.email=jason@example.com"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
