@@ -24,6 +24,10 @@ pub struct Config {
     #[arg(long, env = "DEIS_BUILD_LISTEN", default_value = "0.0.0.0:50052")]
     pub build_listen: SocketAddr,
 
+    /// Address of the listener for the other services.
+    #[arg(long, env = "DEIS_GRPC_LISTEN", default_value = "0.0.0.0:50051")]
+    pub grpc_listen: SocketAddr,
+
     /// Folder with this service's certificate: tls.crt, tls.key, ca.crt.
     #[arg(long, env = "DEIS_TLS", default_value = "/var/run/secrets/deis/tls")]
     pub tls: PathBuf,

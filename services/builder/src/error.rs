@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use deis_api::Code;
+use deis_api::{AppName, Code, Username};
 use deis_rpc::Fault;
 
 use crate::ports::Held;
@@ -47,6 +47,12 @@ pub enum Error {
     /// The person who pushed is gone, or the builder is about to end.
     #[error("The build was cancelled: {0}.")]
     Cancelled(&'static str),
+    /// Somebody has cancelled the build.
+    #[error("Build cancelled by {0}.")]
+    CancelledBy(Username),
+    /// There is no build to be cancelled.
+    #[error("No build of {0} is running.")]
+    NoBuild(AppName),
     /// The deploy failed after the release was created.
     #[error("{message}")]
     Deploy { code: Code, message: String },
@@ -78,7 +84,8 @@ impl Error {
             Self::Layer(deis_oci::Error::Limit { .. }) | Self::TooLarge { .. } => Code::TooLarge,
             Self::Protocol(_) | Self::Layer(_) => Code::BuildFailed,
             Self::TimedOut(_) => Code::BuildTimedOut,
-            Self::Cancelled(_) => Code::BuildCancelled,
+            Self::Cancelled(_) | Self::CancelledBy(_) => Code::BuildCancelled,
+            Self::NoBuild(_) => Code::NotFound,
             Self::Kubernetes(error) => error.code(),
             Self::Io { .. } | Self::Internal(_) => Code::Internal,
         }

@@ -6,6 +6,7 @@
 //!
 //! On the socket: one line of JSON (`Asked`) from the hook, then lines of JSON (`Told`) to it.
 
+mod log;
 mod program;
 mod socket;
 

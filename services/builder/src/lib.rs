@@ -1,15 +1,17 @@
 //! git push: owns the repositories, turns source into images and is the only writer of the registry.
 //!
-//! SSH on port 2222 for people; gRPC `deis.builder.v1` on port 50052 for build pods. It promises: a ref moves only when its commit
+//! SSH on port 2222 for people; gRPC `deis.builder.v1` on port 50052 for build pods and on port 50051 for the controller. It promises: a ref moves only when its commit
 //! was deployed; nothing is taken from a user before the controller has agreed; one push to an app at a time; a build pod is gone
 //! when its build is; once the controller was asked to release an image, nobody's going away stops that.
 //!
 //! From the edge inwards: [`ssh`] knows SSH; [`session`] connects a client with [`git`]; git asks by its [`hook`] whether a ref may
 //! move; [`push`] answers, with an image from [`build`] in the [`registry`]. [`ports`] is what is needed of others: the controller
-//! and the locks ([`clients`]), the pods ([`pods`]); [`server`] is where build pods call.
+//! and the locks ([`clients`]), the pods ([`pods`]); [`server`] is where build pods call, and the controller about an app's
+//! belongings ([`apps`]).
 //!
 //! In Kubernetes it needs `create`, `list`, `watch` and `delete` of `pods` in all namespaces, and nothing else.
 
+mod apps;
 mod build;
 mod cache;
 mod clients;
@@ -22,6 +24,7 @@ mod pods;
 pub mod ports;
 mod push;
 mod registry;
+mod running;
 mod server;
 mod session;
 mod size;
@@ -41,6 +44,7 @@ pub use config::{BuildPodConfig, Config, Limits};
 pub use error::{Error, StartError};
 pub use ssh::KeyError;
 
+use apps::Apps;
 use build::{Builds, Tickets};
 use cache::Caches;
 use clients::{StateLocks, Workflow};
@@ -49,6 +53,7 @@ use pods::Pods;
 use ports::{Controller, Locks, Runner};
 use push::Pushes;
 use registry::Registry;
+use running::RunningBuilds;
 use session::Sessions;
 
 /// How long the start waits for the list of build pods that are left over.
@@ -59,8 +64,11 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// It cannot start, or a listener failed.
 pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
-    let listeners =
-        Listeners { ssh: context.bind(config.ssh_listen).await?, build_pods: context.bind(config.build_listen).await? };
+    let listeners = Listeners {
+        ssh: context.bind(config.ssh_listen).await?,
+        build_pods: context.bind(config.build_listen).await?,
+        services: context.bind(config.grpc_listen).await?,
+    };
     let identity = Identity::load(&config.tls)?;
     let workflow = deis_rpc::connect("workflow", config.workflow.clone(), &identity);
     let state = deis_rpc::connect("state", config.state.clone(), &identity);
@@ -81,6 +89,8 @@ pub struct Listeners {
     pub ssh: TcpListener,
     /// For build pods.
     pub build_pods: TcpListener,
+    /// For the other services.
+    pub services: TcpListener,
 }
 
 /// Those whom the builder leans on.
@@ -93,7 +103,7 @@ pub struct Peers {
 /// As [`run`], with sockets and peers of the caller's choice.
 ///
 /// # Errors
-/// It cannot start, or the listener for build pods failed.
+/// It cannot start, or a listener failed.
 pub async fn run_with(
     config: Config,
     context: Context,
@@ -108,14 +118,21 @@ pub async fn run_with(
     }
     let tickets = Tickets::default();
     let sessions = sessions(&config, &context, peers, tickets.clone())?;
+    let apps = Apps { pushes: Arc::clone(&sessions.pushes), repositories: sessions.repositories.clone() };
+    let apps = Arc::new(apps);
     let bounds =
         ssh::Bounds { connections: config.limits.max_connections, lifetime: sessions.limit + Duration::from_secs(60) };
     let people = ssh::serve(listeners.ssh, keys, bounds, Arc::new(sessions), context.clone());
     let people = context.tasks.spawn("ssh", people);
-    let served =
-        server::serve(listeners.build_pods, &identity, tickets, &context.metrics, context.shutdown.clone()).await;
-    // Whichever ends first, the other one must not go on alone.
-    context.shutdown.cancel();
+    let over = || context.shutdown.clone();
+    let pods = server::serve_build_pods(listeners.build_pods, &identity, tickets, &context.metrics, over());
+    let services = server::serve_services(listeners.services, &identity, apps, &context.metrics, over());
+    // Whichever ends first, the others must not go on alone.
+    let (mut pods, mut services) = (std::pin::pin!(pods), std::pin::pin!(services));
+    let served = tokio::select! {
+        served = &mut pods => { context.shutdown.cancel(); served.and(services.await) }
+        served = &mut services => { context.shutdown.cancel(); served.and(pods.await) }
+    };
     drop(people.await);
     Ok(served?)
 }
@@ -130,7 +147,10 @@ fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) 
     program
         .and_then(|program| hook::install(&hooks, &program))
         .map_err(|error| StartError::Folder(hooks.clone(), error))?;
-    let repositories = Repositories::new(folder("repositories")?, Git::new(&hooks, config.limits.max_push_bytes));
+    let folder_of_repositories = folder("repositories")?;
+    let git = Git::new(&hooks, config.limits.max_push_bytes);
+    let repositories = Repositories::new(folder_of_repositories.clone(), git);
+    repositories.sweep().map_err(|error| StartError::Folder(folder_of_repositories, error))?;
 
     let (run_image, layout) = run_image(&config.stack_run)?;
     let registry = Registry::new(&config.registry, &config.registry_username, &config.registry_password, layout)
@@ -150,6 +170,7 @@ fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) 
         builds,
         image_host: config.image_host.clone(),
         sockets: emptied(folder("sockets")?)?,
+        running: RunningBuilds::default(),
         metrics: metrics::Metrics::register(&context.metrics),
         context: context.clone(),
     };

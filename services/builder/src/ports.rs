@@ -36,6 +36,9 @@ pub trait Controller: Send + Sync + 'static {
 
     /// Records a build and deploys it; a repeat with the same key joins the first call. `Deployed` or `Failed` is the last event.
     fn create_build(&self, build: NewBuild) -> Call<'_, BoxStream<'static, Result<DeployEvent, Error>>>;
+
+    /// Records a build that has no image, for those who look later; a repeat with the same key changes nothing.
+    fn record_failed_build(&self, build: FailedBuild) -> Call<'_, ()>;
 }
 
 /// An image to be released.
@@ -51,6 +54,22 @@ pub struct NewBuild {
     pub processes: HashMap<String, String>,
     /// "Go".
     pub detected: String,
+    /// What the person who pushed has read so far, in lines.
+    pub log: String,
+}
+
+/// A build that failed or was cancelled.
+#[derive(Clone, Debug)]
+pub struct FailedBuild {
+    pub request_key: String,
+    pub user: Username,
+    pub app: AppName,
+    pub sha: GitSha,
+    pub code: Code,
+    /// One sentence.
+    pub message: String,
+    /// What the person who pushed has read, in lines.
+    pub log: String,
 }
 
 /// A step of a deploy.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use deis_api::{AppName, ReleaseVersion, Username};
+use deis_api::{AppName, GitSha, ReleaseVersion, Username};
 use deis_bootstrap::{Context, TaskHandle};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,8 @@ use crate::build::{Builds, Order};
 use crate::git::{Repository, Update, to_build};
 use crate::hook::{HookConnection, HookSocket, Lines};
 use crate::metrics::Metrics;
-use crate::ports::{Controller, NewBuild};
+use crate::ports::{Controller, FailedBuild, NewBuild};
+use crate::running::{Presence, RunningBuilds};
 use crate::size;
 
 /// The config variable that turns the build cache off, whatever its value.
@@ -30,6 +31,7 @@ pub(crate) struct Pushes {
     /// Under which name nodes pull: "127.0.0.1:5555".
     pub(crate) image_host: String,
     pub(crate) sockets: PathBuf,
+    pub(crate) running: RunningBuilds,
     pub(crate) metrics: Metrics,
     pub(crate) context: Context,
 }
@@ -106,7 +108,7 @@ impl Pushes {
             Ok(version) => tracing::info!(%version, "deployed"),
             Err(error) => {
                 tracing::info!(code = %error.code(), %error, "not deployed");
-                lines.say(format!(" !     {error} ({})", error.code())).await;
+                lines.say(last_line(error)).await;
             }
         }
         drop(lines);
@@ -135,20 +137,32 @@ impl Pushes {
             is_caching: !environment.contains_key(DISABLE_CACHE),
             environment,
         };
-        let built = self.builds.build(order, lines, self.stop(push, hook_ended)).await?;
+        let request_key = uuid::Uuid::now_v7().to_string();
+        let mut presence = self.running.enter(&push.app, &sha);
+        let built = self.builds.build(order, lines, self.stop(push, hook_ended, &mut presence)).await;
+        // From here on it cannot be cancelled; whoever has done that hears that the pod is gone.
+        drop(presence);
+        let built = match built {
+            Ok(built) => built,
+            Err(error) => {
+                self.record(push, request_key, sha, &error, lines).await;
+                return Err(error);
+            }
+        };
         lines.say(format!("-----> Compiled slug size is {}", size::human(built.size))).await;
         lines.say("Build complete.").await;
 
         // From here on the release may exist: nobody's going away stops it.
         lines.say("Launching App...").await;
         let build = NewBuild {
-            request_key: uuid::Uuid::now_v7().to_string(),
+            request_key,
             user: push.user.clone(),
             app: push.app.clone(),
             image: format!("{}/{}@{}", self.image_host, push.app, built.digest),
             sha,
             processes: built.processes,
             detected: built.detected,
+            log: lines.log(),
         };
         let version = deploy::deploy(self.controller.as_ref(), &build, lines).await?;
         if let Some(update) = updates.first()
@@ -163,13 +177,35 @@ impl Pushes {
         Ok(version)
     }
 
+    /// Tells the controller of a build without an image. The person who pushed hears of it in any case.
+    async fn record(&self, push: &Push, request_key: String, sha: GitSha, error: &Error, lines: &Lines) {
+        let build = FailedBuild {
+            request_key,
+            user: push.user.clone(),
+            app: push.app.clone(),
+            sha,
+            code: error.code(),
+            message: error.to_string(),
+            log: format!("{}{}\n", lines.log(), last_line(error)),
+        };
+        if let Err(error) = self.controller.record_failed_build(build).await {
+            tracing::warn!(%error, "a failed build is not recorded");
+        }
+    }
+
     /// Resolves when the build is not wanted any more.
-    async fn stop(&self, push: &Push, hook_ended: &CancellationToken) -> Error {
+    async fn stop(&self, push: &Push, hook_ended: &CancellationToken, presence: &mut Presence) -> Error {
         Error::Cancelled(tokio::select! {
+            reason = presence.cancelled() => return reason,
             () = push.gone.cancelled() => "the connection to the person who pushed is gone",
             () = hook_ended.cancelled() => "git has ended",
             () = push.lock_lost.cancelled() => "the push lock was lost; push again",
             () = self.context.shutdown.cancelled() => "the builder is restarting; push again in a moment",
         })
     }
+}
+
+/// How a push that failed ends.
+fn last_line(error: &Error) -> String {
+    format!(" !     {error} ({})", error.code())
 }

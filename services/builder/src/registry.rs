@@ -1,4 +1,6 @@
-//! Images into the registry. Nobody else writes there.
+//! Images into the registry, and out of it. Nobody else writes there.
+
+mod delete;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::io::ReaderStream;
 
 use crate::Error;
+use delete::Remover;
 
 /// The repository of the run image's layers, which those of apps take them from. No app can have this name.
 const STACK: &str = "deis/stack-run";
@@ -37,6 +40,7 @@ pub(crate) struct Registry {
     host: String,
     auth: RegistryAuth,
     stack: Layout,
+    remover: Remover,
 }
 
 impl Registry {
@@ -62,7 +66,8 @@ impl Registry {
         } else {
             RegistryAuth::Basic(username.to_owned(), password.expose_secret().to_owned())
         };
-        Ok(Self { client, host, auth, stack })
+        let remover = Remover::new(address, username, password)?;
+        Ok(Self { client, host, auth, stack, remover })
     }
 
     /// Stores an app's image: what is missing of its layers, then its config, and the manifest last, so that an image is there as a
@@ -82,9 +87,15 @@ impl Registry {
             limited(REQUEST, self.client.push_blob(&repository, config, &digest)).await?;
         }
         let media_type = HeaderValue::from_static("application/vnd.oci.image.manifest.v1+json");
-        limited(REQUEST, self.client.push_manifest_raw(&repository, image.manifest_bytes().to_vec(), media_type))
-            .await?;
+        // Its own digest is its tag: releases name the digest, but only what has a tag can be listed and so deleted.
+        let tagged = Reference::with_tag(self.host.clone(), app.to_string(), image.digest().hex());
+        limited(REQUEST, self.client.push_manifest_raw(&tagged, image.manifest_bytes().to_vec(), media_type)).await?;
         Ok(())
+    }
+
+    /// Removes all images of an app. What is gone already is fine.
+    pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Error> {
+        self.remover.remove_all(app).await
     }
 
     /// A layer of the run image comes from the stack's repository, where it is uploaded once for all apps.

@@ -6,6 +6,7 @@ use deis_proto::workflow::deploy_event::Event;
 use deis_proto::workflow::push_service_client::PushServiceClient;
 use deis_proto::workflow::{
     AuthenticateKeyRequest, AuthorizeGitRequest, CreateBuildRequest, GetBuildContextRequest, GitAccess,
+    RecordFailedBuildRequest,
 };
 use deis_rpc::{Client, request};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -13,7 +14,7 @@ use secrecy::SecretString;
 
 use super::patience::patiently;
 use crate::Error;
-use crate::ports::{Access, Call, Controller, DeployEvent, NewBuild};
+use crate::ports::{Access, Call, Controller, DeployEvent, FailedBuild, NewBuild};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -78,12 +79,29 @@ impl Controller for Workflow {
             sha: build.sha.to_string(),
             processes: build.processes,
             detected: build.detected,
-            log: String::new(),
+            log: build.log,
         };
         async move {
             // A deploy lasts as long as it lasts: the controller knows when to give up.
             let events = client.create_build(message).await?.into_inner();
             Ok(events.map(|event| decode(event?.event)).boxed())
+        }
+        .boxed()
+    }
+
+    fn record_failed_build(&self, build: FailedBuild) -> Call<'_, ()> {
+        let message = RecordFailedBuildRequest {
+            request_key: build.request_key,
+            username: build.user.to_string(),
+            app: build.app.to_string(),
+            sha: build.sha.to_string(),
+            code: build.code.to_string(),
+            message: build.message,
+            log: build.log,
+        };
+        async move {
+            let ask = async || self.client.clone().record_failed_build(request(message.clone(), LIMIT)).await;
+            Ok(patiently(ask).await.map(drop)?)
         }
         .boxed()
     }

@@ -14,6 +14,10 @@ use crate::Error;
 /// The environment variable that tells the hook whom to ask.
 pub(crate) const HOOK_SOCKET: &str = "DEIS_PUSH_SOCKET";
 
+/// Beginnings of names that no app has.
+const DRAFT: &str = ".draft-";
+const GONE: &str = ".gone-";
+
 /// The folder of all repositories.
 #[derive(Clone, Debug)]
 pub(crate) struct Repositories {
@@ -42,9 +46,33 @@ impl Repositories {
         Ok(Repository { path, git: self.git.clone() })
     }
 
+    /// Removes the repository of an app; one that is not there is fine.
+    pub(crate) async fn remove(&self, app: &AppName) -> Result<(), Error> {
+        let broken = || Error::io("remove the repository");
+        // Under another name first: a repository is whole or not there.
+        let gone = self.folder.join(format!("{GONE}{}", uuid::Uuid::new_v4().simple()));
+        match fs::rename(self.folder.join(format!("{app}.git")), &gone).await {
+            Ok(()) => fs::remove_dir_all(gone).await.map_err(broken()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(broken()(error)),
+        }
+    }
+
+    /// Removes what a builder that died was making or removing.
+    pub(crate) fn sweep(&self) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(DRAFT) || name.starts_with(GONE) {
+                std::fs::remove_dir_all(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes it under another name first: a repository is whole or not there.
     async fn init(&self, path: &Path) -> io::Result<()> {
-        let draft = self.folder.join(format!(".draft-{}", uuid::Uuid::new_v4().simple()));
+        let draft = self.folder.join(format!("{DRAFT}{}", uuid::Uuid::new_v4().simple()));
         let arguments = ["init", "--bare", "--quiet", "--initial-branch=master", "--template=", "--end-of-options"];
         let arguments = arguments.iter().map(OsStr::new).chain([draft.as_os_str()]).collect::<Vec<_>>();
         self.git.run(&arguments).await?;

@@ -2,14 +2,17 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deis_bootstrap::deadline;
+use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixListener;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 
+use super::log::Log;
 use super::{Asked, Told};
 use crate::Error;
 use crate::git::{Quarantine, Update};
@@ -72,7 +75,7 @@ impl HookConnection {
     /// The queue of lines, the writer that empties it, and the half whose end says that the hook is gone.
     pub(crate) fn into_parts(self) -> (Lines, HookWriter, BufReader<OwnedReadHalf>) {
         let (sender, queue) = mpsc::channel(QUEUE);
-        (Lines { sender }, HookWriter { queue, write: self.write }, self.read)
+        (Lines { sender, log: Arc::default() }, HookWriter { queue, write: self.write }, self.read)
     }
 }
 
@@ -80,17 +83,28 @@ impl HookConnection {
 #[derive(Clone, Debug)]
 pub(crate) struct Lines {
     sender: mpsc::Sender<String>,
+    /// Of what was printed; it is kept when nobody saw it.
+    log: Arc<Mutex<Log>>,
 }
 
 impl Lines {
     /// Prints a line. When nobody sees it, that is no reason to stop.
     pub(crate) async fn say(&self, line: impl AsRef<str>) {
-        drop(self.sender.send(plain(line.as_ref())).await);
+        let line = plain(line.as_ref());
+        self.log.lock().push(&line);
+        drop(self.sender.send(line).await);
     }
 
     /// As [`Lines::say`], but rather not at all than late.
     pub(crate) fn mention(&self, line: &str) {
-        drop(self.sender.try_send(plain(line)));
+        let line = plain(line);
+        self.log.lock().push(&line);
+        drop(self.sender.try_send(line));
+    }
+
+    /// The newest 256 KiB of the lines so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().text()
     }
 }
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use deis_api::{AppName, Code, Username};
 use deis_bootstrap::Tasks;
 use deis_builder::Error;
-use deis_builder::ports::{Access, Call, Controller, DeployEvent, Held, Lock, Locks, NewBuild};
+use deis_builder::ports::{Access, Call, Controller, DeployEvent, FailedBuild, Held, Lock, Locks, NewBuild};
 use deis_rpc::{Fault, status};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -36,6 +36,8 @@ pub(crate) struct FakeController {
     /// Taken one by one; without one, a deploy of v2 that works.
     pub(crate) answers: Mutex<Vec<Answer>>,
     pub(crate) builds: watch::Sender<Vec<NewBuild>>,
+    /// Builds that failed or were cancelled.
+    pub(crate) failed: Mutex<Vec<FailedBuild>>,
 }
 
 impl Default for FakeController {
@@ -47,6 +49,7 @@ impl Default for FakeController {
             environment: Mutex::new(HashMap::from([("POWERED_BY".to_owned(), "Kubernetes".to_owned())])),
             answers: Mutex::default(),
             builds: watch::channel(Vec::new()).0,
+            failed: Mutex::default(),
         }
     }
 }
@@ -119,6 +122,11 @@ impl Controller for FakeController {
                 .boxed(),
         };
         std::future::ready(Ok(events)).boxed()
+    }
+
+    fn record_failed_build(&self, build: FailedBuild) -> Call<'_, ()> {
+        self.failed.lock().push(build);
+        std::future::ready(Ok(())).boxed()
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "tests assert by panicking")]
 
+mod cncf;
 mod controller;
 mod pod;
 mod registry;
@@ -23,6 +24,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+pub(crate) use cncf::Cncf;
 pub(crate) use controller::{Answer, FakeController};
 pub(crate) use pod::{Behaviour, FakeRunner};
 pub(crate) use registry::FakeRegistry;
@@ -36,6 +38,7 @@ pub(crate) struct Builder {
     pub(crate) runner: Arc<FakeRunner>,
     pub(crate) registry: FakeRegistry,
     pub(crate) ssh: SocketAddr,
+    services: SocketAddr,
     pub(crate) root: Arc<TempDir>,
     context: Context,
 }
@@ -84,16 +87,18 @@ impl Builder {
         let listeners = Listeners {
             ssh: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             build_pods: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            services: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         };
+        let services = listeners.services.local_addr().unwrap();
         let ssh = listeners.ssh.local_addr().unwrap();
         let controller = Arc::new(FakeController::default());
         let locks = Arc::new(controller::FakeLocks::new(context.tasks.clone()));
-        let ca = fs::read_to_string(path("tls").join("ca.crt")).unwrap();
+        let ca = fs::read_to_string(path("tls/builder/ca.crt")).unwrap();
         let runner = Arc::new(FakeRunner::new(listeners.build_pods.local_addr().unwrap(), ca, context.tasks.clone()));
 
         let folder = |name: &str| path(name).display().to_string();
         let settings = [
-            ("--tls", folder("tls")),
+            ("--tls", folder("tls/builder")),
             ("--host-keys", folder("host-keys")),
             ("--stack-run", folder("stack-run")),
             ("--data", folder("data")),
@@ -102,14 +107,24 @@ impl Builder {
             ("--registry-password", registry::PASSWORD.to_owned()),
             ("--hook-program", env!("CARGO_BIN_EXE_builder").to_owned()),
         ];
-        let settings = settings.iter().flat_map(|(name, value)| [(*name).to_owned(), value.clone()]);
+        // What the test says itself takes the place.
+        let is_said = |name: &str| arguments.iter().any(|argument| argument.starts_with(&format!("{name}=")));
+        let settings = settings.iter().filter(|(name, _)| !is_said(name));
+        let settings = settings.flat_map(|(name, value)| [(*name).to_owned(), value.clone()]);
         let all = std::iter::once("builder".to_owned()).chain(settings);
         let config = Config::parse_from(all.chain(arguments.iter().map(|argument| (*argument).to_owned())));
-        let identity = Identity::load(path("tls")).unwrap();
+        let identity = Identity::load(path("tls/builder")).unwrap();
         let peers = Peers { controller: controller.clone(), locks: locks.clone(), runner: runner.clone() };
         let service = deis_builder::run_with(config, context.clone(), listeners, identity, peers);
         drop(context.tasks.spawn("builder", async move { service.await.unwrap() }));
-        Self { controller, locks, runner, registry, ssh, root, context }
+        Self { controller, locks, runner, registry, ssh, services, root, context }
+    }
+
+    /// A connection as another service would make it.
+    pub(crate) fn connect_as(&self, service: &str) -> deis_rpc::Client {
+        let identity = Identity::load(self.root.path().join("tls").join(service)).unwrap();
+        let address = format!("https://{}", self.services).parse().unwrap();
+        deis_rpc::connect("builder", address, &identity)
     }
 
     /// A user with a key of that type; the key's path.
@@ -274,22 +289,25 @@ pub(crate) async fn interrupt(mut client: tokio::process::Child) {
     client.wait().await.unwrap();
 }
 
-/// A certificate for the builder and the authority that signed it.
+/// A certificate for the builder and for those who call it (in folders of theirs), and the authority that signed them.
 fn write_identity(folder: &Path) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let mut params = CertificateParams::new(vec!["deis-builder".to_owned()]).unwrap();
-    params.subject_alt_names.push(SanType::URI("spiffe://deis/builder".try_into().unwrap()));
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
-    fs::create_dir_all(folder).unwrap();
-    for (name, text) in
-        [("tls.crt", certificate.pem()), ("ca.crt", authority_certificate.pem()), ("tls.key", key.serialize_pem())]
-    {
-        fs::write(folder.join(name), text).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    for (service, folder) in ["builder", "workflow", "router"].map(|service| (service, folder.join(service))) {
+        let mut params = CertificateParams::new(vec![format!("deis-{service}")]).unwrap();
+        params.subject_alt_names.push(SanType::URI(format!("spiffe://deis/{service}").try_into().unwrap()));
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in
+            [("tls.crt", certificate.pem()), ("ca.crt", authority_certificate.pem()), ("tls.key", key.serialize_pem())]
+        {
+            fs::write(folder.join(name), text).unwrap();
+        }
     }
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
 }

@@ -1,0 +1,45 @@
+//! What is kept for an app, from outside of a push: its cache, its running build, and the end of all of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deis_api::{AppName, GitSha, Username};
+use deis_bootstrap::deadline;
+
+use crate::Error;
+use crate::git::Repositories;
+use crate::push::Pushes;
+
+/// How long a build that is cancelled may take to end: its pod is deleted by then.
+const ENDING: Duration = Duration::from_secs(30);
+
+/// The apps' belongings.
+pub(crate) struct Apps {
+    pub(crate) pushes: Arc<Pushes>,
+    pub(crate) repositories: Repositories,
+}
+
+impl Apps {
+    /// Empties the build cache; how many bytes that freed.
+    pub(crate) async fn clear_cache(&self, app: &AppName) -> Result<u64, Error> {
+        self.pushes.builds.forget(app).await
+    }
+
+    /// Ends the build that runs; its commit.
+    pub(crate) async fn cancel_build(&self, app: &AppName, by: Username) -> Result<GitSha, Error> {
+        self.cancel(app, Error::CancelledBy(by)).await?.ok_or_else(|| Error::NoBuild(app.clone()))
+    }
+
+    /// Removes all that there is of an app. Some of it may be gone already: whoever was interrupted asks again.
+    pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Error> {
+        self.cancel(app, Error::Cancelled("the app was destroyed")).await?;
+        self.repositories.remove(app).await?;
+        self.pushes.builds.forget(app).await?;
+        self.pushes.builds.registry.delete(app).await
+    }
+
+    async fn cancel(&self, app: &AppName, reason: Error) -> Result<Option<GitSha>, Error> {
+        let cancelled = deadline(ENDING, self.pushes.running.cancel(app, reason)).await;
+        cancelled.map_err(|_| Error::Internal("the build does not end".to_owned()))
+    }
+}
