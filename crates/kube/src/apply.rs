@@ -131,8 +131,9 @@ fn stamp<K: Resource>(object: &mut K, fence: i64) {
     object.annotations_mut().insert(labels::FENCE.to_owned(), fence.to_string());
 }
 
-/// Whether the object has everything that the description names, but for the fence.
-fn is_as_described<K: Resource + Clone + Serialize>(current: &K, desired: &K) -> bool {
+/// Whether the object has everything that the description names, but for the fence: [`ensure`] would not write.
+#[must_use]
+pub fn is_as_described<K: Resource + Clone + Serialize>(current: &K, desired: &K) -> bool {
     let mut desired = desired.clone();
     desired.annotations_mut().remove(labels::FENCE);
     match (serde_json::to_value(current), serde_json::to_value(desired)) {
@@ -170,7 +171,8 @@ mod tests {
 
     #[test]
     fn what_others_added_does_not_matter_and_what_they_changed_does() {
-        let desired = objects::service(&"peachy-waxworks".parse().unwrap());
+        let app = "peachy-waxworks".parse().unwrap();
+        let desired = objects::service(&app, &[(&app).into()].into());
         let mut current = desired.clone();
         current.annotations_mut().insert(labels::FENCE.to_owned(), "7".to_owned());
         current.annotations_mut().insert("router.deis.io/drain".to_owned(), "{}".to_owned());

@@ -62,6 +62,8 @@ pub enum Kind {
     App,
     /// A build.
     Build,
+    /// A domain of an app.
+    Domain,
     /// An SSH key.
     Key,
     /// A release.

@@ -13,7 +13,8 @@ use crate::error::Error;
 use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
 
-/// How often the ledger is asked for deploys under way of which the watches have nothing to tell: one that died before its first write.
+/// How often the ledger is asked for what the watches have nothing to tell of: a deploy that died before its first write, a wish whose
+/// process died before it told anybody.
 const RESYNC: Duration = Duration::from_secs(15);
 
 /// The one process that looks after all apps.
@@ -47,19 +48,19 @@ impl Keeper {
                         self.look_after(&app).await;
                     }
                 }
-                Err(_quiet) => self.take_up_deploys().await,
+                Err(_quiet) => self.take_up_wishes().await,
             }
         }
     }
 
-    async fn take_up_deploys(&self) {
-        match self.ledger.deploying().await {
+    async fn take_up_wishes(&self) {
+        match self.ledger.unsettled().await {
             Ok(apps) => {
                 for app in apps {
                     drop(self.deployer.converge(&app));
                 }
             }
-            Err(error) => tracing::warn!(error = ?error, "deploys under way cannot be listed"),
+            Err(error) => tracing::warn!(error = ?error, "the apps with something to do cannot be listed"),
         }
     }
 
@@ -80,6 +81,8 @@ impl Keeper {
         world.controllers.iter_mut().flat_map(|controller| &mut controller.pods).for_each(|pod| pod.reachable = true);
         let goal = assignment.goal();
         // Waiting is nobody's work but Kubernetes'.
-        Ok(!assignment.deploying && matches!(plan(&goal, &world), Plan::Done | Plan::Wait(_)))
+        let nothing_new = !assignment.deploying && assignment.unsettled.is_none();
+        let is_served = self.kubernetes.is_served(app, &assignment.domains);
+        Ok(nothing_new && is_served && matches!(plan(&goal, &world), Plan::Done | Plan::Wait(_)))
     }
 }

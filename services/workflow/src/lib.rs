@@ -11,7 +11,7 @@
 //! | Resource | Where | Verbs |
 //! |---|---|---|
 //! | namespaces | cluster | get, create, patch |
-//! | services | apps | get, create, patch |
+//! | services | apps | get, list, watch, create, patch |
 //! | secrets | apps | get, list, create, patch, delete |
 //! | replicationcontrollers | apps | list, watch, create, patch, delete |
 //! | pods | apps | list, watch, patch |

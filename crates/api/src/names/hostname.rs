@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::NameError;
+use super::{AppName, NameError};
 
 /// A host that a router serves: a name of labels (RFC 1123), lower-case, without a final dot; the first label may be `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -62,6 +62,13 @@ impl std::str::FromStr for Hostname {
     }
 }
 
+/// An app's own name is a label that starts with a letter, so it is a host's name too.
+impl From<&AppName> for Hostname {
+    fn from(app: &AppName) -> Self {
+        Self(app.as_str().to_owned())
+    }
+}
+
 impl From<Hostname> for String {
     fn from(name: Hostname) -> Self {
         name.0
@@ -91,6 +98,8 @@ mod tests {
         }
         assert!("*.a.b".parse::<Hostname>().unwrap().is_wildcard());
         assert!("deis".parse::<Hostname>().unwrap().is_label());
+        let app = "a1-b".parse::<AppName>().unwrap();
+        assert_eq!(Hostname::from(&app), "a1-b".parse().unwrap());
         let long = format!("{}.com", "a".repeat(64));
         for bad in ["", ".", "*", "a..b", "foo.*.bar.com", "_a.b", "a_b.com", "-a.b", "a-.b", "10.0.0.1", "a b", &long]
         {

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use deis_api::{AppName, Code};
+use deis_api::{AppName, Code, Hostname};
 
 use super::name;
 use crate::deploy::Cluster;
@@ -22,9 +22,15 @@ impl FromIterator<String> for ReservedNames {
 }
 
 impl ReservedNames {
+    /// Whether the platform keeps this name for itself.
+    #[must_use]
+    pub fn contain(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
     fn check(&self, id: &AppName) -> Result<(), Error> {
         // Kubernetes' own namespaces too.
-        let reserved = self.0.contains(id.as_str()) || id.as_str().starts_with("kube-") || id.as_str() == "default";
+        let reserved = self.contain(id.as_str()) || id.as_str().starts_with("kube-") || id.as_str() == "default";
         if reserved { Err(Error::field("id", format!("{id} is a reserved name."))) } else { Ok(()) }
     }
 }
@@ -48,7 +54,7 @@ pub async fn create(
         }
         None => insert_random(ledger, cluster, reserved, owner, structure).await?,
     };
-    if let Err(error) = cluster.furnish(&app.id, 0).await {
+    if let Err(error) = cluster.furnish(&app.id, &BTreeSet::from([Hostname::from(&app.id)]), 0).await {
         // Nothing is left of an app that was refused.
         ledger.delete_app(&app.id).await?;
         tracing::error!(app = %app.id, %error, "an app was refused by Kubernetes");

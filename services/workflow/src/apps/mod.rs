@@ -1,11 +1,13 @@
-//! Apps: creating them, scaling them, showing their pods.
+//! Apps: creating them, scaling them, naming their domains, showing their pods.
 
 mod create;
+mod domains;
 mod name;
 mod pods;
 mod scale;
 
 pub use create::{ReservedNames, create};
+pub use domains::{add_domain, parse_domain, remove_domain};
 pub use pods::pod_views;
 pub use scale::scale;
 

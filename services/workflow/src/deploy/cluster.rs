@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
@@ -35,7 +35,7 @@ pub trait Cluster: Send + Sync + 'static {
     /// Whether a namespace of this name exists that is no app's.
     fn has_foreign_namespace<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<bool, EffectError>>;
     /// Makes the namespace, Service and pull Secret of an app be what they should be.
-    fn furnish<'a>(&'a self, app: &'a AppName, fence: i64) -> Done<'a>;
+    fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, fence: i64) -> Done<'a>;
     /// Makes the environment of a release be what it should be.
     fn equip<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a>;
     /// Creates the controller of a process type with no replicas.

@@ -77,6 +77,8 @@ pub trait Effects: Send + Sync + 'static {
     fn delete(&self, grant: &Grant, controller: &Controller) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes what belongs to no release that has a controller.
     fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Records that the cluster is as it was wanted at this intent.
+    fn settle(&self, grant: &Grant, intent: i64) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Records that a release is deployed.
     fn succeed(&self, grant: &Grant, release: ReleaseVersion) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Records that a release failed and makes the last good one the desired one again.

@@ -109,7 +109,7 @@ fn overdue(assignment: &Assignment, proc_type: &ProcType, pod: &Pod) -> Failure 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use deis_api::ReleaseVersion;
     use deis_kube::apply::Seen;
@@ -121,6 +121,8 @@ mod tests {
     fn assignment() -> Assignment {
         Assignment {
             app: "a".parse().unwrap(),
+            domains: BTreeSet::new(),
+            unsettled: None,
             release: ReleaseVersion::FIRST,
             deploying: true,
             image: Some("i".to_owned()),

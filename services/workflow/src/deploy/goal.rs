@@ -1,7 +1,7 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use deis_api::{AppName, GitSha, ProcType, ReleaseVersion};
+use deis_api::{AppName, GitSha, Hostname, ProcType, ReleaseVersion};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// What an app's pods are to look like.
@@ -28,6 +28,10 @@ impl Goal {
 pub struct Assignment {
     /// The app.
     pub app: AppName,
+    /// The names that it is served under.
+    pub domains: BTreeSet<Hostname>,
+    /// What is wanted now, if it is not known that the cluster is like that.
+    pub unsettled: Option<i64>,
     /// The desired release.
     pub release: ReleaseVersion,
     /// Whether its first deploy is still under way: only then can it fail and be replaced by the one before.
@@ -125,6 +129,8 @@ mod tests {
     fn assignment(values: &[(&str, &str)]) -> Assignment {
         Assignment {
             app: "a".parse().unwrap(),
+            domains: BTreeSet::new(),
+            unsettled: None,
             release: ReleaseVersion::FIRST.next(),
             deploying: true,
             image: Some("i".to_owned()),

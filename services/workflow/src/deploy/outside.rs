@@ -31,7 +31,7 @@ impl Effects for Outside {
     }
 
     async fn prepare(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
-        self.cluster.furnish(&grant.app, grant.fence).await?;
+        self.cluster.furnish(&grant.app, &assignment.domains, grant.fence).await?;
         self.cluster.equip(grant, assignment).await
     }
 
@@ -55,6 +55,11 @@ impl Effects for Outside {
 
     async fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> Result<(), EffectError> {
         self.cluster.tidy(grant, keep).await
+    }
+
+    async fn settle(&self, grant: &Grant, intent: i64) -> Result<(), EffectError> {
+        let written = self.ledger.settled(grant, intent).await.map_err(unavailable)?;
+        held(grant, written)
     }
 
     async fn succeed(&self, grant: &Grant, release: ReleaseVersion) -> Result<(), EffectError> {

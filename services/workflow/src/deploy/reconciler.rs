@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, Code, ReleaseVersion};
+use deis_api::{AppName, Code, Hostname, ReleaseVersion};
 
 use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::{self, Failure};
@@ -65,8 +65,8 @@ struct Run<'a, W> {
     reachable: BTreeSet<String>,
     /// The newest generation of the world that was looked at.
     generation: u64,
-    /// The release whose Secrets and Service are known to be right.
-    prepared: Option<ReleaseVersion>,
+    /// The release and the domains whose Secrets and Service are known to be right.
+    prepared: Option<(ReleaseVersion, BTreeSet<Hostname>)>,
     clock: Clock,
     told: String,
 }
@@ -134,9 +134,10 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     }
 
     async fn advance(&mut self, assignment: &Assignment) -> Result<Option<Ending>, EffectError> {
-        if self.prepared != Some(assignment.release) {
+        let furniture = (assignment.release, assignment.domains.clone());
+        if self.prepared.as_ref() != Some(&furniture) {
             self.world.prepare(&self.grant, assignment).await?;
-            self.prepared = Some(assignment.release);
+            self.prepared = Some(furniture);
         }
         let observed = self.observe(assignment).await;
         let stalled = self.clock.stalled(self.world.now(), &observed);
@@ -165,6 +166,9 @@ impl<W: Effects + Surroundings> Run<'_, W> {
                     self.world.succeed(&self.grant, assignment.release).await?;
                 }
                 self.world.tidy(&self.grant, assignment.release).await?;
+                if let Some(intent) = assignment.unsettled {
+                    self.world.settle(&self.grant, intent).await?;
+                }
                 return Ok(Some(Ending::Settled));
             }
         }

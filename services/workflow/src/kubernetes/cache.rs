@@ -6,13 +6,13 @@ use deis_bootstrap::{Context, Latch};
 use deis_kube::labels;
 use deis_kube::watch::{self, Change};
 use futures_util::StreamExt as _;
-use k8s_openapi::api::core::v1::{Pod, ReplicationController};
+use k8s_openapi::api::core::v1::{Pod, ReplicationController, Service};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use parking_lot::Mutex;
 use tokio::sync::watch as signal;
 
-/// The controllers and pods of all apps, kept up to date by watches.
+/// The controllers, pods and Services of all apps, kept up to date by watches.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     apps: Arc<Mutex<HashMap<AppName, Objects>>>,
@@ -27,6 +27,7 @@ type Changed = BTreeSet<AppName>;
 pub(super) struct Objects {
     pub(super) controllers: BTreeMap<String, ReplicationController>,
     pub(super) pods: BTreeMap<String, Pod>,
+    pub(super) services: BTreeMap<String, Service>,
     generation: signal::Sender<u64>,
 }
 
@@ -41,8 +42,10 @@ impl Cache {
     pub fn follow(&self, context: &Context, client: &Client) {
         let controllers = context.readiness.latch("the list of controllers");
         let pods = context.readiness.latch("the list of pods");
+        let services = context.readiness.latch("the list of Services");
         self.follow_one::<ReplicationController>(context, client, controllers, |objects| &mut objects.controllers);
         self.follow_one::<Pod>(context, client, pods, |objects| &mut objects.pods);
+        self.follow_one::<Service>(context, client, services, |objects| &mut objects.services);
     }
 
     fn follow_one<K>(

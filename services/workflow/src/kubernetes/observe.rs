@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use deis_api::ProcType;
-use deis_kube::apply::Seen;
-use deis_kube::{labels, pod_state};
+use deis_api::{AppName, Hostname, ProcType};
+use deis_kube::apply::{self, Seen};
+use deis_kube::{labels, objects, pod_state};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod as KubePod, ReplicationController};
 
@@ -73,6 +73,12 @@ fn refusal(object: &ReplicationController) -> Option<String> {
     let conditions = object.status.as_ref()?.conditions.as_ref()?;
     let failure = conditions.iter().find(|condition| condition.type_ == "ReplicaFailure")?;
     (failure.status == "True").then(|| failure.message.clone().unwrap_or_default())
+}
+
+/// Whether the app's Service is what it should be.
+pub(super) fn is_served(objects: &Objects, app: &AppName, domains: &BTreeSet<Hostname>) -> bool {
+    let wanted = objects::service(app, domains);
+    objects.services.get(app.as_str()).is_some_and(|service| apply::is_as_described(service, &wanted))
 }
 
 /// What people see of an app: pods of its process types, canaries included.
@@ -169,6 +175,20 @@ mod tests {
         let worker = &world.controllers[1];
         let ready = worker.pods.iter().map(|pod| (pod.name.as_str(), pod.serves())).collect::<Vec<_>>();
         assert_eq!(ready, [("worker-new", false), ("worker-old", true)]);
+    }
+
+    #[test]
+    fn a_service_that_somebody_changed_is_not_what_it_should_be() {
+        let app = "a".parse().unwrap();
+        let domains = BTreeSet::from([Hostname::from(&app)]);
+        let mut objects = Objects::default();
+        assert!(!is_served(&objects, &app, &domains), "it is gone");
+        let mut service = deis_kube::objects::service(&app, &domains);
+        objects.services.insert("a".to_owned(), service.clone());
+        assert!(is_served(&objects, &app, &domains));
+        service.metadata.annotations.as_mut().unwrap().insert(labels::DOMAINS.to_owned(), "stolen".to_owned());
+        objects.services.insert("a".to_owned(), service);
+        assert!(!is_served(&objects, &app, &domains));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use deis_bootstrap::deadline;
 use deis_kube::{Error as KubeError, apply, delete, events, labels, objects};
 use futures_util::future::{BoxFuture, try_join_all};
@@ -60,6 +60,12 @@ impl Kubernetes {
         Self { client, cache, pull_key }
     }
 
+    /// Whether the app's Service is what it should be, as far as the watches know.
+    #[must_use]
+    pub fn is_served(&self, app: &AppName, domains: &BTreeSet<Hostname>) -> bool {
+        self.cache.read(app, |objects| observe::is_served(objects, app, domains))
+    }
+
     fn api<K>(&self, app: &AppName) -> Api<K>
     where
         K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
@@ -86,7 +92,7 @@ impl Cluster for Kubernetes {
         })
     }
 
-    fn furnish<'a>(&'a self, app: &'a AppName, fence: i64) -> Done<'a> {
+    fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, fence: i64) -> Done<'a> {
         Box::pin(async move {
             let namespaces = Api::all(self.client.clone());
             apply::ensure(&namespaces, objects::namespace(app), fence).await?;
@@ -94,7 +100,7 @@ impl Cluster for Kubernetes {
             let password = password.ok_or_else(|| EffectError::Refused("The pull key cannot be used.".to_owned()))?;
             let (services, secrets) = (self.api::<Service>(app), self.api::<Secret>(app));
             try_join!(
-                apply::ensure(&services, objects::service(app), fence),
+                apply::ensure(&services, objects::service(app, domains), fence),
                 apply::ensure(&secrets, objects::pull_secret(app, &password), fence),
             )?;
             Ok(())

@@ -25,6 +25,8 @@ pub trait Deploys: Send + Sync + 'static {
         failure: &'a Failure,
         log_tail: &'a [String],
     ) -> Answer<'a, bool>;
-    /// The apps with a deploy under way.
-    fn deploying(&self) -> Answer<'_, Vec<AppName>>;
+    /// Records that the cluster is as it was wanted at this intent.
+    fn settled<'a>(&'a self, grant: &'a Grant, intent: i64) -> Answer<'a, bool>;
+    /// The apps with a deploy under way, or of which something is wanted that has not come about yet.
+    fn unsettled(&self) -> Answer<'_, Vec<AppName>>;
 }

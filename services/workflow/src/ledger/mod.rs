@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod apps;
 pub mod deploys;
+pub mod domains;
 pub mod keys;
 pub mod postgres;
 pub mod releases;
@@ -15,6 +16,7 @@ use futures_util::future::BoxFuture;
 pub use accounts::{Accounts, NewUser, User};
 pub use apps::{App, Apps, NewApp, Structure};
 pub use deploys::Deploys;
+pub use domains::{Domain, Domains};
 pub use keys::{Key, Keys};
 pub use releases::{
     Build, BuildDraft, Config, Decide, Draft, Ground, NewBuild, Release, ReleaseState, Released, Releases, Target,
@@ -27,7 +29,7 @@ use crate::error::Error;
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// Everything a store must do.
-pub trait Ledger: Accounts + Keys + Apps + Releases + Deploys {
+pub trait Ledger: Accounts + Keys + Apps + Domains + Releases + Deploys {
     /// A trivial query: the store answers.
     fn ping(&self) -> Answer<'_, ()>;
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::world::{Controller, Pod, Trouble, World};
@@ -35,6 +35,7 @@ struct State {
     /// What pods run with, by release.
     environments: BTreeMap<(AppName, ReleaseVersion), BTreeMap<String, String>>,
     reports: Vec<String>,
+    domains: BTreeMap<AppName, BTreeSet<Hostname>>,
 }
 
 struct Running {
@@ -48,6 +49,12 @@ impl TestCluster {
     /// A namespace that belongs to somebody else.
     pub(crate) fn add_foreign_namespace(&self, name: &str) {
         self.state.lock().foreign.insert(name.parse().unwrap());
+    }
+
+    /// The names that an app's Service has.
+    pub(crate) fn domains(&self, app: &str) -> Vec<String> {
+        let state = self.state.lock();
+        state.domains[&app.parse().unwrap()].iter().map(ToString::to_string).collect()
     }
 
     /// From now on nothing can be written.
@@ -86,6 +93,14 @@ impl TestCluster {
         self.state.lock().reports.clone()
     }
 
+    /// Waits until the cluster is like this.
+    pub(crate) async fn eventually(&self, is_so: impl Fn(&Self) -> bool) {
+        let mut generation = self.generation.subscribe();
+        while !is_so(self) {
+            generation.changed().await.unwrap();
+        }
+    }
+
     fn touch(&self) {
         self.generation.send_modify(|generation| *generation += 1);
     }
@@ -109,8 +124,11 @@ impl Cluster for TestCluster {
         Box::pin(async move { Ok(found) })
     }
 
-    fn furnish<'a>(&'a self, _app: &'a AppName, _fence: i64) -> Done<'a> {
-        self.write(|_| Ok(()))
+    fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, _fence: i64) -> Done<'a> {
+        self.write(|state| {
+            state.domains.insert(app.clone(), domains.clone());
+            Ok(())
+        })
     }
 
     fn equip<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a> {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use deis_api::{AppName, Code, ProcType, ReleaseVersion};
+use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion};
 use parking_lot::Mutex;
 
 use super::{Ending, Narrator, reconcile};
@@ -33,6 +33,8 @@ struct State {
     fence: i64,
     desired: ReleaseVersion,
     deploying: bool,
+    domains: BTreeSet<Hostname>,
+    unsettled: Option<i64>,
     processes: BTreeMap<ProcType, u32>,
     now: Duration,
     routers_answer: bool,
@@ -55,6 +57,8 @@ impl Sandbox {
             fence: 0,
             desired: new(),
             deploying: true,
+            domains: BTreeSet::new(),
+            unsettled: None,
             processes: web(2),
             now: Duration::ZERO,
             routers_answer: true,
@@ -139,6 +143,12 @@ impl Effects for Sandbox {
         self.write(grant, "tidy", format!("tidy, keep {keep}")).map(drop)
     }
 
+    async fn settle(&self, grant: &Grant, intent: i64) -> Result<(), EffectError> {
+        let mut state = self.write(grant, "settle", format!("settled at {intent}"))?;
+        state.unsettled = None;
+        Ok(())
+    }
+
     async fn succeed(&self, grant: &Grant, release: ReleaseVersion) -> Result<(), EffectError> {
         let mut state = self.write(grant, "succeed", format!("{release} is deployed"))?;
         state.deploying = false;
@@ -168,6 +178,8 @@ impl Surroundings for Sandbox {
         }
         Ok(Assignment {
             app: grant.app.clone(),
+            domains: state.domains.clone(),
+            unsettled: state.unsettled,
             release: state.desired,
             deploying: state.deploying,
             image: Some("image".to_owned()),
@@ -326,4 +338,18 @@ async fn a_deploy_that_was_killed_anywhere_is_finished_by_the_next() {
             assert!(!sandbox.0.lock().deploying);
         }
     }
+}
+
+#[tokio::test]
+async fn new_domains_are_told_to_the_routers_and_noted_as_settled() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    settle(&sandbox).await;
+    let before = sandbox.log().len();
+    {
+        let mut state = sandbox.0.lock();
+        state.domains.insert("example.com".parse().unwrap());
+        state.unsettled = Some(7);
+    }
+    settle(&sandbox).await;
+    assert_eq!(sandbox.log()[before..], ["prepare v2", "tidy, keep v2", "settled at 7"]);
 }

@@ -1,8 +1,9 @@
-use deis_api::{AppName, Code, ReleaseVersion, Username};
+use deis_api::{AppName, Code, Hostname, ReleaseVersion, Username};
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row as _, query};
 use uuid::Uuid;
 
+use super::domains::insert_domain;
 use super::releases::ground;
 use super::{Postgres, now, rows, violated};
 use crate::error::{Error, Kind};
@@ -53,6 +54,7 @@ impl Apps for Postgres {
                 _ => error.into(),
             })?;
             initial_release(&mut tx, &app).await?;
+            insert_domain(&mut tx, &app.id, &app.owner, &Hostname::from(&app.id), "id").await?;
             tx.commit().await?;
             rows::app(&row)
         })
@@ -84,7 +86,9 @@ impl Apps for Postgres {
 
     fn undo_restructure<'a>(&'a self, id: &'a AppName, from: &'a Structure, to: &'a Structure) -> Answer<'a, ()> {
         Box::pin(async move {
-            let undone = query("UPDATE apps SET structure = $2, updated = $4 WHERE id = $1 AND structure = $3");
+            let undone = query(
+                "UPDATE apps SET structure = $2, intent = intent + 1, updated = $4 WHERE id = $1 AND structure = $3",
+            );
             undone.bind(id.as_str()).bind(Json(from)).bind(Json(to)).bind(now()).execute(&self.pool).await?;
             Ok(())
         })
@@ -118,7 +122,7 @@ async fn initial_release(tx: &mut PgConnection, app: &NewApp) -> Result<(), Erro
 }
 
 pub(super) async fn set_structure(tx: &mut PgConnection, id: &AppName, structure: &Structure) -> Result<(), Error> {
-    let updated = query("UPDATE apps SET structure = $2, updated = $3 WHERE id = $1");
+    let updated = query("UPDATE apps SET structure = $2, intent = intent + 1, updated = $3 WHERE id = $1");
     updated.bind(id.as_str()).bind(Json(structure)).bind(now()).execute(tx).await?;
     Ok(())
 }

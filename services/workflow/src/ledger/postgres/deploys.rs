@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use secrecy::SecretString;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -88,10 +88,21 @@ impl Deploys for Postgres {
         })
     }
 
-    fn deploying(&self) -> Answer<'_, Vec<AppName>> {
+    fn unsettled(&self) -> Answer<'_, Vec<AppName>> {
         Box::pin(async move {
-            let found = query("SELECT app FROM releases WHERE state = 'deploying' ORDER BY app");
-            found.fetch_all(&self.pool).await?.iter().map(|row| rows::parsed(row, "app")).collect()
+            let found = query(
+                "SELECT id FROM apps WHERE intent <> settled
+                 UNION SELECT app FROM releases WHERE state = 'deploying' ORDER BY 1",
+            );
+            found.fetch_all(&self.pool).await?.iter().map(|row| rows::parsed(row, "id")).collect()
+        })
+    }
+
+    fn settled<'a>(&'a self, grant: &'a Grant, intent: i64) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let noted = query("UPDATE apps SET settled = $3 WHERE id = $1 AND fence = $2");
+            let noted = noted.bind(grant.app.as_str()).bind(grant.fence).bind(intent).execute(&self.pool).await?;
+            Ok(noted.rows_affected() > 0)
         })
     }
 }
@@ -100,7 +111,8 @@ impl Postgres {
     async fn wanted(&self, app: &AppName, fence: Option<i64>) -> Result<Option<Assignment>, Error> {
         // One statement, so that structure, release and config belong together.
         let row = query(
-            "SELECT releases.*, apps.structure, configs.entries,
+            "SELECT releases.*, apps.structure, apps.intent, apps.settled, configs.entries,
+                    ARRAY(SELECT domain FROM domains WHERE app = apps.id) AS domains,
                     builds.image, coalesce(builds.sha, '') AS sha, builds.procfile
              FROM apps
              JOIN releases ON releases.app = apps.id AND releases.version = apps.desired_release
@@ -126,8 +138,12 @@ fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
     let kinds = procfile.map(|procfile| procfile.0).unwrap_or_default().into_keys();
     let processes = kinds.map(|kind| (kind.clone(), structure.get(&kind).copied().unwrap_or(0))).collect();
     let entries = row.try_get::<Json<BTreeMap<String, String>>, _>("entries")?.0;
+    let domains = row.try_get::<Vec<String>, _>("domains")?.into_iter().map(Hostname::try_from);
+    let (intent, settled) = (row.try_get::<i64, _>("intent")?, row.try_get::<i64, _>("settled")?);
     Ok(Assignment {
         app: app.clone(),
+        domains: domains.collect::<Result<_, _>>().map_err(|error| Error::Internal(error.into()))?,
+        unsettled: (intent != settled).then_some(intent),
         release: release.version,
         deploying: release.state == ReleaseState::Deploying,
         image: row.try_get("image")?,

@@ -3,6 +3,7 @@
 mod accounts;
 mod apps;
 mod deploys;
+mod domains;
 mod keys;
 mod releases;
 mod rows;
@@ -18,7 +19,10 @@ use super::{Answer, Ledger};
 use crate::error::Error;
 
 /// The schema, oldest change first. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "ledger", include_str!("../../../migrations/1_ledger.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "ledger", include_str!("../../../migrations/1_ledger.sql")),
+    (2, "domains", include_str!("../../../migrations/2_domains.sql")),
+];
 
 /// How many connections one process holds at most.
 const CONNECTIONS: u32 = 16;

@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use crate::error::Error;
-use crate::ledger::{App, Build, Config, Key, Release, ReleaseState, Structure, User, Variables};
+use crate::ledger::{App, Build, Config, Domain, Key, Release, ReleaseState, Structure, User, Variables};
 
 pub(super) fn user(row: &PgRow) -> Result<User, Error> {
     Ok(User {
@@ -48,6 +48,10 @@ pub(super) fn app(row: &PgRow) -> Result<App, Error> {
         created: time(row, "created")?,
         updated: time(row, "updated")?,
     })
+}
+
+pub(super) fn domain(row: &PgRow) -> Result<Domain, Error> {
+    Ok(Domain { domain: parsed(row, "domain")?, owner: parsed(row, "owner")?, created: time(row, "created")? })
 }
 
 pub(super) fn config(row: &PgRow) -> Result<Config, Error> {

@@ -22,7 +22,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use deis_api::Code;
 
 use self::error::ApiError;
@@ -45,7 +45,8 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps", get(apps::list).post(apps::create)),
         ("/v2/apps/{app}", get(apps::show)),
         ("/v2/apps/{app}/config", get(config::show).post(config::change)),
-        ("/v2/apps/{app}/domains", get(domains::list)),
+        ("/v2/apps/{app}/domains", get(domains::list).post(domains::add)),
+        ("/v2/apps/{app}/domains/{domain}", delete(domains::remove)),
         ("/v2/apps/{app}/settings", get(settings::show)),
         ("/v2/apps/{app}/builds", get(builds::list)),
         ("/v2/apps/{app}/builds/{uuid}", get(builds::show)),
