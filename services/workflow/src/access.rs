@@ -1,5 +1,7 @@
 //! The one place where a user's authority is decided.
 
+use deis_api::Username;
+
 use crate::error::Error;
 use crate::ledger::{App, User};
 
@@ -21,6 +23,8 @@ pub enum Verb {
     Change,
     /// To create one.
     Create,
+    /// To destroy it, to give it away, to take from it what it has, or to say who else may use it.
+    Control,
 }
 
 /// What it is asked of.
@@ -28,6 +32,8 @@ pub enum Verb {
 pub enum Object<'a> {
     /// One app with everything in it.
     App(&'a App),
+    /// A user's permission to use an app.
+    Collaborator(&'a App, &'a Username),
     /// Apps as such.
     Apps,
     /// The actor's own record, keys and tokens.
@@ -41,10 +47,17 @@ pub enum Object<'a> {
 pub fn authorise<'a>(actor: &'a Actor, verb: Verb, object: Object<'_>) -> Result<&'a User, Error> {
     let Actor::User(user) = actor else { return Err(Error::NotAuthenticated) };
     let allowed = match (verb, object) {
-        (Verb::Read | Verb::Change, Object::App(app)) => user.is_superuser || app.owner == user.username,
+        (Verb::Read | Verb::Change, Object::App(app)) => {
+            user.is_superuser || app.owner == user.username || app.collaborators.contains(&user.username)
+        }
+        (Verb::Control, Object::App(app)) => user.is_superuser || app.owner == user.username,
+        // Everybody may give up what he was given.
+        (Verb::Control, Object::Collaborator(app, collaborator)) => {
+            user.is_superuser || app.owner == user.username || *collaborator == user.username
+        }
         // An app to be created has no owner yet: it is asked of `Apps`.
-        (Verb::Create, Object::App(_)) => false,
-        (Verb::Read | Verb::Change | Verb::Create, Object::Apps | Object::Own) => true,
+        (Verb::Create, Object::App(_)) | (Verb::Read | Verb::Change | Verb::Create, Object::Collaborator(..)) => false,
+        (Verb::Read | Verb::Change | Verb::Create | Verb::Control, Object::Apps | Object::Own) => true,
     };
     if user.is_active && allowed { Ok(user) } else { Err(Error::Forbidden) }
 }
@@ -77,22 +90,26 @@ mod tests {
             uuid: uuid::Uuid::nil(),
             id: "shop".parse().unwrap(),
             owner: "bob".parse().unwrap(),
+            collaborators: ["carol".parse().unwrap()].into(),
             structure: Default::default(),
             desired_release: ReleaseVersion::FIRST,
             created: Timestamp::UNIX_EPOCH,
             updated: Timestamp::UNIX_EPOCH,
         };
+        let carol = "carol".parse().unwrap();
         let actors = [
             ("nobody", Actor::Anonymous),
             ("owner", user("bob", false, true)),
             ("admin", user("root", true, true)),
+            ("collaborator", user("carol", false, true)),
             ("stranger", user("bobby", false, true)),
             ("locked-out owner", user("bob", false, false)),
         ];
         let mut table = Vec::new();
         for (name, actor) in &actors {
-            for verb in [Verb::Read, Verb::Change, Verb::Create] {
-                let asked = [Object::App(&app), Object::Apps, Object::Own].map(|object| authorise(actor, verb, object));
+            for verb in [Verb::Read, Verb::Change, Verb::Create, Verb::Control] {
+                let objects = [Object::App(&app), Object::Collaborator(&app, &carol), Object::Apps, Object::Own];
+                let asked = objects.map(|object| authorise(actor, verb, object));
                 let answers =
                     asked.map(|answer| answer.map_or_else(|error| error.code().to_string(), |_| "yes".to_owned()));
                 table.push(format!("{name} {verb:?}: {}", answers.join(", ")));

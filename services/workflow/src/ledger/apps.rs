@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{AppName, ProcType, ReleaseVersion, Username};
 use jiff::Timestamp;
@@ -19,6 +19,8 @@ pub struct App {
     pub id: AppName,
     /// Who may do everything with it.
     pub owner: Username,
+    /// Who may use it beside the owner.
+    pub collaborators: BTreeSet<Username>,
     /// The replicas asked for.
     pub structure: Structure,
     /// The release that is to serve.
@@ -49,8 +51,8 @@ pub type Restructure<'a> = Box<dyn FnOnce(&Ground) -> Result<Structure, Error> +
 pub trait Apps: Send + Sync + 'static {
     /// One app.
     fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>>;
-    /// The apps of an owner, or all, by name.
-    fn apps<'a>(&'a self, owner: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>>;
+    /// The apps that a user owns or may use, or all, by name.
+    fn apps<'a>(&'a self, user: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>>;
     /// The names of all apps.
     fn app_names(&self) -> Answer<'_, Vec<AppName>>;
     /// Makes an app with an empty config and release v1, which has no build. Refuses a name that is taken.

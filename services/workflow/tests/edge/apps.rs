@@ -83,6 +83,10 @@ async fn apps_are_their_owners() {
     let eve = sandbox.user("eve").await;
     let methods = [
         (Method::GET, ""),
+        (Method::POST, ""),
+        (Method::GET, "perms/"),
+        (Method::POST, "perms/"),
+        (Method::DELETE, "perms/bob/"),
         (Method::GET, "config/"),
         (Method::POST, "config/"),
         (Method::GET, "domains/"),

@@ -19,3 +19,4 @@ mod push;
 mod releases;
 mod sandbox;
 mod scale;
+mod sharing;

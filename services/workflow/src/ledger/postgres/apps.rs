@@ -13,18 +13,30 @@ use crate::ledger::{Answer, App, Apps, Listed, NewApp, Structure, Target, Window
 impl Apps for Postgres {
     fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>> {
         Box::pin(async move {
-            let row = query("SELECT * FROM apps WHERE id = $1").bind(id.as_str()).fetch_optional(&self.pool).await?;
-            row.as_ref().map(rows::app).transpose()
+            let row = query(
+                "SELECT *, ARRAY(SELECT username FROM collaborators WHERE app = id) AS collaborators
+                 FROM apps WHERE id = $1",
+            );
+            row.bind(id.as_str()).fetch_optional(&self.pool).await?.as_ref().map(rows::app).transpose()
         })
     }
 
-    fn apps<'a>(&'a self, owner: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>> {
+    fn apps<'a>(&'a self, user: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>> {
         Box::pin(async move {
-            let owner = owner.map(Username::as_str);
-            let total = query("SELECT count(*) AS total FROM apps WHERE $1::text IS NULL OR owner = $1").bind(owner);
-            let total = total.fetch_one(&self.pool).await?.try_get("total")?;
-            let found = query("SELECT * FROM apps WHERE $1::text IS NULL OR owner = $1 ORDER BY id LIMIT $2 OFFSET $3");
-            let found = found.bind(owner).bind(window.limit).bind(window.offset).fetch_all(&self.pool).await?;
+            let user = user.map(Username::as_str);
+            let total = query(
+                "SELECT count(*) AS total FROM apps
+                 WHERE $1::text IS NULL OR owner = $1
+                     OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $1)",
+            );
+            let total = total.bind(user).fetch_one(&self.pool).await?.try_get("total")?;
+            let found = query(
+                "SELECT *, ARRAY(SELECT username FROM collaborators WHERE app = id) AS collaborators FROM apps
+                 WHERE $1::text IS NULL OR owner = $1
+                     OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $1)
+                 ORDER BY id LIMIT $2 OFFSET $3",
+            );
+            let found = found.bind(user).bind(window.limit).bind(window.offset).fetch_all(&self.pool).await?;
             Ok(Listed { total, items: found.iter().map(rows::app).collect::<Result<_, _>>()? })
         })
     }
@@ -41,7 +53,7 @@ impl Apps for Postgres {
             let mut tx = self.pool.begin().await?;
             let row = query(
                 "INSERT INTO apps (id, uuid, owner, structure, desired_release, fence, created, updated)
-                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6) RETURNING *",
+                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6) RETURNING *, '{}'::text[] AS collaborators",
             );
             let row = row.bind(app.id.as_str()).bind(Uuid::new_v4()).bind(app.owner.as_str());
             let row = row.bind(Json(&app.structure)).bind(ReleaseVersion::FIRST.get()).bind(now());

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
+use deis_api::{AppName, ProcType, ReleaseVersion};
 use secrecy::SecretString;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -138,11 +138,10 @@ fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
     let kinds = procfile.map(|procfile| procfile.0).unwrap_or_default().into_keys();
     let processes = kinds.map(|kind| (kind.clone(), structure.get(&kind).copied().unwrap_or(0))).collect();
     let entries = row.try_get::<Json<BTreeMap<String, String>>, _>("entries")?.0;
-    let domains = row.try_get::<Vec<String>, _>("domains")?.into_iter().map(Hostname::try_from);
     let (intent, settled) = (row.try_get::<i64, _>("intent")?, row.try_get::<i64, _>("settled")?);
     Ok(Assignment {
         app: app.clone(),
-        domains: domains.collect::<Result<_, _>>().map_err(|error| Error::Internal(error.into()))?,
+        domains: rows::names(row, "domains")?,
         unsettled: (intent != settled).then_some(intent),
         release: release.version,
         deploying: release.state == ReleaseState::Deploying,

@@ -7,6 +7,7 @@ mod domains;
 mod keys;
 mod releases;
 mod rows;
+mod sharing;
 
 use std::time::Duration;
 
@@ -19,9 +20,10 @@ use super::{Answer, Ledger};
 use crate::error::Error;
 
 /// The schema, oldest change first. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "ledger", include_str!("../../../migrations/1_ledger.sql")),
     (2, "domains", include_str!("../../../migrations/2_domains.sql")),
+    (3, "collaborators", include_str!("../../../migrations/3_collaborators.sql")),
 ];
 
 /// How many connections one process holds at most.

@@ -82,8 +82,11 @@ impl Releases for Postgres {
 
 /// Reads what a decision is made from, and locks the app until the transaction ends.
 pub(super) async fn ground(tx: &mut PgConnection, app: &AppName, target: Target) -> Result<Option<Ground>, Error> {
-    let row = query("SELECT * FROM apps WHERE id = $1 FOR UPDATE").bind(app.as_str());
-    let Some(row) = row.fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let row = query(
+        "SELECT *, ARRAY(SELECT username FROM collaborators WHERE app = id) AS collaborators
+         FROM apps WHERE id = $1 FOR UPDATE OF apps",
+    );
+    let Some(row) = row.bind(app.as_str()).fetch_optional(&mut *tx).await? else { return Ok(None) };
     let latest = query("SELECT * FROM releases WHERE app = $1 AND state <> 'failed' ORDER BY version DESC LIMIT 1");
     let latest = rows::release(&latest.bind(app.as_str()).fetch_one(&mut *tx).await?)?;
     let config = config(&mut *tx, latest.config).await?;

@@ -1,6 +1,6 @@
 //! From rows to records. What stands in the ledger was checked when it was written; a row that does not parse is a defect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{Code, ProcType, ReleaseVersion};
 use jiff::Timestamp;
@@ -43,6 +43,7 @@ pub(super) fn app(row: &PgRow) -> Result<App, Error> {
         uuid: row.try_get("uuid")?,
         id: parsed(row, "id")?,
         owner: parsed(row, "owner")?,
+        collaborators: names(row, "collaborators")?,
         structure: row.try_get::<Json<Structure>, _>("structure")?.0,
         desired_release: version(row, "desired_release")?,
         created: time(row, "created")?,
@@ -112,6 +113,15 @@ where
     T: TryFrom<String, Error = deis_api::NameError>,
 {
     T::try_from(row.try_get::<String, _>(column)?).map_err(broken)
+}
+
+/// A column with an array of names.
+pub(super) fn names<T>(row: &PgRow, column: &str) -> Result<BTreeSet<T>, Error>
+where
+    T: TryFrom<String, Error = deis_api::NameError> + Ord,
+{
+    let names = row.try_get::<Vec<String>, _>(column)?.into_iter().map(T::try_from);
+    names.collect::<Result<_, _>>().map_err(broken)
 }
 
 pub(super) fn version(row: &PgRow, column: &str) -> Result<ReleaseVersion, Error> {

@@ -13,15 +13,15 @@ use crate::error::{Error, Kind};
 use crate::ledger::{App, Ledger, User};
 use crate::server::{Reading, Workflow};
 
-/// `GET /v2/apps/`: one's own; all for an administrator.
+/// `GET /v2/apps/`: one's own and those shared with one; all for an administrator.
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
     paging: Paging,
 ) -> Result<Json<rest::Page<rest::App>>, ApiError> {
     let user = authorise(&actor, Verb::Read, Of::Apps)?;
-    let owner = (!user.is_superuser).then_some(&user.username);
-    let apps = reading.ledger.apps(owner, paging.window).await?;
+    let user = (!user.is_superuser).then_some(&user.username);
+    let apps = reading.ledger.apps(user, paging.window).await?;
     Ok(Json(paging.page(apps, shown)))
 }
 
@@ -49,6 +49,21 @@ pub(super) async fn show(
 ) -> Result<Json<rest::App>, ApiError> {
     let (_, app) = find(reading.ledger.as_ref(), &actor, Verb::Read, &id).await?;
     Ok(Json(shown(app)))
+}
+
+/// `POST /v2/apps/{app}/`: gives it to another user.
+pub(super) async fn transfer(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    body: Object,
+) -> Result<StatusCode, ApiError> {
+    let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Control, &id).await?;
+    let body: rest::Transfer = body.decode(&["owner"])?;
+    let owner = body.owner.trim().parse().map_err(|_| Error::Missing(Kind::User))?;
+    workflow.ledger.transfer(&app.id, &owner).await?;
+    tracing::info!(app = %app.id, "{} was given to {owner}", app.id);
+    Ok(StatusCode::OK)
 }
 
 /// An app by a path's segment; a name that cannot be is one that is not there.

@@ -43,13 +43,13 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(shown(&app.id, added))))
 }
 
-/// `DELETE /v2/apps/{app}/domains/{domain}/`, in either encoding.
+/// `DELETE /v2/apps/{app}/domains/{domain}/`, in either encoding; not for collaborators.
 pub(super) async fn remove(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
     Path((id, domain)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
-    let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
+    let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Control, &id).await?;
     // A name that cannot be is one that is not there.
     let domain = parse_domain(&domain).map_err(|_| Error::Missing(Kind::Domain))?;
     let work = workflow.clone();

@@ -12,6 +12,7 @@ mod headers;
 mod health;
 mod keys;
 mod pages;
+mod perms;
 mod pods;
 mod releases;
 mod scale;
@@ -43,7 +44,9 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/keys", get(keys::list).post(keys::add)),
         ("/v2/keys/{id}", get(keys::show).delete(keys::delete)),
         ("/v2/apps", get(apps::list).post(apps::create)),
-        ("/v2/apps/{app}", get(apps::show)),
+        ("/v2/apps/{app}", get(apps::show).post(apps::transfer)),
+        ("/v2/apps/{app}/perms", get(perms::list).post(perms::grant)),
+        ("/v2/apps/{app}/perms/{username}", delete(perms::revoke)),
         ("/v2/apps/{app}/config", get(config::show).post(config::change)),
         ("/v2/apps/{app}/domains", get(domains::list).post(domains::add)),
         ("/v2/apps/{app}/domains/{domain}", delete(domains::remove)),

@@ -1,0 +1,58 @@
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use deis_api::{Username, rest};
+
+use super::apps::find;
+use super::body::Object;
+use super::caller::Caller;
+use super::error::ApiError;
+use crate::access::{Object as Of, Verb, authorise};
+use crate::error::{Error, Kind};
+use crate::server::{Reading, Workflow};
+
+/// `GET /v2/apps/{app}/perms/`: who may use it beside its owner.
+pub(super) async fn list(
+    State(reading): State<Reading>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<rest::Collaborators>, ApiError> {
+    let (_, app) = find(reading.ledger.as_ref(), &actor, Verb::Read, &id).await?;
+    Ok(Json(rest::Collaborators { users: app.collaborators.iter().map(ToString::to_string).collect() }))
+}
+
+/// `POST /v2/apps/{app}/perms/`.
+pub(super) async fn grant(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    body: Object,
+) -> Result<StatusCode, ApiError> {
+    let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Control, &id).await?;
+    let body: rest::Grant = body.decode(&["username"])?;
+    let username = named(&body.username)?;
+    workflow.ledger.share(&app.id, &username).await?;
+    tracing::info!(app = %app.id, "User {username} was granted access to {}", app.id);
+    Ok(StatusCode::CREATED)
+}
+
+/// `DELETE /v2/apps/{app}/perms/{username}/`: the owner's right, and everybody's for himself.
+pub(super) async fn revoke(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    Path((id, username)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Read, &id).await?;
+    let username = named(&username)?;
+    authorise(&actor, Verb::Control, Of::Collaborator(&app, &username))?;
+    if !workflow.ledger.unshare(&app.id, &username).await? {
+        return Err(Error::Forbidden.into());
+    }
+    tracing::info!(app = %app.id, "User {username} was revoked access to {}", app.id);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A name that cannot be is one of a user who is not there.
+fn named(username: &str) -> Result<Username, Error> {
+    username.trim().parse().map_err(|_| Error::Missing(Kind::User))
+}
