@@ -11,6 +11,7 @@
 //! | Resource | Where | Verbs |
 //! |---|---|---|
 //! | namespaces | cluster | get, create, patch |
+//! | nodes | cluster | list |
 //! | services | apps | get, list, watch, create, patch |
 //! | secrets | apps | get, list, create, patch, delete |
 //! | replicationcontrollers | apps | list, watch, create, patch, delete |
@@ -23,6 +24,7 @@ pub mod access;
 pub mod accounts;
 pub mod apps;
 pub mod config;
+pub mod configs;
 pub mod deploy;
 pub mod error;
 mod keeper;

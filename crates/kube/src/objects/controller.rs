@@ -39,7 +39,30 @@ pub struct Process<'a> {
     pub patience_seconds: i32,
     /// How long a pod may take to end, the drain included, in seconds.
     pub grace_seconds: i64,
+    /// Memory; what is not said is the platform's choice.
+    pub memory: Amount,
+    /// Processor time; what is not said is the platform's choice.
+    pub cpu: Amount,
+    /// Labels that its nodes must have.
+    pub tags: &'a BTreeMap<String, String>,
+    /// When it is to be started again.
+    pub liveness: Option<Probe>,
+    /// When it can be served; without one, the served type is asked whether it listens.
+    pub readiness: Option<Probe>,
 }
+
+/// How much a process asks for and may have, as quantities of Kubernetes. A limit without a request is asked for as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// What is kept for it.
+    pub request: Option<String>,
+    /// What it may use at most.
+    pub limit: Option<String>,
+}
+
+/// What a process has whose app says nothing else.
+const CPU: (&str, &str) = ("20m", "1");
+const MEMORY: (&str, &str) = ("32Mi", "512Mi");
 
 /// The controller of a process, with no replicas yet.
 #[must_use]
@@ -72,6 +95,7 @@ pub fn controller(process: &Process<'_>) -> ReplicationController {
 fn pod(process: &Process<'_>) -> PodSpec {
     PodSpec {
         containers: vec![container(process)],
+        node_selector: (!process.tags.is_empty()).then(|| process.tags.clone()),
         restart_policy: Some("Always".to_owned()),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
@@ -121,13 +145,16 @@ fn container(process: &Process<'_>) -> Container {
             tcp_socket: Some(listens()),
             ..Probe::default()
         }),
-        readiness_probe: process.port.map(|_| Probe {
-            period_seconds: Some(5),
-            timeout_seconds: Some(5),
-            failure_threshold: Some(3),
-            tcp_socket: Some(listens()),
-            ..Probe::default()
+        readiness_probe: process.readiness.clone().or_else(|| {
+            process.port.map(|_| Probe {
+                period_seconds: Some(5),
+                timeout_seconds: Some(5),
+                failure_threshold: Some(3),
+                tcp_socket: Some(listens()),
+                ..Probe::default()
+            })
         }),
+        liveness_probe: process.liveness.clone(),
         lifecycle: process.port.map(|_| Lifecycle {
             pre_stop: Some(LifecycleHandler {
                 sleep: Some(SleepAction { seconds: DRAIN_SECONDS.min(process.grace_seconds) }),
@@ -135,11 +162,7 @@ fn container(process: &Process<'_>) -> Container {
             }),
             ..Lifecycle::default()
         }),
-        resources: Some(ResourceRequirements {
-            requests: Some(quantities(&[("cpu", "20m"), ("memory", "32Mi")])),
-            limits: Some(quantities(&[("cpu", "1"), ("memory", "512Mi"), ("ephemeral-storage", "1Gi")])),
-            ..ResourceRequirements::default()
-        }),
+        resources: Some(resources(process)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
@@ -155,8 +178,19 @@ fn listens() -> TCPSocketAction {
     TCPSocketAction { port: IntOrString::String(PORT_NAME.to_owned()), host: None }
 }
 
-fn quantities(pairs: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
-    pairs.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect()
+fn resources(process: &Process<'_>) -> ResourceRequirements {
+    let mut requests = BTreeMap::new();
+    let mut limits = BTreeMap::from([("ephemeral-storage".to_owned(), Quantity("1Gi".to_owned()))]);
+    for (name, amount, (request, limit)) in [("cpu", &process.cpu, CPU), ("memory", &process.memory, MEMORY)] {
+        let own_request = amount.request.clone();
+        // A default request may be above a limit of one's own.
+        let request = own_request.or_else(|| amount.limit.is_none().then(|| request.to_owned()));
+        requests.extend(request.map(|request| (name.to_owned(), Quantity(request))));
+        let limit = amount.limit.clone().unwrap_or_else(|| limit.to_owned());
+        limits.insert(name.to_owned(), Quantity(limit));
+    }
+    let requests = (!requests.is_empty()).then_some(requests);
+    ResourceRequirements { requests, limits: Some(limits), ..ResourceRequirements::default() }
 }
 
 #[cfg(test)]
@@ -172,6 +206,11 @@ mod tests {
             port,
             patience_seconds: 120,
             grace_seconds: 30,
+            memory: Amount::default(),
+            cpu: Amount::default(),
+            tags: &BTreeMap::new(),
+            liveness: None,
+            readiness: None,
         })
     }
 

@@ -9,6 +9,7 @@ use super::effects::{EffectError, Grant};
 use super::failure::Failure;
 use super::goal::Assignment;
 use super::world::{Controller, Pod, World};
+use crate::configs::tags::Tags;
 
 /// What a write to the cluster answers.
 pub type Done<'a> = BoxFuture<'a, Result<(), EffectError>>;
@@ -34,6 +35,8 @@ pub struct PodView {
 pub trait Cluster: Send + Sync + 'static {
     /// Whether a namespace of this name exists that is no app's.
     fn has_foreign_namespace<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<bool, EffectError>>;
+    /// Whether some node has all these labels.
+    fn has_node<'a>(&'a self, tags: &'a Tags) -> BoxFuture<'a, Result<bool, EffectError>>;
     /// Makes the namespace, Service and pull Secret of an app be what they should be.
     fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, fence: i64) -> Done<'a>;
     /// Makes the environment of a release be what it should be.

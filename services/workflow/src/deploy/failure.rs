@@ -128,6 +128,7 @@ mod tests {
             image: Some("i".to_owned()),
             sha: None,
             processes: BTreeMap::from([(ProcType::web(), 1)]),
+            shape: Default::default(),
             values: BTreeMap::new(),
             summary: String::new(),
             created: jiff::Timestamp::UNIX_EPOCH,

@@ -2,7 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deis_api::{AppName, GitSha, Hostname, ProcType, ReleaseVersion};
+use deis_kube::objects::Amount;
+use k8s_openapi::api::core::v1::Probe;
 use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::configs::{Shape, limits, probes};
 
 /// What an app's pods are to look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +46,9 @@ pub struct Assignment {
     pub sha: Option<GitSha>,
     /// The process types of the build with the replicas asked for.
     pub processes: BTreeMap<ProcType, u32>,
-    /// The app's config.
+    /// How the pods are shaped.
+    pub shape: Shape,
+    /// The app's environment variables.
     pub values: BTreeMap<String, SecretString>,
     /// The release's summary.
     pub summary: String,
@@ -77,11 +83,32 @@ impl Assignment {
         self.number("PORT").filter(|port| *port != 0).unwrap_or(DEFAULT_PORT)
     }
 
-    /// How long pods may take to become ready while nothing moves.
+    /// How long pods may take to become ready while nothing moves; probes that begin late are waited for besides.
     #[must_use]
     pub fn patience(&self) -> Duration {
         let seconds = self.number::<u32>("DEIS_DEPLOY_TIMEOUT").filter(|seconds| *seconds > 0);
-        seconds.map_or(DEFAULT_PATIENCE, |seconds| Duration::from_secs(seconds.into()))
+        let patience = seconds.map_or(DEFAULT_PATIENCE, |seconds| Duration::from_secs(seconds.into()));
+        let readiness = self.processes.keys().filter_map(|kind| self.probe(kind, probes::READINESS));
+        let delay = readiness.filter_map(|probe| probe.initial_delay_seconds?.try_into().ok()).max().unwrap_or(0);
+        patience.saturating_add(Duration::from_secs(delay))
+    }
+
+    /// A probe of the app's own for a process type.
+    #[must_use]
+    pub fn probe(&self, kind: &ProcType, name: &str) -> Option<Probe> {
+        probes::probe(&self.shape.healthcheck, kind, name)
+    }
+
+    /// How much memory a process type asks for and may have, where the app says so.
+    #[must_use]
+    pub fn memory(&self, kind: &ProcType) -> Amount {
+        self.shape.memory.get(kind).and_then(|limit| limits::memory(limit).ok()).unwrap_or_default()
+    }
+
+    /// How much processor time a process type asks for and may have, where the app says so.
+    #[must_use]
+    pub fn cpu(&self, kind: &ProcType) -> Amount {
+        self.shape.cpu.get(kind).and_then(|limit| limits::cpu(limit).ok()).unwrap_or_default()
     }
 
     /// How long a pod may take to end, in seconds.
@@ -136,6 +163,7 @@ mod tests {
             image: Some("i".to_owned()),
             sha: Some("a".repeat(40).parse().unwrap()),
             processes: BTreeMap::from([("worker".parse().unwrap(), 1), (ProcType::cmd(), 2)]),
+            shape: Shape::default(),
             values: values.iter().map(|(key, value)| ((*key).to_owned(), SecretString::from(*value))).collect(),
             summary: "bob deployed aaaaaaa".to_owned(),
             created: jiff::Timestamp::UNIX_EPOCH,
@@ -156,6 +184,15 @@ mod tests {
         ]);
         assert_eq!((set.port(), set.patience().as_secs(), set.grace_seconds()), (8080, 7, 1));
         assert_eq!(set.goal().batch, Some(1));
+    }
+
+    #[test]
+    fn late_probes_get_their_time() {
+        let mut late = assignment(&[]);
+        let probe = serde_json::json!({ "tcpSocket": { "port": 1 }, "initialDelaySeconds": 40 });
+        let probes = BTreeMap::from([("readinessProbe".to_owned(), probe)]);
+        late.shape.healthcheck.insert("web/cmd".to_owned(), probes);
+        assert_eq!(late.patience().as_secs(), 160);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod cache;
 mod observe;
+mod process;
 mod trouble;
 mod writes;
 

@@ -8,14 +8,15 @@ use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::try_join;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Event, Namespace, Pod as KubePod, ReplicationController, Secret, Service};
+use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod as KubePod, ReplicationController, Secret, Service};
 use kube::api::{ListParams, LogParams};
 use kube::{Api, Client};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::Sha256;
 
 use super::cache::Cache;
-use super::observe;
+use super::{observe, process};
+use crate::configs::tags::Tags;
 use crate::deploy::cluster::{Cluster, Done, PodList, PodView};
 use crate::deploy::world::{Controller, Pod, World};
 use crate::deploy::{Assignment, EffectError, Failure, Grant};
@@ -92,6 +93,18 @@ impl Cluster for Kubernetes {
         })
     }
 
+    fn has_node<'a>(&'a self, tags: &'a Tags) -> BoxFuture<'a, Result<bool, EffectError>> {
+        Box::pin(async move {
+            let labels = tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
+            let selector = ListParams::default().labels(&labels).limit(1);
+            let found = Api::<Node>::all(self.client.clone()).list_metadata(&selector).await.map_err(|error| {
+                tracing::warn!(%error, "nodes cannot be looked up");
+                EffectError::Unavailable("Kubernetes cannot be reached.".to_owned())
+            })?;
+            Ok(!found.items.is_empty())
+        })
+    }
+
     fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, fence: i64) -> Done<'a> {
         Box::pin(async move {
             let namespaces = Api::all(self.client.clone());
@@ -119,16 +132,7 @@ impl Cluster for Kubernetes {
 
     fn create<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a> {
         Box::pin(async move {
-            let Some(image) = &assignment.image else { return Ok(()) };
-            let controller = objects::controller(&objects::Process {
-                app: &grant.app,
-                version: assignment.release,
-                proc_type,
-                image,
-                port: (assignment.served().as_ref() == Some(proc_type)).then(|| assignment.port()),
-                patience_seconds: i32::try_from(assignment.patience().as_secs()).unwrap_or(i32::MAX),
-                grace_seconds: assignment.grace_seconds().into(),
-            });
+            let Some(controller) = process::controller(assignment, proc_type) else { return Ok(()) };
             apply::create(&self.api::<ReplicationController>(&grant.app), controller, grant.fence).await?;
             Ok(())
         })

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::{Answer, App, Listed, RequestKey, Structure, Window};
+use crate::configs::Settings;
 use crate::error::Error;
 
 /// An app's environment variables.
@@ -18,8 +19,8 @@ pub struct Config {
     pub uuid: Uuid,
     /// Who made it.
     pub owner: Username,
-    /// The environment variables.
-    pub values: Variables,
+    /// What stands in it.
+    pub settings: Settings,
     /// When it was made.
     pub created: Timestamp,
 }
@@ -141,7 +142,7 @@ pub struct Draft {
 #[derive(Debug)]
 pub enum ConfigDraft {
     /// A new snapshot.
-    New(Variables),
+    New(Box<Settings>),
     /// An earlier one.
     Keep(Uuid),
 }

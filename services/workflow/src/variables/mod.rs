@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use deis_api::{Code, ConfigKey, Username};
+use deis_api::{Code, ConfigKey};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::configs;
 use crate::error::Error;
 use crate::ledger::Variables;
 
@@ -14,65 +15,23 @@ pub type Patch = BTreeMap<ConfigKey, Option<SecretString>>;
 /// All variables of an app together must fit into one Secret (1 MiB) with room to spare, in bytes.
 const MAX_LEN: usize = 512 * 1024;
 
-/// What a change did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
-    /// Keys that were not there.
-    pub added: Vec<ConfigKey>,
-    /// Keys that had another value.
-    pub changed: Vec<ConfigKey>,
-    /// Keys that are not there any more.
-    pub deleted: Vec<ConfigKey>,
-}
-
-impl Difference {
-    /// Whether nothing is different.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.deleted.is_empty()
-    }
-
-    /// `bob added A, B, changed C, deleted D`.
-    #[must_use]
-    pub fn summary(&self, user: &Username) -> String {
-        let group = |verb: &str, keys: &[ConfigKey]| {
-            let names = keys.iter().map(ConfigKey::as_str).collect::<Vec<_>>().join(", ");
-            (!keys.is_empty()).then(|| format!("{verb} {names}"))
-        };
-        let groups = [group("added", &self.added), group("changed", &self.changed), group("deleted", &self.deleted)];
-        format!("{user} {}", groups.into_iter().flatten().collect::<Vec<_>>().join(", "))
-    }
-}
-
 /// Merges a change into the variables before.
 ///
 /// # Errors
 /// [`Error::Refused`] for unsetting what is not set, a `PORT` that is no port, and more than fits.
-pub fn merge(before: &Variables, patch: Patch) -> Result<(Variables, Difference), Error> {
-    let mut after = before.clone();
-    let mut difference = Difference::default();
-    for (key, value) in patch {
-        match value {
-            Some(value) => {
-                check(&key, &value)?;
-                match after.insert(key.clone(), value.clone()) {
-                    None => difference.added.push(key),
-                    Some(old) if old.expose_secret() != value.expose_secret() => difference.changed.push(key),
-                    Some(_) => {}
-                }
-            }
-            None if after.remove(&key).is_some() => difference.deleted.push(key),
-            None => {
-                return Err(Error::refused(Code::NotSet, format!("{key} does not exist under values")));
-            }
+pub fn merge(before: &Variables, patch: Patch) -> Result<Variables, Error> {
+    for (key, value) in &patch {
+        if let Some(value) = value {
+            check(key, value)?;
         }
     }
+    let after = configs::merge("values", before, patch)?;
     let size = after.iter().map(|(key, value)| key.as_str().len() + value.expose_secret().len());
     if size.fold(0, usize::saturating_add) > MAX_LEN {
         let message = format!("All variables together may have {} KiB.", MAX_LEN / 1024);
         return Err(Error::refused(Code::TooLarge, message));
     }
-    Ok((after, difference))
+    Ok(after)
 }
 
 fn check(key: &ConfigKey, value: &SecretString) -> Result<(), Error> {
@@ -104,17 +63,12 @@ mod tests {
     fn keys_are_set_changed_and_unset() {
         let before = variables(&[("A", "1"), ("B", "2"), ("C", "3")]);
         let change = patch(&[("A", Some("1")), ("B", Some("x")), ("C", None), ("D", Some("4")), ("E", Some(""))]);
-        let (after, difference) = merge(&before, change).unwrap();
+        let after = merge(&before, change).unwrap();
         let pairs = after.iter().map(|(key, value)| (key.as_str(), value.expose_secret())).collect::<Vec<_>>();
         assert_eq!(pairs, [("A", "1"), ("B", "x"), ("D", "4"), ("E", "")]);
-        assert_eq!(difference.summary(&"bob".parse().unwrap()), "bob added D, E, changed B, deleted C");
-    }
-
-    #[test]
-    fn the_same_values_change_nothing() {
-        let before = variables(&[("A", "1")]);
-        assert!(merge(&before, patch(&[("A", Some("1"))])).unwrap().1.is_empty());
-        assert!(merge(&before, Patch::new()).unwrap().1.is_empty());
+        let same = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
+        let difference = configs::Difference::between(&before, &after, same);
+        assert_eq!(difference.words(""), "added D, E, changed B, deleted C");
     }
 
     #[test]

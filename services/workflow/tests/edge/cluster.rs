@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
+use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::world::{Controller, Pod, Trouble, World};
 use deis_workflow::deploy::{Assignment, Cluster, EffectError, Failure, Grant, PodList, PodView, Routers};
@@ -122,6 +123,11 @@ impl Cluster for TestCluster {
     fn has_foreign_namespace<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<bool, EffectError>> {
         let found = self.state.lock().foreign.contains(app);
         Box::pin(async move { Ok(found) })
+    }
+
+    fn has_node<'a>(&'a self, tags: &'a Tags) -> BoxFuture<'a, Result<bool, EffectError>> {
+        let has_all = tags.iter().all(|(key, value)| key == "disk" && value == "ssd");
+        Box::pin(async move { Ok(has_all) })
     }
 
     fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, _fence: i64) -> Done<'a> {

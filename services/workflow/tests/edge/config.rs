@@ -34,7 +34,16 @@ async fn refusals_make_no_release() {
         json!({ "values": { "PORT": "http" } }),
         json!({ "values": { "PORT": "70000" } }),
         json!({ "values": { "A": ["x"] } }),
-        json!({ "memory": { "web": "1G" } }),
+        json!({ "memory": { "web": "much" } }),
+        json!({ "memory": { "Web": "1G" } }),
+        json!({ "memory": { "web": null } }),
+        json!({ "cpu": { "web": "fast" } }),
+        json!({ "tags": { "disk": "hdd" } }),
+        json!({ "registry": { "username": "bob" } }),
+        json!({ "registry": { "user-name": "bob" } }),
+        json!({ "healthcheck": { "web": { "livenessProbe": {} } } }),
+        json!({ "healthcheck": { "web": { "startupProbe": {} } } }),
+        json!({ "termination_grace_period": { "web": "1" } }),
     ] {
         lines.push(sandbox.post(path, &token, body).await.line());
     }
@@ -64,4 +73,32 @@ async fn values_are_not_in_debug_texts() {
     sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "KEY": "hunter2-canary" } })).await;
     let ground = sandbox.workflow.ledger.ground(&"shop".parse().unwrap()).await.unwrap();
     assert!(!format!("{ground:?}").contains("hunter2-canary"));
+}
+
+#[tokio::test]
+async fn pods_are_shaped_by_the_config() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let path = "/v2/apps/shop/config/";
+    let probe = json!({ "web/cmd": { "livenessProbe": { "tcpSocket": { "port": 5000 }, "timeoutSeconds": 3 } } });
+    for body in [
+        json!({ "values": { "PORT": 5000 }, "memory": { "web": "256M/512M" }, "cpu": { "web": 0.5 } }),
+        json!({ "tags": { "disk": "ssd" }, "registry": { "USERNAME": "bob", "password": "hunter2-canary" } }),
+        json!({ "healthcheck": probe }),
+        json!({ "memory": "{\"web\": \"1G\", \"worker\": \"64M\"}" }),
+        json!({ "cpu": { "web": null }, "tags": { "disk": null } }),
+    ] {
+        let answer = sandbox.post(path, &token, body).await;
+        assert_eq!(answer.status.as_u16(), 201, "{answer:?}");
+    }
+    let shown = sandbox.get(path, &token).await;
+    insta::assert_json_snapshot!(stable(shown.body));
+    let releases = sandbox.get("/v2/apps/shop/releases/", &token).await;
+    let summaries = releases.body["results"].as_array().unwrap().iter().map(|release| &release["summary"]);
+    insta::assert_yaml_snapshot!(summaries.collect::<Vec<_>>());
+    let ground = sandbox.workflow.ledger.ground(&"shop".parse().unwrap()).await.unwrap();
+    assert!(!format!("{ground:?}").contains("hunter2-canary"));
+    // What the deploy gets of it.
+    let desired = sandbox.workflow.ledger.desired(&"shop".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(desired.shape, ground.config.settings.shape);
 }

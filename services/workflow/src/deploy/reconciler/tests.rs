@@ -185,6 +185,7 @@ impl Surroundings for Sandbox {
             image: Some("image".to_owned()),
             sha: None,
             processes: state.processes.clone(),
+            shape: Default::default(),
             values: BTreeMap::new(),
             summary: String::new(),
             created: jiff::Timestamp::UNIX_EPOCH,

@@ -111,7 +111,8 @@ impl Postgres {
     async fn wanted(&self, app: &AppName, fence: Option<i64>) -> Result<Option<Assignment>, Error> {
         // One statement, so that structure, release and config belong together.
         let row = query(
-            "SELECT releases.*, apps.structure, apps.intent, apps.settled, configs.entries,
+            "SELECT releases.*, apps.structure, apps.intent, apps.settled,
+                    configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
                     ARRAY(SELECT domain FROM domains WHERE app = apps.id) AS domains,
                     builds.image, coalesce(builds.sha, '') AS sha, builds.procfile
              FROM apps
@@ -148,6 +149,7 @@ fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
         image: row.try_get("image")?,
         sha: row.try_get::<String, _>("sha")?.parse().ok(),
         processes,
+        shape: rows::shape(row)?,
         values: entries.into_iter().map(|(key, value)| (key, SecretString::from(value))).collect(),
         summary: release.summary,
         created: release.created,

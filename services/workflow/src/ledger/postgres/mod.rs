@@ -20,10 +20,11 @@ use super::{Answer, Ledger};
 use crate::error::Error;
 
 /// The schema, oldest change first. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "ledger", include_str!("../../../migrations/1_ledger.sql")),
     (2, "domains", include_str!("../../../migrations/2_domains.sql")),
     (3, "collaborators", include_str!("../../../migrations/3_collaborators.sql")),
+    (4, "shapes", include_str!("../../../migrations/4_shapes.sql")),
 ];
 
 /// How many connections one process holds at most.

@@ -5,11 +5,12 @@ use uuid::Uuid;
 
 use super::apps::set_structure;
 use super::{Postgres, now, rows};
+use crate::configs::Settings;
 use crate::error::{Error, Kind};
 use crate::ledger::releases::ConfigDraft;
 use crate::ledger::{
     Answer, Build, BuildDraft, Config, Decide, Draft, Ground, Listed, NewBuild, Release, Released, Releases,
-    RequestKey, Target, Variables, Window,
+    RequestKey, Target, Window,
 };
 
 impl Releases for Postgres {
@@ -120,7 +121,7 @@ async fn is_deploying(tx: &mut PgConnection, app: &AppName) -> Result<bool, Erro
 /// Writes the next release with what is new in it, and makes it the desired one.
 async fn record(tx: &mut PgConnection, app: &AppName, key: &RequestKey, draft: &Draft) -> Result<Released, Error> {
     let config_uuid = match &draft.config {
-        ConfigDraft::New(values) => insert_config(&mut *tx, app, draft, values).await?,
+        ConfigDraft::New(settings) => insert_config(&mut *tx, app, draft, settings).await?,
         ConfigDraft::Keep(uuid) => *uuid,
     };
     let build_uuid = match &draft.build {
@@ -155,11 +156,30 @@ async fn record(tx: &mut PgConnection, app: &AppName, key: &RequestKey, draft: &
     Ok(Released { release, config })
 }
 
-async fn insert_config(tx: &mut PgConnection, app: &AppName, draft: &Draft, values: &Variables) -> Result<Uuid, Error> {
+async fn insert_config(
+    tx: &mut PgConnection,
+    app: &AppName,
+    draft: &Draft,
+    settings: &Settings,
+) -> Result<Uuid, Error> {
     let uuid = Uuid::new_v4();
-    let inserted = query("INSERT INTO configs (uuid, app, owner, entries, created) VALUES ($1, $2, $3, $4, $5)");
-    let inserted = inserted.bind(uuid).bind(app.as_str()).bind(draft.owner.as_str());
-    inserted.bind(rows::entries(values)).bind(now()).execute(tx).await?;
+    let Settings { values, registry, shape } = settings;
+    query(
+        "INSERT INTO configs (uuid, app, owner, entries, registry, memory, cpu, tags, healthcheck, created)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(uuid)
+    .bind(app.as_str())
+    .bind(draft.owner.as_str())
+    .bind(rows::entries(values))
+    .bind(rows::entries(registry))
+    .bind(Json(&shape.memory))
+    .bind(Json(&shape.cpu))
+    .bind(Json(&shape.tags))
+    .bind(Json(&shape.healthcheck))
+    .bind(now())
+    .execute(tx)
+    .await?;
     Ok(uuid)
 }
 

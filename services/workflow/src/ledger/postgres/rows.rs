@@ -9,6 +9,9 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
+use crate::configs::probes::Healthcheck;
+use crate::configs::tags::Tags;
+use crate::configs::{Limits, Settings, Shape};
 use crate::error::Error;
 use crate::ledger::{App, Build, Config, Domain, Key, Release, ReleaseState, Structure, User, Variables};
 
@@ -56,14 +59,32 @@ pub(super) fn domain(row: &PgRow) -> Result<Domain, Error> {
 }
 
 pub(super) fn config(row: &PgRow) -> Result<Config, Error> {
-    let entries = row.try_get::<Json<BTreeMap<String, String>>, _>("entries")?.0;
-    let values = entries.into_iter().map(|(key, value)| Ok((key.parse()?, SecretString::from(value))));
     Ok(Config {
         uuid: row.try_get("uuid")?,
         owner: parsed(row, "owner")?,
-        values: values.collect::<Result<Variables, deis_api::NameError>>().map_err(broken)?,
+        settings: Settings {
+            values: variables(row, "entries")?,
+            registry: variables(row, "registry")?,
+            shape: shape(row)?,
+        },
         created: time(row, "created")?,
     })
+}
+
+/// The shape of an app's pods, from a row with the columns of a config.
+pub(super) fn shape(row: &PgRow) -> Result<Shape, Error> {
+    Ok(Shape {
+        memory: row.try_get::<Json<Limits>, _>("memory")?.0,
+        cpu: row.try_get::<Json<Limits>, _>("cpu")?.0,
+        tags: row.try_get::<Json<Tags>, _>("tags")?.0,
+        healthcheck: row.try_get::<Json<Healthcheck>, _>("healthcheck")?.0,
+    })
+}
+
+fn variables(row: &PgRow, column: &str) -> Result<Variables, Error> {
+    let entries = row.try_get::<Json<BTreeMap<String, String>>, _>(column)?.0;
+    let values = entries.into_iter().map(|(key, value)| Ok((key.parse()?, SecretString::from(value))));
+    values.collect::<Result<Variables, deis_api::NameError>>().map_err(broken)
 }
 
 /// Variables as they stand in the ledger.

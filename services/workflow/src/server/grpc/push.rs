@@ -111,7 +111,7 @@ impl PushService for Push {
         let (_, app) =
             self.authorised(&request.username, &request.app, Verb::Change).await.map_err(|error| status(&error))?;
         let ground = self.workflow.ledger.ground(&app.id).await.map_err(|error| status(&error))?;
-        let pairs = ground.config.values.into_iter();
+        let pairs = ground.config.settings.values.into_iter();
         let environment = pairs.map(|(key, value)| (key.to_string(), value.expose_secret().to_owned())).collect();
         Ok(Response::new(GetBuildContextResponse { environment }))
     }

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use deis_api::{AppName, Code, ConfigKey, rest};
+use deis_api::{AppName, Code, ConfigKey, ProcType, rest};
+use secrecy::SecretString;
 
 use super::apps::find;
 use super::body::Object;
@@ -11,11 +12,11 @@ use super::caller::Caller;
 use super::error::ApiError;
 use super::request_key;
 use crate::access::Verb;
+use crate::configs::{Limits, Patch, Settings, probes};
 use crate::error::Error;
-use crate::ledger::Config;
+use crate::ledger::{Config, Variables};
 use crate::releases;
 use crate::server::{Reading, Workflow};
-use crate::variables::Patch;
 
 /// `GET /v2/apps/{app}/config/`: that of the latest release that has not failed.
 pub(super) async fn show(
@@ -41,7 +42,8 @@ pub(super) async fn change(
     let key = request_key(&headers)?;
     let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
     let change = async move {
-        let released = releases::configure(work.ledger.as_ref(), &user, &id, &key, patch).await?;
+        let released =
+            releases::configure(work.ledger.as_ref(), work.cluster.as_ref(), &user, &id, &key, patch).await?;
         releases::deployed(work.ledger.as_ref(), &work.deployer, &id, released).await
     };
     let released = workflow.to_the_end("change a config", change).await?;
@@ -50,11 +52,6 @@ pub(super) async fn change(
 
 fn patch(body: rest::ConfigPatch) -> Result<Patch, Error> {
     let unsupported = [
-        ("memory", !body.memory.is_empty()),
-        ("cpu", !body.cpu.is_empty()),
-        ("tags", !body.tags.is_empty()),
-        ("registry", !body.registry.is_empty()),
-        ("healthcheck", !body.healthcheck.is_empty()),
         ("lifecycle_post_start", !body.lifecycle_post_start.is_empty()),
         ("lifecycle_pre_stop", !body.lifecycle_pre_stop.is_empty()),
         ("termination_grace_period", !body.termination_grace_period.is_empty()),
@@ -63,21 +60,44 @@ fn patch(body: rest::ConfigPatch) -> Result<Patch, Error> {
         let message = "This platform does not have this kind of setting yet.".to_owned();
         return Err(Error::Field { field, message, code: Code::FailedPrecondition });
     }
-    let pairs = body.values.into_iter().map(|(key, value)| Ok((key.parse::<ConfigKey>()?, value.map(Into::into))));
-    pairs.collect::<Result<_, _>>().map_err(Error::name("values"))
+    let registry = body.registry.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
+    Ok(Patch {
+        values: secrets("values", body.values)?,
+        registry: secrets("registry", registry)?,
+        memory: keyed("memory", body.memory)?,
+        cpu: keyed("cpu", body.cpu)?,
+        tags: body.tags,
+        healthcheck: probes::parse(body.healthcheck)?,
+    })
+}
+
+fn keyed<V>(field: &'static str, body: BTreeMap<String, V>) -> Result<BTreeMap<ProcType, V>, Error> {
+    let pairs = body.into_iter().map(|(kind, value)| Ok((kind.parse()?, value)));
+    pairs.collect::<Result<_, _>>().map_err(Error::name(field))
+}
+
+fn secrets(
+    field: &'static str,
+    body: BTreeMap<String, Option<rest::Secret>>,
+) -> Result<BTreeMap<ConfigKey, Option<SecretString>>, Error> {
+    let pairs = body.into_iter().map(|(key, value)| Ok((key.parse()?, value.map(Into::into))));
+    pairs.collect::<Result<_, _>>().map_err(Error::name(field))
 }
 
 fn shown(app: &AppName, config: Config) -> rest::Config {
+    let Settings { values, registry, shape } = config.settings;
+    let secrets = |values: Variables| values.into_iter().map(|(key, value)| (key.to_string(), value.into())).collect();
+    let limits = |limits: Limits| limits.into_iter().map(|(kind, limit)| (kind.to_string(), limit)).collect();
     rest::Config {
         uuid: config.uuid,
         owner: config.owner.to_string(),
         app: app.to_string(),
-        values: config.values.into_iter().map(|(key, value)| (key.to_string(), value.into())).collect(),
-        memory: BTreeMap::new(),
-        cpu: BTreeMap::new(),
-        tags: BTreeMap::new(),
-        registry: BTreeMap::new(),
-        healthcheck: BTreeMap::new(),
+        values: secrets(values),
+        memory: limits(shape.memory),
+        cpu: limits(shape.cpu),
+        tags: shape.tags,
+        registry: secrets(registry),
+        healthcheck: shape.healthcheck.into_iter().map(|(kind, probes)| (kind, probes.into_iter().collect())).collect(),
         lifecycle_post_start: BTreeMap::new(),
         lifecycle_pre_stop: BTreeMap::new(),
         termination_grace_period: BTreeMap::new(),
