@@ -38,6 +38,25 @@ where
     }
 }
 
+/// Deletes the object of this name that has this uid; another one that has the name by now stays. One that is gone already is fine.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Refused`].
+pub async fn uid<K>(api: &Api<K>, name: &str, uid: &str) -> Result<(), Error>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    let params = DeleteParams::background().preconditions(preconditions);
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let deleted = api.delete(name, &params).await;
+    match deleted.map_err(|error| Error::of(&format!("{} {name}", K::kind(&())), error)) {
+        // A conflict is another uid: the name was used again.
+        Ok(_) | Err(Error::NotFound { .. } | Error::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Deletes an object of ours that no fence guards, by name: a build pod belongs to the one builder that made it. One that is gone
 /// already is fine.
 ///

@@ -1,14 +1,16 @@
-//! Apps: creating them, scaling them, naming their domains, showing their pods.
+//! Apps: creating them, scaling and restarting them, naming their domains, showing their pods.
 
 mod create;
 mod domains;
 mod name;
 mod pods;
+mod restart;
 mod scale;
 
 pub use create::{ReservedNames, create};
 pub use domains::{add_domain, parse_domain, remove_domain};
 pub use pods::pod_views;
+pub use restart::{Selection, restart};
 pub use scale::scale;
 
 use deis_api::AppName;

@@ -23,6 +23,7 @@ mod tests {
     fn pod(name: &str, state: &str, started: i64, overdue_at: Option<i64>) -> PodView {
         PodView {
             name: name.to_owned(),
+            uid: name.to_owned(),
             state: state.to_owned(),
             release: "v2".to_owned(),
             proc_type: if name.contains("worker") { "worker".parse().unwrap() } else { ProcType::web() },

@@ -19,6 +19,8 @@ pub type Done<'a> = BoxFuture<'a, Result<(), EffectError>>;
 pub struct PodView {
     /// Its name.
     pub name: String,
+    /// Tells it from another one that had its name before.
+    pub uid: String,
     /// `up`, `starting`, … as the REST contract has it.
     pub state: String,
     /// `v3`, or `canary`.
@@ -29,6 +31,14 @@ pub struct PodView {
     pub started: Timestamp,
     /// It was to be gone by then.
     pub overdue_at: Option<Timestamp>,
+}
+
+impl PodView {
+    /// Whether it was taken out of its controller by hand, to be observed while it is served.
+    #[must_use]
+    pub fn is_canary(&self) -> bool {
+        self.release == deis_kube::labels::CANARY
+    }
 }
 
 /// Kubernetes, as far as apps need it. Reads come from watches, writes carry the grant's fence.
@@ -45,6 +55,8 @@ pub trait Cluster: Send + Sync + 'static {
     fn create<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a>;
     /// Sets a controller's replicas; `leaving` are the pods that go if it is fewer.
     fn resize<'a>(&'a self, grant: &'a Grant, controller: &'a Controller, to: u32, leaving: &'a [&'a Pod]) -> Done<'a>;
+    /// Deletes pods, which their controller replaces.
+    fn replace<'a>(&'a self, grant: &'a Grant, pods: &'a [&'a Pod]) -> Done<'a>;
     /// Deletes a controller with what is left of its pods.
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a>;
     /// Deletes the environments of releases that have no controller, except `keep`.

@@ -73,6 +73,11 @@ pub trait Effects: Send + Sync + 'static {
         to: u32,
         leaving: &[&Pod],
     ) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Deletes pods that are not ready, so that their controller makes new ones.
+    fn replace(&self, grant: &Grant, pods: &[&Pod]) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Records that these pods are not to be replaced any more.
+    fn spare(&self, grant: &Grant, pod_uids: &BTreeSet<String>)
+    -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes a controller with what is left of its pods.
     fn delete(&self, grant: &Grant, controller: &Controller) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes what belongs to no release that has a controller.

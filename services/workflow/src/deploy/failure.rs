@@ -123,6 +123,7 @@ mod tests {
             app: "a".parse().unwrap(),
             domains: BTreeSet::new(),
             unsettled: None,
+            restarting: BTreeSet::new(),
             release: ReleaseVersion::FIRST,
             deploying: true,
             image: Some("i".to_owned()),

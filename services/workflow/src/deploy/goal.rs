@@ -17,6 +17,8 @@ pub struct Goal {
     pub processes: BTreeMap<ProcType, u32>,
     /// How many pods are replaced at a time; `None` for the platform's own choice.
     pub batch: Option<u32>,
+    /// The uids of pods that are to be replaced in place.
+    pub restarting: BTreeSet<String>,
 }
 
 impl Goal {
@@ -36,6 +38,8 @@ pub struct Assignment {
     pub domains: BTreeSet<Hostname>,
     /// What is wanted now, if it is not known that the cluster is like that.
     pub unsettled: Option<i64>,
+    /// The uids of pods that are to be replaced in place.
+    pub restarting: BTreeSet<String>,
     /// The desired release.
     pub release: ReleaseVersion,
     /// Whether its first deploy is still under way: only then can it fail and be replaced by the one before.
@@ -68,7 +72,8 @@ impl Assignment {
     #[must_use]
     pub fn goal(&self) -> Goal {
         let processes = if self.image.is_some() { self.processes.clone() } else { BTreeMap::new() };
-        Goal { release: self.release, processes, batch: self.number("DEIS_DEPLOY_BATCHES").filter(|size| *size > 0) }
+        let batch = self.number("DEIS_DEPLOY_BATCHES").filter(|size| *size > 0);
+        Goal { release: self.release, processes, batch, restarting: self.restarting.clone() }
     }
 
     /// The process type that the Service serves: `web`, else `cmd`.
@@ -142,7 +147,7 @@ mod tests {
     use super::*;
 
     fn goal(batch: Option<u32>) -> Goal {
-        Goal { release: ReleaseVersion::FIRST, processes: BTreeMap::new(), batch }
+        Goal { release: ReleaseVersion::FIRST, processes: BTreeMap::new(), batch, restarting: BTreeSet::new() }
     }
 
     #[test]
@@ -158,6 +163,7 @@ mod tests {
             app: "a".parse().unwrap(),
             domains: BTreeSet::new(),
             unsettled: None,
+            restarting: BTreeSet::new(),
             release: ReleaseVersion::FIRST.next(),
             deploying: true,
             image: Some("i".to_owned()),

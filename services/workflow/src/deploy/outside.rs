@@ -49,6 +49,15 @@ impl Effects for Outside {
         self.cluster.resize(grant, controller, to, leaving).await
     }
 
+    async fn replace(&self, grant: &Grant, pods: &[&Pod]) -> Result<(), EffectError> {
+        self.cluster.replace(grant, pods).await
+    }
+
+    async fn spare(&self, grant: &Grant, pod_uids: &BTreeSet<String>) -> Result<(), EffectError> {
+        let written = self.ledger.spare(grant, pod_uids).await.map_err(unavailable)?;
+        held(grant, written)
+    }
+
     async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {
         self.cluster.delete(grant, controller).await
     }

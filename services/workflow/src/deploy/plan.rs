@@ -4,6 +4,8 @@
 //! as pods of the goal's release serve in their place, so capacity never drops below what was asked for or, if that was less, what
 //! was ready.
 
+mod restart;
+
 use std::collections::BTreeSet;
 
 use deis_api::ProcType;
@@ -31,6 +33,8 @@ pub enum Action<'a> {
     Grow(&'a Controller, u32),
     /// Set a controller to fewer replicas; these are the pods that are to go.
     Shrink(&'a Controller, u32, Vec<&'a Pod>),
+    /// Delete pods that are not ready, so that their controller makes new ones.
+    Replace(&'a Controller, Vec<&'a Pod>),
     /// Delete a controller that has no replicas.
     Delete(&'a Controller),
 }
@@ -97,6 +101,11 @@ fn advance<'a>(
     let needed = wanted.unwrap_or(0);
     let others = others(goal, world, proc_type);
 
+    let is_alone = others.iter().all(|other| other.replicas == 0);
+    if let Some(steps) = new.filter(|_| is_alone).and_then(|new| restart::restart(goal, new, needed)) {
+        actions.extend(steps);
+        return;
+    }
     let already = actions.len();
     match (wanted, new) {
         (Some(_), None) => actions.push(Action::Create(proc_type)),
@@ -175,7 +184,10 @@ fn waiting(goal: &Goal, world: &World) -> Vec<Waiting> {
     let unsettled = |proc_type: &ProcType, wanted: u32| {
         let new = world.controller(goal.release, proc_type)?;
         let complete = new.replicas == wanted && new.serving() == wanted && new.pods.len() == to_usize(wanted);
-        (!complete).then(|| Waiting { proc_type: proc_type.clone(), serving: new.serving().min(wanted), wanted })
+        // Of a restart people want to know how many new pods there are.
+        let fresh = new.pods.iter().filter(|pod| pod.serves() && !goal.restarting.contains(&pod.uid)).count();
+        let serving = u32::try_from(fresh).unwrap_or(u32::MAX).min(wanted);
+        (!complete).then(|| Waiting { proc_type: proc_type.clone(), serving, wanted })
     };
     goal.processes.iter().filter_map(|(proc_type, wanted)| unsettled(proc_type, *wanted)).collect()
 }

@@ -51,6 +51,7 @@ pub async fn reconcile<W: Effects + Surroundings>(
         reachable: BTreeSet::new(),
         generation: 0,
         prepared: None,
+        unrestarted: None,
         clock: Clock::start(world.now()),
         told: String::new(),
     };
@@ -67,6 +68,8 @@ struct Run<'a, W> {
     generation: u64,
     /// The release and the domains whose Secrets and Service are known to be right.
     prepared: Option<(ReleaseVersion, BTreeSet<Hostname>)>,
+    /// Why pods could not be replaced in place, if so.
+    unrestarted: Option<Failure>,
     clock: Clock,
     told: String,
 }
@@ -154,7 +157,13 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             }
             Plan::Wait(waiting) => {
                 if let Some(failure) = failure {
-                    return Ok(Some(Ending::Stuck(failure)));
+                    if assignment.restarting.is_empty() {
+                        return Ok(Some(Ending::Stuck(failure)));
+                    }
+                    // The new pods are no better: what still serves is left alone.
+                    self.world.spare(&self.grant, &assignment.restarting).await?;
+                    self.unrestarted = Some(failure);
+                    return Ok(None);
                 }
                 if stalled >= assignment.patience() {
                     self.go_on_without_routers(&observed);
@@ -169,7 +178,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
                 if let Some(intent) = assignment.unsettled {
                     self.world.settle(&self.grant, intent).await?;
                 }
-                return Ok(Some(Ending::Settled));
+                return Ok(Some(self.unrestarted.take().map_or(Ending::Settled, Ending::Stuck)));
             }
         }
         self.wait().await;
@@ -209,6 +218,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             Action::Create(proc_type) => self.world.create(&self.grant, assignment, proc_type).await,
             Action::Grow(controller, to) => self.world.resize(&self.grant, controller, to, &[]).await,
             Action::Shrink(controller, to, leaving) => self.world.resize(&self.grant, controller, to, &leaving).await,
+            Action::Replace(_, pods) => self.world.replace(&self.grant, &pods).await,
             Action::Delete(controller) => self.world.delete(&self.grant, controller).await,
         }
     }

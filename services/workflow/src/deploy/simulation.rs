@@ -93,6 +93,13 @@ impl Simulation {
         assert!(controller.pods.len() <= to as usize, "more pods than replicas: {controller:?}");
     }
 
+    /// Pods are deleted; their controller is to make new ones.
+    pub(super) fn replace(&mut self, release: ReleaseVersion, proc_type: &ProcType, pods: &[String]) {
+        self.clock += 1;
+        let controller = self.controllers.get_mut(&(release, proc_type.clone())).expect("a controller that exists");
+        controller.pods.retain(|pod| !pods.contains(&pod.name));
+    }
+
     pub(super) fn delete(&mut self, release: ReleaseVersion, proc_type: &ProcType) {
         self.clock += 1;
         let gone = self.controllers.remove(&(release, proc_type.clone())).expect("a controller that exists");
@@ -106,6 +113,10 @@ impl Simulation {
             Action::Shrink(controller, to, leaving) => {
                 let leaving = leaving.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>();
                 self.set(controller.version, &controller.proc_type, *to, &leaving, 0);
+            }
+            Action::Replace(controller, pods) => {
+                let names = pods.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>();
+                self.replace(controller.version, &controller.proc_type, &names);
             }
             Action::Delete(controller) => self.delete(controller.version, &controller.proc_type),
         }

@@ -92,6 +92,7 @@ pub(super) fn views(objects: &Objects, now: Timestamp) -> Vec<PodView> {
         let started = pod.status.as_ref().and_then(|status| status.start_time.as_ref());
         Some(PodView {
             name: pod.metadata.name.clone().unwrap_or_default(),
+            uid: pod.metadata.uid.clone().unwrap_or_default(),
             state: pod_state::of(pod),
             release,
             proc_type: labels::proc_type(&pod.metadata)?,

@@ -44,6 +44,7 @@ mod tests {
             app: "shop".parse().unwrap(),
             domains: [].into(),
             unsettled: None,
+            restarting: [].into(),
             release: ReleaseVersion::FIRST.next(),
             deploying: true,
             image: Some("127.0.0.1:5555/shop@sha256:00".to_owned()),

@@ -152,6 +152,14 @@ impl Cluster for Kubernetes {
         })
     }
 
+    fn replace<'a>(&'a self, grant: &'a Grant, leaving: &'a [&'a Pod]) -> Done<'a> {
+        Box::pin(async move {
+            let pods = self.api::<KubePod>(&grant.app);
+            try_join_all(leaving.iter().map(|pod| delete::uid(&pods, &pod.name, &pod.uid))).await?;
+            Ok(())
+        })
+    }
+
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a> {
         Box::pin(async move {
             let controllers = self.api::<ReplicationController>(&grant.app);

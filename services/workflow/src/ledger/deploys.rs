@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use deis_api::{AppName, ReleaseVersion};
 
 use super::Answer;
@@ -25,8 +27,10 @@ pub trait Deploys: Send + Sync + 'static {
         failure: &'a Failure,
         log_tail: &'a [String],
     ) -> Answer<'a, bool>;
-    /// Records that the cluster is as it was wanted at this intent.
+    /// Records that the cluster is as it was wanted at this intent, and forgets the restarts that were wanted up to then.
     fn settled<'a>(&'a self, grant: &'a Grant, intent: i64) -> Answer<'a, bool>;
+    /// Forgets that these pods are to be replaced.
+    fn spare<'a>(&'a self, grant: &'a Grant, pod_uids: &'a BTreeSet<String>) -> Answer<'a, bool>;
     /// The apps with a deploy under way, or of which something is wanted that has not come about yet.
     fn unsettled(&self) -> Answer<'_, Vec<AppName>>;
 }

@@ -10,6 +10,7 @@ pub mod domains;
 pub mod keys;
 pub mod postgres;
 pub mod releases;
+pub mod restarts;
 pub mod sharing;
 
 use futures_util::future::BoxFuture;
@@ -23,6 +24,7 @@ pub use releases::{
     Build, BuildDraft, Config, Decide, Draft, Ground, NewBuild, Release, ReleaseState, Released, Releases, Target,
     Variables,
 };
+pub use restarts::Restarts;
 pub use sharing::Sharing;
 
 use crate::error::Error;
@@ -31,7 +33,7 @@ use crate::error::Error;
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// Everything a store must do.
-pub trait Ledger: Accounts + Keys + Apps + Sharing + Domains + Releases + Deploys {
+pub trait Ledger: Accounts + Keys + Apps + Sharing + Domains + Restarts + Releases + Deploys {
     /// A trivial query: the store answers.
     fn ping(&self) -> Answer<'_, ()>;
 }

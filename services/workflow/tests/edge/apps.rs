@@ -100,6 +100,9 @@ async fn apps_are_their_owners() {
         (Method::GET, "pods/"),
         (Method::GET, "pods/web/"),
         (Method::GET, "pods/web/x/"),
+        (Method::POST, "pods/restart/"),
+        (Method::POST, "pods/web/restart/"),
+        (Method::POST, "pods/web/x/restart/"),
         (Method::POST, "scale/"),
     ];
     for (method, path) in methods {

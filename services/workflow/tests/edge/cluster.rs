@@ -172,6 +172,20 @@ impl Cluster for TestCluster {
         })
     }
 
+    fn replace<'a>(&'a self, grant: &'a Grant, leaving: &'a [&'a Pod]) -> Done<'a> {
+        self.write(|state| {
+            let State { controllers, names, .. } = state;
+            for ((app, version, kind), running) in controllers.iter_mut() {
+                for pod in running.pods.iter_mut().filter(|pod| leaving.iter().any(|leaving| leaving.name == **pod)) {
+                    *names += 1;
+                    *pod = format!("{app}-{version}-{kind}-{names:05}");
+                }
+                assert_eq!(*app, grant.app);
+            }
+            Ok(())
+        })
+    }
+
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a> {
         self.write(|state| {
             let key = (grant.app.clone(), controller.version, controller.proc_type.clone());
@@ -240,6 +254,7 @@ impl PodList for TestCluster {
         let pods = world.controllers.iter().flat_map(|controller| {
             controller.pods.iter().map(|pod| PodView {
                 name: pod.name.clone(),
+                uid: pod.uid.clone(),
                 state: if pod.ready { "up" } else { "starting" }.to_owned(),
                 release: controller.version.to_string(),
                 proc_type: controller.proc_type.clone(),

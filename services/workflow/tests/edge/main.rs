@@ -17,6 +17,7 @@ mod keys;
 mod postgres;
 mod push;
 mod releases;
+mod restart;
 mod sandbox;
 mod scale;
 mod sharing;

@@ -18,7 +18,7 @@ fn processes(counts: &[(&str, u32)]) -> BTreeMap<ProcType, u32> {
 }
 
 fn goal(release: ReleaseVersion, counts: &[(&str, u32)], batch: Option<u32>) -> Goal {
-    Goal { release, processes: processes(counts), batch }
+    Goal { release, processes: processes(counts), batch, restarting: BTreeSet::new() }
 }
 
 /// Plans and acts until done, with everything that can happen happening between two looks. Answers what the controllers looked
@@ -123,6 +123,90 @@ fn pods_that_no_router_can_choose_replace_nothing() {
     assert_eq!(waiting[0].to_string(), "web: 0 of 1 pods ready");
 }
 
+fn restarting(simulation: &Simulation, counts: &[(&str, u32)], batch: Option<u32>) -> Goal {
+    Goal { restarting: every_pod(simulation), ..goal(OLD, counts, batch) }
+}
+
+#[test]
+fn pods_are_replaced_in_place_batch_by_batch() {
+    let mut simulation = Simulation::serving(OLD, &processes(&[("web", 3), ("worker", 1)]));
+    let goal = restarting(&simulation, &[("web", 3), ("worker", 1)], Some(2));
+    let story = run(&mut simulation, &goal);
+    insta::assert_yaml_snapshot!(story);
+    assert!(every_pod(&simulation).is_disjoint(&goal.restarting));
+}
+
+#[test]
+fn pods_that_are_not_ready_are_replaced_at_once() {
+    let mut simulation = Simulation::serving(OLD, &processes(&[("web", 2)]));
+    simulation.controllers.values_mut().for_each(|controller| controller.pods[0].ready = false);
+    let goal = restarting(&simulation, &[("web", 2)], None);
+    let world = simulation.world(&every_pod(&simulation));
+    let Plan::Act(actions) = plan(&goal, &world) else { panic!("something is to be done") };
+    let [Action::Replace(_, pods)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(pods.len(), 1);
+    run(&mut simulation, &goal);
+    assert!(every_pod(&simulation).is_disjoint(&goal.restarting));
+    assert_eq!(simulation.replicas(), ["v1 web 2"]);
+}
+
+/// Kubernetes would take the new pod first: it is not ready.
+#[test]
+fn no_pod_leaves_before_its_successor_serves() {
+    let mut simulation = Simulation::serving(OLD, &processes(&[("web", 1)]));
+    let goal = restarting(&simulation, &[("web", 1)], None);
+    simulation.fates.insert(OLD, Fate::NeverReady);
+    assert_eq!(run(&mut simulation, &goal), ["v1 web 2", "waits for web: 0 of 1 pods ready"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever happens between two looks, and however many pods are asked for meanwhile.
+    #[test]
+    fn a_restart_never_takes_capacity(
+        before in 1_u32..9,
+        after in 1_u32..9,
+        batch in prop::option::of(1_u32..4),
+        luck in prop::collection::vec(any::<u8>(), 0..100),
+    ) {
+        let mut simulation = Simulation::serving(OLD, &processes(&[("web", before)]));
+        let mut goal = restarting(&simulation, &[("web", before)], batch);
+        let mut reachable = every_pod(&simulation);
+        let mut luck = luck.into_iter();
+        for round in 0.. {
+            prop_assert!(round < 1000, "does not end: {:?}", simulation.replicas());
+            match luck.next() {
+                Some(chance) => {
+                    for _ in 0..chance % 4 {
+                        simulation.tick();
+                    }
+                    if chance % 3 != 0 {
+                        reachable = every_pod(&simulation);
+                    }
+                }
+                None => {
+                    goal.processes = processes(&[("web", after)]);
+                    while simulation.tick() {}
+                    reachable = every_pod(&simulation);
+                }
+            }
+            let world = simulation.world(&reachable);
+            match plan(&goal, &world) {
+                Plan::Done if luck.len() == 0 && goal.processes == processes(&[("web", after)]) => break,
+                Plan::Done | Plan::Wait(_) => {}
+                Plan::Act(actions) => {
+                    actions.iter().for_each(|action| simulation.take(OLD, action));
+                    let capacity = simulation.capacity(&ProcType::web(), &reachable);
+                    prop_assert!(capacity >= before.min(after), "{capacity} after {actions:?}");
+                }
+            }
+        }
+        prop_assert!(every_pod(&simulation).is_disjoint(&goal.restarting));
+        prop_assert_eq!(simulation.replicas(), [format!("v1 web {after}")]);
+    }
+}
+
 /// One deploy from a release that serves, possibly not all of its pods, to another; or back from one that failed half way.
 #[derive(Clone, Debug)]
 struct Case {
@@ -175,7 +259,7 @@ proptest! {
             prop_assert!(rounds < 2000, "does not end: {:?}", simulation.replicas());
             let failed = case.fails_after.is_some_and(|after| rounds > after);
             let (release, wanted) = if failed { (OLD, &case.before) } else { (new(), &case.after) };
-            let goal = Goal { release, processes: wanted.clone(), batch: case.batch };
+            let goal = Goal { release, processes: wanted.clone(), batch: case.batch, restarting: BTreeSet::new() };
             // Between two looks: some things happen while luck lasts, then all that can.
             match luck.next() {
                 Some(chance) => {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use secrecy::SecretString;
@@ -88,6 +88,20 @@ impl Deploys for Postgres {
         })
     }
 
+    fn spare<'a>(&'a self, grant: &'a Grant, pod_uids: &'a BTreeSet<String>) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            if !hold(&mut tx, grant).await? {
+                return Ok(false);
+            }
+            let uids = pod_uids.iter().cloned().collect::<Vec<_>>();
+            let spared = query("DELETE FROM restarts WHERE app = $1 AND pod_uid = ANY ($2)");
+            spared.bind(grant.app.as_str()).bind(uids).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+
     fn unsettled(&self) -> Answer<'_, Vec<AppName>> {
         Box::pin(async move {
             let found = query(
@@ -100,9 +114,15 @@ impl Deploys for Postgres {
 
     fn settled<'a>(&'a self, grant: &'a Grant, intent: i64) -> Answer<'a, bool> {
         Box::pin(async move {
-            let noted = query("UPDATE apps SET settled = $3 WHERE id = $1 AND fence = $2");
-            let noted = noted.bind(grant.app.as_str()).bind(grant.fence).bind(intent).execute(&self.pool).await?;
-            Ok(noted.rows_affected() > 0)
+            let mut tx = self.pool.begin().await?;
+            let row = query("UPDATE apps SET settled = $3 WHERE id = $1 AND fence = $2 RETURNING intent");
+            let row = row.bind(grant.app.as_str()).bind(grant.fence).bind(intent).fetch_optional(&mut *tx).await?;
+            let Some(row) = row else { return Ok(false) };
+            if row.try_get::<i64, _>("intent")? == intent {
+                query("DELETE FROM restarts WHERE app = $1").bind(grant.app.as_str()).execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
+            Ok(true)
         })
     }
 }
@@ -114,6 +134,7 @@ impl Postgres {
             "SELECT releases.*, apps.structure, apps.intent, apps.settled,
                     configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
                     ARRAY(SELECT domain FROM domains WHERE app = apps.id) AS domains,
+                    ARRAY(SELECT pod_uid FROM restarts WHERE app = apps.id) AS restarting,
                     builds.image, coalesce(builds.sha, '') AS sha, builds.procfile
              FROM apps
              JOIN releases ON releases.app = apps.id AND releases.version = apps.desired_release
@@ -143,6 +164,7 @@ fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
     Ok(Assignment {
         app: app.clone(),
         domains: rows::names(row, "domains")?,
+        restarting: row.try_get::<Vec<String>, _>("restarting")?.into_iter().collect(),
         unsettled: (intent != settled).then_some(intent),
         release: release.version,
         deploying: release.state == ReleaseState::Deploying,

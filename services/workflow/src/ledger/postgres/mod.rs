@@ -6,6 +6,7 @@ mod deploys;
 mod domains;
 mod keys;
 mod releases;
+mod restarts;
 mod rows;
 mod sharing;
 
@@ -20,11 +21,12 @@ use super::{Answer, Ledger};
 use crate::error::Error;
 
 /// The schema, oldest change first. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "ledger", include_str!("../../../migrations/1_ledger.sql")),
     (2, "domains", include_str!("../../../migrations/2_domains.sql")),
     (3, "collaborators", include_str!("../../../migrations/3_collaborators.sql")),
     (4, "shapes", include_str!("../../../migrations/4_shapes.sql")),
+    (5, "restarts", include_str!("../../../migrations/5_restarts.sql")),
 ];
 
 /// How many connections one process holds at most.

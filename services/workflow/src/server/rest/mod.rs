@@ -15,6 +15,7 @@ mod pages;
 mod perms;
 mod pods;
 mod releases;
+mod restart;
 mod scale;
 mod settings;
 
@@ -57,8 +58,11 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps/{app}/releases/{version}", get(releases::show)),
         ("/v2/apps/{app}/releases/rollback", post(releases::rollback)),
         ("/v2/apps/{app}/pods", get(pods::list)),
+        ("/v2/apps/{app}/pods/restart", post(restart::all)),
         ("/v2/apps/{app}/pods/{type}", get(pods::list_type)),
+        ("/v2/apps/{app}/pods/{type}/restart", post(restart::of_type)),
         ("/v2/apps/{app}/pods/{type}/{name}", get(pods::show)),
+        ("/v2/apps/{app}/pods/{type}/{name}/restart", post(restart::one)),
         ("/v2/apps/{app}/scale", post(scale::scale)),
         ("/healthz", get(health::healthz)),
         ("/readiness", get(health::readiness)),

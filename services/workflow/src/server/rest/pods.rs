@@ -59,7 +59,7 @@ async fn found(
     Ok(rest::PodList { count: u64::try_from(results.len()).unwrap_or(u64::MAX), results })
 }
 
-fn shown(view: PodView) -> rest::Pod {
+pub(super) fn shown(view: PodView) -> rest::Pod {
     rest::Pod {
         name: view.name,
         state: view.state,
