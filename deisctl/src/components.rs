@@ -13,7 +13,7 @@ pub(crate) enum Workload {
 /// How `status` asks a component's pods how they do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Probe {
-    /// It is one that others make; Kubernetes' own probes must do.
+    /// It answers no calls, or is one that others make; Kubernetes' own probes must do.
     None,
     /// The gRPC health service on this port, with the operator's certificate.
     Health { port: u16 },
@@ -48,10 +48,13 @@ pub(crate) const COMPONENTS: &[Component] = &[
     component("workflow", Workload::Deployment, Probe::Health { port: GRPC_PORT }, "the ledger, the API and deploys"),
     component("builder", Workload::StatefulSet, Probe::Health { port: BUILD_PORT }, "git repositories and builds"),
     component("registry-proxy", Workload::DaemonSet, Probe::RegistryProxy, "the nodes' door to the registry"),
+    component("logger", Workload::Deployment, Probe::Health { port: GRPC_PORT }, "the apps' newest log lines"),
+    component("logger-agent", Workload::DaemonSet, Probe::None, "reads each node's log lines"),
     component("state", Workload::Deployment, Probe::Health { port: GRPC_PORT }, "locks, leadership and settings"),
     component("registry", Workload::StatefulSet, Probe::None, "the apps' images"),
     component("database", Workload::StatefulSet, Probe::None, "what workflow keeps: PostgreSQL"),
     component("etcd", Workload::StatefulSet, Probe::None, "what state keeps: etcd"),
+    component("logger-redis", Workload::StatefulSet, Probe::None, "what logger keeps: Redis"),
 ];
 
 const fn component(name: &'static str, workload: Workload, probe: Probe, about: &'static str) -> Component {
@@ -82,6 +85,8 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer { name: "workflow", secret: "deis-workflow-tls" },
     Peer { name: "builder", secret: "deis-builder-tls" },
     Peer { name: "registry-proxy", secret: "deis-registry-proxy-tls" },
+    Peer { name: "logger", secret: "deis-logger-tls" },
+    Peer { name: "logger-agent", secret: "deis-logger-agent-tls" },
     Peer { name: "router", secret: "deis-router-tls" },
     Peer { name: "state", secret: "deis-state-tls" },
     Peer { name: "operator", secret: OPERATOR_SECRET },

@@ -13,6 +13,9 @@ accounts, because the hook's must exist before any other object of the release a
 - deis-etcd-ca
 - deis-etcd-client-tls
 - deis-etcd-server-tls
+- deis-logger-agent-tls
+- deis-logger-redis-creds
+- deis-logger-tls
 - deis-operator-tls
 - deis-pull-key
 - deis-registry-creds

@@ -48,6 +48,7 @@ pub(crate) enum Credentials {
     Admin,
     Database,
     PullKey,
+    Redis,
     Registry,
 }
 
@@ -64,6 +65,7 @@ pub(crate) fn wanted(settings: &Settings) -> Vec<Wanted> {
         Wanted { name: "deis-etcd-client-tls", content: etcd("state", Vec::new()) },
         Wanted { name: "deis-builder-host-keys", content: Content::HostKeys },
         Wanted { name: "deis-database-creds", content: Content::Credentials(Credentials::Database) },
+        Wanted { name: "deis-logger-redis-creds", content: Content::Credentials(Credentials::Redis) },
         Wanted { name: "deis-registry-creds", content: Content::Credentials(Credentials::Registry) },
         Wanted { name: "deis-pull-key", content: Content::Credentials(Credentials::PullKey) },
         Wanted { name: "deis-admin", content: Content::Credentials(Credentials::Admin) },

@@ -29,6 +29,7 @@ impl Credentials {
             Self::Admin => &["username", "password"],
             Self::Database => &["user", "password", "name"],
             Self::PullKey => &["key"],
+            Self::Redis => &["password"],
             Self::Registry => &["username", "password", "htpasswd", "http-secret"],
         }
     }
@@ -41,6 +42,7 @@ impl Credentials {
                 Entries::from([("user", name.clone()), ("password", random()), ("name", name)])
             }
             Self::PullKey => Entries::from([("key", random())]),
+            Self::Redis => Entries::from([("password", random())]),
             Self::Registry => {
                 let (username, password) = ("deis", random());
                 let htpasswd = format!("{username}:{}\n", bcrypt::hash(&password, BCRYPT_COST)?);
@@ -76,7 +78,8 @@ mod tests {
 
     #[test]
     fn all_keys_are_made_and_none_is_empty() {
-        for credentials in [Credentials::Admin, Credentials::Database, Credentials::PullKey, Credentials::Registry] {
+        use Credentials::{Admin, Database, PullKey, Redis, Registry};
+        for credentials in [Admin, Database, PullKey, Redis, Registry] {
             let entries = credentials.make().unwrap();
             let mut keys = credentials.keys().to_vec();
             keys.sort_unstable();

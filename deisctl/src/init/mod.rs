@@ -109,6 +109,8 @@ mod tests {
                 "deis-workflow-tls",
                 "deis-builder-tls",
                 "deis-registry-proxy-tls",
+                "deis-logger-tls",
+                "deis-logger-agent-tls",
                 "deis-router-tls",
                 "deis-state-tls",
                 "deis-operator-tls",

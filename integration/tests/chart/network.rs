@@ -18,13 +18,15 @@ fn guests(component: &str, port: u64) -> Option<Vec<&'static str>> {
 fn data_stores_are_closed_to_strangers() {
     assert_eq!(guests("deis-database", 5432).unwrap(), ["deis-workflow"]);
     assert_eq!(guests("deis-etcd", 2379).unwrap(), ["deis-state"]);
+    assert_eq!(guests("deis-logger", 50051).unwrap(), ["deis-workflow", "deis-logger-agent"]);
+    assert_eq!(guests("deis-logger-redis", 6379).unwrap(), ["deis-logger"]);
     assert_eq!(guests("deis-registry", 5000).unwrap(), ["deis-builder", "deis-registry-proxy"]);
     assert_eq!(guests("deis-state", 50051).unwrap(), ["deis-workflow", "deis-builder"]);
 }
 
 #[test]
 fn data_stores_call_nobody() {
-    for component in ["deis-database", "deis-etcd", "deis-registry"] {
+    for component in ["deis-database", "deis-etcd", "deis-logger-redis", "deis-registry"] {
         let spec = &one("NetworkPolicy", component)["spec"];
         assert_eq!(texts(&spec["policyTypes"]), ["Ingress", "Egress"]);
         assert_eq!(spec["egress"], json!([]));
@@ -42,6 +44,7 @@ fn data_stores_ask_who_is_there() {
         |name: &str| -> Vec<&str> { list(environment(name)).iter().map(|variable| text(&variable["name"])).collect() };
     assert!(names("deis-registry").contains(&"REGISTRY_AUTH_HTPASSWD_PATH"));
     assert!(names("deis-database").contains(&"POSTGRES_PASSWORD_FILE"));
+    assert!(names("deis-logger-redis").contains(&"REDIS_PASSWORD_FILE"));
 }
 
 #[test]

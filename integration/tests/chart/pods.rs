@@ -39,10 +39,47 @@ fn violations(pod: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_pod_is_restricted_but_the_nodes_registry_door() {
+fn every_pod_is_restricted_but_the_nodes_registry_door_and_the_reader_of_its_logs() {
     for (title, pod) in pod_templates(&DEFAULT) {
-        let expected: &[&str] = if title == "DaemonSet deis-registry-proxy" { &["hostPort 5555"] } else { &[] };
+        let expected: &[&str] = match title.as_str() {
+            "DaemonSet deis-registry-proxy" => &["hostPort 5555"],
+            "DaemonSet deis-logger-agent" => {
+                &[r#"volume Some("hostPath")"#, r#"volume Some("hostPath")"#, "runAsNonRoot", "runAsUser"]
+            }
+            _ => &[],
+        };
         assert_eq!(violations(pod), expected, "{title}");
+    }
+}
+
+/// It is root, so that a log file of root is its own; it has no other of root's powers, and can write its positions alone.
+#[test]
+fn the_reader_of_a_nodes_logs_changes_nothing_but_its_positions() {
+    let pod = &crate::rendered::one("DaemonSet", "deis-logger-agent")["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let security = &container["securityContext"];
+    assert_eq!(texts(&security["capabilities"]["drop"]), ["ALL"]);
+    assert!(security["capabilities"]["add"].is_null());
+    assert_eq!(security["allowPrivilegeEscalation"], false);
+    let of_the_node: Vec<_> = list(&pod["volumes"])
+        .iter()
+        .filter(|volume| volume["hostPath"].is_object())
+        .map(|volume| {
+            let mount = list(&container["volumeMounts"]).iter().find(|mount| mount["name"] == volume["name"]).unwrap();
+            (text(&volume["hostPath"]["path"]), text(&mount["mountPath"]), mount["readOnly"] == true)
+        })
+        .collect();
+    let positions = "/var/lib/deis/logger-agent";
+    assert_eq!(of_the_node, [("/var/log/pods", "/var/log/pods", true), (positions, positions, false)]);
+}
+
+#[test]
+fn what_runs_on_every_node_runs_on_tainted_ones_too() {
+    let sets: Vec<_> = of_kind("DaemonSet").collect();
+    assert_eq!(sets.len(), 2);
+    for set in sets {
+        let tolerations = list(&set["spec"]["template"]["spec"]["tolerations"]);
+        assert!(tolerations.contains(&serde_json::json!({ "operator": "Exists" })), "{}", title(set));
     }
 }
 
@@ -107,8 +144,19 @@ fn images_are_of_this_version_or_as_the_values_say() {
         images.dedup();
         images
     };
-    let names =
-        ["builder", "deisctl", "etcd", "postgresql", "registry-proxy", "registry", "router", "state", "workflow"];
+    let names = [
+        "builder",
+        "deisctl",
+        "etcd",
+        "logger",
+        "postgresql",
+        "redis",
+        "registry-proxy",
+        "registry",
+        "router",
+        "state",
+        "workflow",
+    ];
     assert_eq!(images(&DEFAULT), names.map(|name| format!("deis.local/deis/{name}:0.1.0")));
 
     let pinned = format!("registry.example.com/deis/router@sha256:{}", "0".repeat(64));
@@ -119,7 +167,7 @@ fn images_are_of_this_version_or_as_the_values_say() {
 #[test]
 fn every_stateful_set_keeps_its_data_on_a_volume() {
     let sets: Vec<_> = of_kind("StatefulSet").collect();
-    assert_eq!(sets.len(), 4);
+    assert_eq!(sets.len(), 5);
     for set in sets {
         let claims: Vec<_> =
             list(&set["spec"]["volumeClaimTemplates"]).iter().map(|claim| text(&claim["metadata"]["name"])).collect();

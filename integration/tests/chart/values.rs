@@ -29,6 +29,7 @@ fn wrong_values_are_refused_with_their_place() {
         ("router.service.type=ExternalName", "'/router/service/type'"),
         ("builder.storage.size=big", "'/builder/storage/size'"),
         ("database.resources.limits.memory=-1Mi", "'/database/resources/limits/memory'"),
+        ("loggerRedis.maxMemory=256Mi", "'/loggerRedis/maxMemory'"),
         ("databse.maxConnections=5", "'databse'"),
     ];
     for (set, names) in refused {
@@ -91,5 +92,6 @@ fn every_service_of_ours_sends_its_traces_where_it_is_told() {
     senders.retain(|(_, pod)| list(&pod["spec"]["containers"][0]["env"]).contains(&variable));
     let mut senders: Vec<_> = senders.iter().filter_map(|(title, _)| title.split_whitespace().last()).collect();
     senders.sort_unstable();
-    assert_eq!(senders, ["deis-builder", "deis-registry-proxy", "deis-router", "deis-state", "deis-workflow"]);
+    let services = ["builder", "logger", "logger-agent", "registry-proxy", "router", "state", "workflow"];
+    assert_eq!(senders, services.map(|service| format!("deis-{service}")));
 }

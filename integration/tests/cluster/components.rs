@@ -8,12 +8,15 @@ use crate::support::{Platform, eventually, is_ready};
 #[tokio::test]
 async fn every_part_runs_and_is_ready() {
     let platform = Platform::connect().await;
-    assert_eq!(platform.names::<Deployment>("deis").await, ["deis-router", "deis-state", "deis-workflow"],);
+    assert_eq!(
+        platform.names::<Deployment>("deis").await,
+        ["deis-logger", "deis-router", "deis-state", "deis-workflow"],
+    );
     assert_eq!(
         platform.names::<StatefulSet>("deis").await,
-        ["deis-builder", "deis-database", "deis-etcd", "deis-registry"],
+        ["deis-builder", "deis-database", "deis-etcd", "deis-logger-redis", "deis-registry"],
     );
-    assert_eq!(platform.names::<DaemonSet>("deis").await, ["deis-registry-proxy"]);
+    assert_eq!(platform.names::<DaemonSet>("deis").await, ["deis-logger-agent", "deis-registry-proxy"]);
     eventually("all pods of the platform are ready", &platform.own::<Pod>(), "heritage=deis", |pods| {
         !pods.is_empty() && pods.iter().all(is_ready_or_done)
     })
@@ -24,7 +27,7 @@ async fn every_part_runs_and_is_ready() {
 async fn every_data_store_has_a_volume() {
     let platform = Platform::connect().await;
     let claims = platform.names::<PersistentVolumeClaim>("deis").await;
-    for part in ["deis-builder", "deis-database", "deis-etcd", "deis-registry"] {
+    for part in ["deis-builder", "deis-database", "deis-etcd", "deis-logger-redis", "deis-registry"] {
         assert!(claims.iter().any(|claim| claim.contains(part)), "{part} has no volume among {claims:?}");
     }
 }

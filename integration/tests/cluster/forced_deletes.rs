@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, ListParams};
 
 use crate::support::{App, Developer, Platform, Repository, eventually, is_ready, until_answers};
 
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 11] = [
     "deis-router",
     "deis-workflow",
     "deis-builder",
@@ -17,6 +17,9 @@ const PARTS: [&str; 8] = [
     "deis-state",
     "deis-etcd",
     "deis-database",
+    "deis-logger",
+    "deis-logger-agent",
+    "deis-logger-redis",
 ];
 
 #[tokio::test]

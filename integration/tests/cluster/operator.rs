@@ -49,13 +49,13 @@ async fn deisctl_says_that_every_part_is_up() {
     let _platform = Platform::connect().await;
     let report: Value = serde_json::from_str(&output(&deisctl(), &["status", "--output=json"]).await).unwrap();
     let components = report.as_array().unwrap();
-    assert_eq!(components.len(), 8);
+    assert_eq!(components.len(), 11);
     for component in components {
         assert_eq!(component["up"], true, "{component}");
     }
     let answers = components.iter().flat_map(|component| component["pods"].as_array().unwrap());
     let asked = answers.filter(|pod| pod["answer"]["well"] == true).count();
-    assert!(asked >= 6, "two routers, workflow, builder, registry-proxy and state can be asked: {report}");
+    assert!(asked >= 7, "two routers, workflow, builder, registry-proxy, logger and state can be asked: {report}");
 }
 
 #[tokio::test]
