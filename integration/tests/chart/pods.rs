@@ -69,8 +69,24 @@ fn the_reader_of_a_nodes_logs_changes_nothing_but_its_positions() {
             (text(&volume["hostPath"]["path"]), text(&mount["mountPath"]), mount["readOnly"] == true)
         })
         .collect();
-    let positions = "/var/lib/deis/logger-agent";
+    let positions = "/var/lib/deis-logger";
     assert_eq!(of_the_node, [("/var/log/pods", "/var/log/pods", true), (positions, positions, false)]);
+}
+
+/// A store that is full refuses lines: what logger keeps has to fit in, and the memory limit leaves room for a rewrite.
+#[test]
+fn what_logger_keeps_fits_into_redis() {
+    let container = |kind, name| &crate::rendered::one(kind, name)["spec"]["template"]["spec"]["containers"][0];
+    let setting = |container: &Value, name: &str| {
+        let variable = list(&container["env"]).iter().find(|variable| variable["name"] == name).unwrap();
+        text(&variable["value"]).to_owned()
+    };
+    let kept: u64 = setting(container("Deployment", "deis-logger"), "DEIS_LOG_TOTAL_BYTES").parse().unwrap();
+    let redis = container("StatefulSet", "deis-logger-redis");
+    let room: u64 = setting(redis, "REDIS_MAX_MEMORY").strip_suffix("mb").unwrap().parse().unwrap();
+    assert!(room * 1024 * 1024 * 3 >= kept * 4, "{room} MB for {kept} bytes");
+    let limit: u64 = text(&redis["resources"]["limits"]["memory"]).strip_suffix("Mi").unwrap().parse().unwrap();
+    assert!(limit > 2 * room, "{limit} Mi for {room} MB and their rewrite");
 }
 
 #[test]
