@@ -35,6 +35,10 @@ pub struct Config {
     #[arg(long, env = "DEIS_STATE", default_value = "https://deis-state:50051")]
     pub state: Uri,
 
+    /// Address of the logger.
+    #[arg(long, env = "DEIS_LOGGER", default_value = "https://deis-logger:50051")]
+    pub logger: Uri,
+
     /// Host of the database.
     #[arg(long, env = "DEIS_DATABASE_HOST", default_value = "deis-database")]
     pub database_host: String,

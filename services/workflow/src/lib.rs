@@ -4,7 +4,7 @@
 //! though any process may die, and that a failing release never replaces a serving one. Any number of replicas may run: they take
 //! turns by locks in state, and fences in the ledger make a process that has lost its lock harmless.
 //!
-//! Ports: REST `/v2` on 8000, gRPC `workflow.v1.PushService` on 50051. It leans on PostgreSQL, state, Kubernetes and the routers.
+//! Ports: REST `/v2` on 8000, gRPC `workflow.v1.PushService` on 50051. It leans on PostgreSQL, state, Kubernetes, the routers and logger.
 //!
 //! What it does in Kubernetes (the chart grants exactly this):
 //!
@@ -30,6 +30,7 @@ pub mod error;
 mod keeper;
 pub mod kubernetes;
 pub mod ledger;
+pub mod logs;
 pub mod peers;
 pub mod releases;
 pub mod server;

@@ -16,7 +16,8 @@ use crate::keeper::Keeper;
 use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
 use crate::ledger::postgres::Postgres;
-use crate::peers::{LiveRouters, Session, StateLocks, StateProgress, follow_registration_mode, lead};
+use crate::logs::{Events, LogStore, Logs};
+use crate::peers::{LiveRouters, Logger, Session, StateLocks, StateProgress, follow_registration_mode, lead};
 use crate::server::grpc::Push;
 use crate::server::{Workflow, rest};
 
@@ -71,10 +72,14 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
     let state = deis_rpc::connect("state", config.state.clone(), &identity);
     let session = Session::start(&context, state.clone(), config.pod_name.clone());
     let ledger = Arc::new(postgres.clone()) as Arc<dyn Ledger>;
+    // Nobody waits for the logger: without it apps run as ever, and their logs come from the pods.
+    let logger =
+        Arc::new(Logger::new(deis_rpc::connect("logger", config.logger.clone(), &identity))) as Arc<dyn LogStore>;
     let outside = Outside {
         ledger: Arc::clone(&ledger),
         cluster: Arc::new(kubernetes.clone()),
         routers: Arc::new(routers),
+        events: Events::start(&context, Arc::clone(&logger)),
         epoch: Instant::now(),
     };
     let locks = Arc::new(StateLocks::new(context.clone(), session.clone()));
@@ -87,7 +92,8 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
     let workflow = Workflow {
         ledger,
         cluster: Arc::new(kubernetes.clone()),
-        pods: Arc::new(kubernetes),
+        pods: Arc::new(kubernetes.clone()),
+        logs: Logs::new(logger, Arc::new(kubernetes.clone()), Arc::new(kubernetes), context.shutdown.clone()),
         deployer,
         passwords,
         registration: follow_registration_mode(&context, state, config.registration_mode),

@@ -30,12 +30,14 @@ pub async fn scale(
     }
     let said = counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" ");
     tracing::info!(%app, "{user} scaled pods {said}");
+    deployer.events().record(app, "scale", format!("{user} scaled pods {said}"));
     match deployer.converge(app).ended().await {
         Ok(Ending::Settled) => Ok(()),
         Ok(Ending::Stuck(failure)) => {
             ledger.undo_restructure(app, &before, &after).await?;
             drop(deployer.converge(app));
             let message = format!("(scale): {} The old numbers hold again.", failure.message);
+            deployer.events().record(app, "scale", format!("{message} ({})", failure.code));
             Err(Error::refused(Code::Unavailable, message))
         }
         Err(error) => Err(Error::refused(Code::Unavailable, format!("(scale): {error}"))),

@@ -15,6 +15,7 @@ use super::locks::{Held, Locks};
 use super::outside::Outside;
 use super::progress::Progress;
 use super::reconciler::{Ending, Narrator, reconcile};
+use crate::logs::Events;
 
 /// A lock that nobody has is there within this time.
 const UNCONTENDED: Duration = Duration::from_millis(250);
@@ -106,6 +107,12 @@ impl Deployer {
     #[must_use]
     pub fn new(context: Context, outside: Outside, locks: Arc<dyn Locks>, progress: Arc<dyn Progress>) -> Self {
         Self { inner: Arc::new(Inner { context, outside, locks, progress, apps: Mutex::default() }) }
+    }
+
+    /// Where the apps' users read what happened.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.inner.outside.events
     }
 
     /// Asks for a run that sees everything that is in the ledger now. The run goes on when its handle is dropped.

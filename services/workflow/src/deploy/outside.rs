@@ -11,6 +11,7 @@ use super::goal::Assignment;
 use super::world::{Controller, Pod, World};
 use crate::error::Error;
 use crate::ledger::Ledger;
+use crate::logs::Events;
 
 /// The real world: the ledger, Kubernetes and the routers.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub struct Outside {
     pub cluster: Arc<dyn Cluster>,
     /// Who serves.
     pub routers: Arc<dyn Routers>,
+    /// Where the apps' users read what happened.
+    pub events: Events,
     /// When the process started.
     pub epoch: Instant,
 }
@@ -85,6 +88,7 @@ impl Effects for Outside {
     ) -> Result<(), EffectError> {
         let written = self.ledger.failed(grant, release, failure, log_tail).await.map_err(unavailable)?;
         held(grant, written)?;
+        self.events.failed(&grant.app, release, failure);
         self.cluster.report(&grant.app, failure).await;
         Ok(())
     }

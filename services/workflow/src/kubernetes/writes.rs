@@ -67,7 +67,7 @@ impl Kubernetes {
         self.cache.read(app, |objects| observe::is_served(objects, app, domains))
     }
 
-    fn api<K>(&self, app: &AppName) -> Api<K>
+    pub(super) fn api<K>(&self, app: &AppName) -> Api<K>
     where
         K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
     {

@@ -1,7 +1,8 @@
-//! Calls to other services: state (locks, leadership, settings) and the routers.
+//! Calls to other services: state (locks, leadership, settings), the routers and the logger.
 
 mod leadership;
 mod locks;
+mod logger;
 mod progress;
 mod routers;
 mod session;
@@ -9,6 +10,7 @@ mod settings;
 
 pub use leadership::lead;
 pub use locks::StateLocks;
+pub use logger::Logger;
 pub use progress::StateProgress;
 pub use routers::LiveRouters;
 pub use session::Session;

@@ -28,6 +28,7 @@ pub async fn deployed(
     app: &AppName,
     released: Released,
 ) -> Result<Released, Error> {
+    deployer.events().released(app, &released);
     if released.release.build.is_none() {
         // Nothing runs with it; what ran before has to go.
         drop(deployer.converge(app));

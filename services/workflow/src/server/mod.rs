@@ -13,6 +13,7 @@ use crate::apps::ReservedNames;
 use crate::deploy::{Cluster, Deployer, PodList};
 use crate::error::Error;
 use crate::ledger::Ledger;
+use crate::logs::Logs;
 
 /// What handlers that change something work with.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct Workflow {
     pub cluster: Arc<dyn Cluster>,
     /// What runs.
     pub pods: Arc<dyn PodList>,
+    /// What apps print and what happened to them.
+    pub logs: Logs,
     /// Brings releases to life.
     pub deployer: Deployer,
     /// Hashes passwords.

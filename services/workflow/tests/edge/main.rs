@@ -14,6 +14,8 @@ mod concurrency;
 mod config;
 mod domains;
 mod keys;
+mod logger;
+mod logs;
 mod postgres;
 mod push;
 mod releases;

@@ -13,6 +13,8 @@ use deis_workflow::accounts::{Passwords, RegistrationMode};
 use deis_workflow::deploy::{Deployer, EffectError, Guard, Held, Locks, Outside, Progress};
 use deis_workflow::ledger::Ledger;
 use deis_workflow::ledger::postgres::Postgres;
+use deis_workflow::logs::{Events, LogStore, Logs};
+use deis_workflow::peers::Logger;
 use deis_workflow::server::grpc::Push;
 use deis_workflow::server::{Workflow, rest};
 use futures_util::StreamExt as _;
@@ -28,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 use crate::cluster::{NoRouters, TestCluster};
+use crate::logger::TestLogger;
+use crate::logs::TestPodLogs;
 use crate::postgres;
 
 pub(crate) struct Sandbox {
@@ -36,6 +40,8 @@ pub(crate) struct Sandbox {
     pub(crate) mode: watch::Sender<RegistrationMode>,
     pub(crate) push: PushServiceClient<Channel>,
     pub(crate) workflow: Workflow,
+    pub(crate) logger: TestLogger,
+    pub(crate) pod_logs: Arc<TestPodLogs>,
     peers: Peers,
     context: Context,
     rest: SocketAddr,
@@ -65,8 +71,12 @@ impl Sandbox {
         ledger.migrate().await.unwrap();
         let cluster = Arc::new(TestCluster::default());
         let (mode, registration) = watch::channel(RegistrationMode::Enabled);
-        let peers = Peers::default();
-        let workflow = workflow(&context, &ledger, &cluster, registration, &peers);
+        let logger = TestLogger::start(&context).await;
+        let store = Arc::new(Logger::new(logger.client())) as Arc<dyn LogStore>;
+        let peers = Peers::new(Events::start(&context, Arc::clone(&store)));
+        let pod_logs = Arc::new(TestPodLogs::default());
+        let logs = Logs::new(store, Arc::clone(&pod_logs) as _, Arc::clone(&cluster) as _, context.shutdown.clone());
+        let workflow = workflow(&context, &ledger, &cluster, registration, &peers, logs);
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rest = listener.local_addr().unwrap();
@@ -80,7 +90,8 @@ impl Sandbox {
         let incoming = TcpListenerStream::new(listener);
         drop(context.tasks.spawn("grpc", async move { server.serve_with_incoming(incoming).await.unwrap() }));
         let push = PushServiceClient::connect(grpc).await.unwrap();
-        Self { cluster, ledger, mode, push, workflow, peers, context, rest, client: reqwest::Client::new() }
+        let client = reqwest::Client::new();
+        Self { cluster, ledger, mode, push, workflow, logger, pod_logs, peers, context, rest, client }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
@@ -97,6 +108,12 @@ impl Sandbox {
     pub(crate) async fn raw(&self, path: &str, token: &str, body: &'static str) -> Answer {
         let request = self.client.post(format!("http://{}{path}", self.rest)).body(body);
         self.send(request.header("Authorization", format!("Token {token}"))).await
+    }
+
+    /// An answer that is read as it comes.
+    pub(crate) async fn open(&self, path: &str, token: &str, accept: &str) -> reqwest::Response {
+        let request = self.client.get(format!("http://{}{path}", self.rest)).header("Accept", accept);
+        request.header("Authorization", format!("token {token}")).send().await.unwrap()
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
@@ -144,12 +161,14 @@ fn workflow(
     cluster: &Arc<TestCluster>,
     registration: watch::Receiver<RegistrationMode>,
     peers: &Peers,
+    logs: Logs,
 ) -> Workflow {
     let ledger = Arc::new(ledger.clone()) as Arc<dyn Ledger>;
     Workflow {
         ledger: Arc::clone(&ledger),
         cluster: Arc::clone(cluster) as _,
         pods: Arc::clone(cluster) as _,
+        logs,
         deployer: peers.deployer(context, &ledger, cluster),
         passwords: Passwords::new(context.tasks.clone()),
         registration,
@@ -159,18 +178,24 @@ fn workflow(
 }
 
 /// What replicas share beside the ledger and the cluster.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Peers {
     locks: Arc<TestLocks>,
     progress: Arc<TestProgress>,
+    events: Events,
 }
 
 impl Peers {
+    fn new(events: Events) -> Self {
+        Self { locks: Arc::default(), progress: Arc::default(), events }
+    }
+
     fn deployer(&self, context: &Context, ledger: &Arc<dyn Ledger>, cluster: &Arc<TestCluster>) -> Deployer {
         let outside = Outside {
             ledger: Arc::clone(ledger),
             cluster: Arc::clone(cluster) as _,
             routers: Arc::new(NoRouters),
+            events: self.events.clone(),
             epoch: Instant::now(),
         };
         let (locks, progress) = (Arc::clone(&self.locks), Arc::clone(&self.progress));

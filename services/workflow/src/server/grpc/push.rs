@@ -149,6 +149,7 @@ type Events = mpsc::Sender<Result<DeployEvent, Status>>;
 impl Push {
     async fn create(&self, user: &User, app: &App, request: &CreateBuildRequest, events: &Events) -> Result<(), Error> {
         let released = self.release(user, app, request).await?;
+        self.workflow.deployer.events().released(&app.id, &released);
         let version = released.release.version.get();
         let mut run = self.workflow.deployer.converge(&app.id);
         say(events, Event::ReleaseCreated(ReleaseCreated { version })).await;

@@ -38,6 +38,10 @@ pub(super) async fn create(
     let structure = structure.collect::<Result<_, _>>().map_err(Error::name("structure"))?;
     let (ledger, cluster) = (workflow.ledger.as_ref(), workflow.cluster.as_ref());
     let app = apps::create(ledger, cluster, &workflow.reserved, user, id, structure).await?;
+    match ledger.ground(&app.id).await {
+        Ok(first) => workflow.deployer.events().created(&app, first.config.uuid),
+        Err(error) => tracing::warn!(app = %app.id, %error, "the first events of an app are not in its log"),
+    }
     Ok((StatusCode::CREATED, Json(shown(app))))
 }
 

@@ -11,6 +11,7 @@ mod error;
 mod headers;
 mod health;
 mod keys;
+mod logs;
 mod pages;
 mod perms;
 mod pods;
@@ -51,6 +52,7 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps/{app}/config", get(config::show).post(config::change)),
         ("/v2/apps/{app}/domains", get(domains::list).post(domains::add)),
         ("/v2/apps/{app}/domains/{domain}", delete(domains::remove)),
+        ("/v2/apps/{app}/logs", get(logs::show)),
         ("/v2/apps/{app}/settings", get(settings::show)),
         ("/v2/apps/{app}/builds", get(builds::list)),
         ("/v2/apps/{app}/builds/{uuid}", get(builds::show)),
