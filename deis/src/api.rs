@@ -1,6 +1,7 @@
 //! The REST contract from the client's side: one call, its answer or a [`Failure`] fit to be shown.
 
 mod refusal;
+mod streaming;
 mod versions;
 
 use std::future::Future;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::refusal::Refused;
+pub use self::streaming::Lines;
 pub use self::versions::VersionCheck;
 use crate::controller::Controller;
 

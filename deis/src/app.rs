@@ -9,7 +9,7 @@ use deis_cli::{Failure, closest};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::api::{OrGoneOn, Refused, Wait};
+use crate::api::{Lines, OrGoneOn, Refused, Wait};
 use crate::context::{Context, PageArgs, ProfileArgs, Session};
 use crate::controller::Controller;
 use crate::git;
@@ -99,6 +99,16 @@ impl AppSession {
 
     pub async fn delete<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
         self.explain(self.session.api.delete(&self.path(segments), Wait::Short).await).await
+    }
+
+    /// An answer to be read line by line.
+    pub async fn lines(
+        &self,
+        segments: &[&str],
+        query: &[(&str, String)],
+        accept: &'static str,
+    ) -> Result<Option<Lines>, Failure> {
+        self.explain(self.session.api.lines(&self.path(segments), query, accept).await).await
     }
 
     /// A change whose answer comes when it is deployed.

@@ -35,6 +35,8 @@ pub enum Command {
     AppsList(apps::list::List),
     #[command(name = "apps:info", visible_alias = "info")]
     AppsInfo(apps::info::Info),
+    #[command(name = "apps:logs", visible_alias = "logs")]
+    AppsLogs(apps::logs::Logs),
     #[command(name = "apps:open", visible_alias = "open")]
     AppsOpen(apps::open::Open),
     #[command(name = "apps:transfer")]
@@ -140,6 +142,7 @@ impl Command {
             Self::AppsDestroy(command) => command.run(context).await,
             Self::AppsList(command) => command.run(context).await,
             Self::AppsInfo(command) => command.run(context).await,
+            Self::AppsLogs(command) => command.run(context).await,
             Self::AppsOpen(command) => command.run(context).await,
             Self::AppsTransfer(command) => command.run(context).await,
             Self::AuthRegister(command) => command.run(context).await,

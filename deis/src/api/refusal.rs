@@ -97,6 +97,11 @@ impl Refused {
         self.message == UNKNOWN_PROCESS || self.message.contains("does not exist in application")
     }
 
+    /// The server could not do it just now.
+    pub fn is_passing(&self) -> bool {
+        self.status.is_server_error()
+    }
+
     /// With its code, and the next step where there is one.
     pub fn into_failure(self) -> Failure {
         let (status, code) = (self.status, self.code.clone());

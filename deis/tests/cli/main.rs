@@ -16,6 +16,7 @@ mod git;
 mod healthchecks;
 mod keys;
 mod limits;
+mod logs;
 mod perms;
 mod ps;
 mod reference;

@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use deis_api::rest::API_VERSION_HEADER;
+use deis_cli::Failure;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Method, Response, StatusCode};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{Api, Error, Wait, header};
+
+/// The most that one line may have: what is longer is no line of the contract.
+const LINE_LIMIT: usize = 4 << 20;
+
+/// An answer that is read line by line, as it comes.
+pub struct Lines {
+    response: Response,
+    /// What came after the last line that was taken.
+    rest: Vec<u8>,
+    controller: String,
+}
+
+impl Api {
+    /// Asks for an answer that may go on for ever; a refusal is told as always. `None` when there is nothing to read.
+    pub async fn lines(
+        &self,
+        segments: &[&str],
+        query: &[(&str, String)],
+        accept: &'static str,
+    ) -> Result<Option<Lines>, Failure> {
+        let request = self.request(Method::GET, segments).query(query).header(ACCEPT, accept);
+        // No limit for the whole: it is for whoever reads to say when it has been quiet for too long.
+        let limit = Wait::Short.duration();
+        let response = tokio::select! {
+            response = request.send() => response.map_err(|error| self.failure(error, limit))?,
+            () = sleep_until(Instant::now() + limit) => {
+                return Err(Error::TimedOut(self.controller.to_string(), limit).into());
+            }
+        };
+        self.versions.note(header(&response, API_VERSION_HEADER).as_deref());
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        if !response.status().is_success() {
+            // Reading a refusal fails with what it says.
+            return self.read(response).await.map(|_| None);
+        }
+        Ok(Some(Lines { response, rest: Vec::new(), controller: self.controller.to_string() }))
+    }
+}
+
+impl Lines {
+    pub fn is_of(&self, media_type: &str) -> bool {
+        header(&self.response, CONTENT_TYPE.as_str()).is_some_and(|found| found.starts_with(media_type))
+    }
+
+    /// What it is when nothing came for so long.
+    pub fn silent(&self, waited: Duration) -> Error {
+        Error::TimedOut(self.controller.clone(), waited)
+    }
+
+    /// The next line without its end; what is no text in it is replaced. `None` at the end of the answer. May be dropped and called
+    /// again.
+    pub async fn next(&mut self) -> Result<Option<String>, Error> {
+        let mut searched = 0;
+        loop {
+            if let Some(end) = self.rest.iter().skip(searched).position(|byte| *byte == b'\n') {
+                let after = self.rest.split_off(searched + end + 1);
+                let mut line = std::mem::replace(&mut self.rest, after);
+                line.pop();
+                return Ok(Some(text(&line)));
+            }
+            searched = self.rest.len();
+            if searched > LINE_LIMIT {
+                return Err(Error::TooLarge(self.controller.clone()));
+            }
+            match self.response.chunk().await {
+                Ok(Some(chunk)) => self.rest.extend_from_slice(&chunk),
+                Ok(None) if self.rest.is_empty() => return Ok(None),
+                Ok(None) => return Ok(Some(text(&std::mem::take(&mut self.rest)))),
+                Err(error) => return Err(Error::Lost(self.controller.clone(), error.into())),
+            }
+        }
+    }
+}
+
+fn text(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).into_owned()
+}
