@@ -4,6 +4,7 @@
 mod components;
 mod forced_deletes;
 mod languages;
+mod logs;
 mod operator;
 mod routing;
 mod support;

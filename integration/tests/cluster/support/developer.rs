@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{App, Output, Platform};
+use super::{App, Following, Output, Platform};
 
 /// No command of a developer takes longer.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -76,6 +76,24 @@ impl<'a> Developer<'a> {
         folder: &Path,
         arguments: impl IntoIterator<Item = S>,
     ) -> Output {
+        let mut command = self.command(program, folder, arguments);
+        let text = format!("{:?}", command.as_std());
+        let output = deis_bootstrap::deadline(LIMIT, command.output()).await;
+        let output = output.unwrap_or_else(|late| panic!("{text}: {late}")).unwrap();
+        Output {
+            command: text,
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn command<S: AsRef<OsStr>>(
+        &self,
+        program: impl AsRef<OsStr>,
+        folder: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
         let ssh = "ssh -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=\"$HOME/.ssh/known_hosts\" \
                    -o IdentitiesOnly=yes -i \"$HOME/.ssh/id_ed25519\"";
         #[expect(clippy::disallowed_methods, reason = "the commands a developer types")]
@@ -92,15 +110,7 @@ impl<'a> Developer<'a> {
             .envs([("GIT_COMMITTER_NAME", "Developer"), ("GIT_COMMITTER_EMAIL", "developer@example.com")])
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        let text = format!("{:?}", command.as_std());
-        let output = deis_bootstrap::deadline(LIMIT, command.output()).await;
-        let output = output.unwrap_or_else(|late| panic!("{text}: {late}")).unwrap();
-        Output {
-            command: text,
-            status: output.status,
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        command
     }
 }
 
@@ -115,6 +125,12 @@ impl Repository<'_> {
 
     pub(crate) async fn deis(&self, arguments: &[&str]) -> Output {
         self.developer.run(&binary("deis"), self.path(), arguments).await
+    }
+
+    /// `deis logs --follow` with more arguments.
+    pub(crate) fn follow_logs(&self, arguments: &[&str]) -> Following {
+        let arguments = [&["logs", "--follow"], arguments].concat();
+        Following::start(self.developer.command(binary("deis"), self.path(), arguments))
     }
 
     /// Commits everything that is there and returns the commit's id.

@@ -3,6 +3,7 @@
 mod app;
 mod developer;
 mod eventually;
+mod following;
 mod http;
 mod output;
 mod platform;
@@ -12,6 +13,7 @@ mod record;
 pub(crate) use app::{App, is_ready, ready_backends};
 pub(crate) use developer::{Developer, Repository};
 pub(crate) use eventually::eventually;
+pub(crate) use following::Following;
 pub(crate) use http::{ask, until_answers};
 pub(crate) use output::Output;
 pub(crate) use platform::{MACHINE, Platform};
