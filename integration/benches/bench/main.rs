@@ -9,6 +9,7 @@
 
 mod config_set;
 mod figure;
+mod logs;
 mod memory;
 mod pods;
 mod probe;
@@ -54,6 +55,9 @@ async fn main() -> ExitCode {
     }
     if wanted("route") {
         table.figures([route::measure(&platform, &developer).await]);
+    }
+    if wanted("logs") {
+        table.figures(logs::measure(&platform, &developer).await);
     }
     if wanted("up") {
         table.figures(up::given());

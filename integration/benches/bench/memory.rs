@@ -11,8 +11,18 @@ use serde::Deserialize;
 use crate::figure::{Figure, Unit};
 use crate::support::Platform;
 
-/// The services; data stores are counted by nobody.
-const SERVICES: [&str; 5] = ["deis-builder", "deis-registry-proxy", "deis-router", "deis-state", "deis-workflow"];
+/// The services.
+const SERVICES: [&str; 7] = [
+    "deis-builder",
+    "deis-logger",
+    "deis-logger-agent",
+    "deis-registry-proxy",
+    "deis-router",
+    "deis-state",
+    "deis-workflow",
+];
+/// Data stores are counted by nobody; this one has a service's name in front.
+const STORE: &str = "deis-logger-redis-";
 
 /// What is read of a kubelet's `/stats/summary`.
 #[derive(Deserialize)]
@@ -55,6 +65,7 @@ pub(crate) async fn measure(platform: &Platform) -> Vec<Figure> {
             // "deis-registry-proxy-x" is not of "deis-registry": the longest name counts.
             if let Some(service) = service.max_by_key(|service| service.len())
                 && pod.pod_ref.namespace == "deis"
+                && !pod.pod_ref.name.starts_with(STORE)
             {
                 *services.entry(service).or_default() += held(&pod);
             }
