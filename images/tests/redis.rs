@@ -1,5 +1,5 @@
 //! The script that starts Redis, with Debian's own Redis.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests assert by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests assert by panicking")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
