@@ -139,6 +139,12 @@ codes! {
     /// The image runs as root, which no administrator has allowed this app.
     RootRefused = "root-refused", 400, FAILED_PRECONDITION, false;
 
+    // Apps.
+    /// The app is being destroyed; its name is free when that is done.
+    BeingDestroyed = "being-destroyed", 409, ABORTED, false;
+    /// Something keeps the app's namespace in Kubernetes from going away.
+    NamespaceStuck = "namespace-stuck", 503, UNAVAILABLE, true;
+
     // Deploys.
     /// A deploy of this app is under way.
     DeployInProgress = "deploy-in-progress", 409, ABORTED, true;

@@ -93,6 +93,7 @@ mod tests {
             collaborators: ["carol".parse().unwrap()].into(),
             structure: Default::default(),
             desired_release: ReleaseVersion::FIRST,
+            destroying: None,
             created: Timestamp::UNIX_EPOCH,
             updated: Timestamp::UNIX_EPOCH,
         };

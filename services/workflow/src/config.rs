@@ -39,6 +39,10 @@ pub struct Config {
     #[arg(long, env = "DEIS_LOGGER", default_value = "https://deis-logger:50051")]
     pub logger: Uri,
 
+    /// Address of the builder.
+    #[arg(long, env = "DEIS_BUILDER", default_value = "https://deis-builder:50051")]
+    pub builder: Uri,
+
     /// Host of the database.
     #[arg(long, env = "DEIS_DATABASE_HOST", default_value = "deis-database")]
     pub database_host: String,

@@ -4,13 +4,14 @@
 //! though any process may die, and that a failing release never replaces a serving one. Any number of replicas may run: they take
 //! turns by locks in state, and fences in the ledger make a process that has lost its lock harmless.
 //!
-//! Ports: REST `/v2` on 8000, gRPC `workflow.v1.PushService` on 50051. It leans on PostgreSQL, state, Kubernetes, the routers and logger.
+//! Ports: REST `/v2` on 8000, gRPC `workflow.v1.PushService` on 50051. It leans on PostgreSQL, state, Kubernetes, the routers, builder
+//! and logger.
 //!
 //! What it does in Kubernetes (the chart grants exactly this):
 //!
 //! | Resource | Where | Verbs |
 //! |---|---|---|
-//! | namespaces | cluster | get, create, patch |
+//! | namespaces | cluster | get, list, watch, create, patch, delete |
 //! | nodes | cluster | list |
 //! | services | apps | get, list, watch, create, patch |
 //! | secrets | apps | get, list, create, patch, delete |

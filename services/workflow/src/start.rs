@@ -16,8 +16,8 @@ use crate::keeper::Keeper;
 use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
 use crate::ledger::postgres::Postgres;
-use crate::logs::{Events, LogStore, Logs};
-use crate::peers::{LiveRouters, Logger, Session, StateLocks, StateProgress, follow_registration_mode, lead};
+use crate::logs::{Events, Logs};
+use crate::peers::{Builder, LiveRouters, Logger, Session, StateLocks, StateProgress, follow_registration_mode, lead};
 use crate::server::grpc::Push;
 use crate::server::{Workflow, rest};
 
@@ -73,13 +73,14 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
     let session = Session::start(&context, state.clone(), config.pod_name.clone());
     let ledger = Arc::new(postgres.clone()) as Arc<dyn Ledger>;
     // Nobody waits for the logger: without it apps run as ever, and their logs come from the pods.
-    let logger =
-        Arc::new(Logger::new(deis_rpc::connect("logger", config.logger.clone(), &identity))) as Arc<dyn LogStore>;
+    let logger = Arc::new(Logger::new(deis_rpc::connect("logger", config.logger.clone(), &identity)));
+    let builder = Builder::new(deis_rpc::connect("builder", config.builder.clone(), &identity));
     let outside = Outside {
         ledger: Arc::clone(&ledger),
         cluster: Arc::new(kubernetes.clone()),
         routers: Arc::new(routers),
-        events: Events::start(&context, Arc::clone(&logger)),
+        events: Events::start(&context, Arc::clone(&logger) as _),
+        holders: vec![Arc::new(builder), Arc::clone(&logger) as _],
         epoch: Instant::now(),
     };
     let locks = Arc::new(StateLocks::new(context.clone(), session.clone()));

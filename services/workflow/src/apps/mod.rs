@@ -1,6 +1,7 @@
-//! Apps: creating them, scaling and restarting them, naming their domains, showing their pods.
+//! Apps: creating and destroying them, scaling and restarting them, naming their domains, showing their pods.
 
 mod create;
+mod destroy;
 mod domains;
 mod name;
 mod pods;
@@ -8,6 +9,7 @@ mod restart;
 mod scale;
 
 pub use create::{ReservedNames, create};
+pub use destroy::destroy;
 pub use domains::{add_domain, parse_domain, remove_domain};
 pub use pods::pod_views;
 pub use restart::{Selection, restart};
@@ -22,7 +24,7 @@ use crate::ledger::{App, Ledger, User};
 /// An app that the actor may do this with, and who he is.
 ///
 /// # Errors
-/// [`Error::Missing`] and what [`authorise`] says; nobody without credentials learns which apps there are.
+/// [`Error::Missing`] and what [`authorise`] says, and a refusal to change an app that is being destroyed; nobody without credentials learns which apps there are.
 pub async fn find<'a>(
     ledger: &dyn Ledger,
     actor: &'a Actor,
@@ -31,5 +33,9 @@ pub async fn find<'a>(
 ) -> Result<(&'a User, App), Error> {
     authorise(actor, verb, Object::Apps)?;
     let app = ledger.app(id).await?.ok_or(Error::Missing(Kind::App))?;
-    Ok((authorise(actor, verb, Object::App(&app))?, app))
+    let user = authorise(actor, verb, Object::App(&app))?;
+    if verb == Verb::Change {
+        app.check_stays()?;
+    }
+    Ok((user, app))
 }

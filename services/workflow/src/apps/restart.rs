@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use deis_api::{AppName, Code, ProcType};
 
 use crate::deploy::{Deployer, Ending, PodList, PodView};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ledger::Ledger;
 
 /// Which pods are to be replaced.
@@ -46,6 +46,7 @@ pub async fn restart(
     tracing::info!(%app, "{} pods are restarted", uids.len());
     match deployer.converge(app).ended().await {
         Ok(Ending::Settled) => {}
+        Ok(Ending::Destroyed) => return Err(Error::Missing(Kind::App)),
         Ok(Ending::Stuck(failure)) => {
             let message = format!("(restart): {} The pods that were not replaced yet go on serving.", failure.message);
             return Err(Error::refused(Code::Unavailable, message));

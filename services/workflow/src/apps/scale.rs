@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use deis_api::{AppName, Code, ProcType, Username};
 
 use crate::deploy::{Deployer, Ending};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ledger::{Ground, Ledger, Structure};
 
 /// At most so many pods of a process type.
@@ -33,6 +33,7 @@ pub async fn scale(
     deployer.events().record(app, "scale", format!("{user} scaled pods {said}"));
     match deployer.converge(app).ended().await {
         Ok(Ending::Settled) => Ok(()),
+        Ok(Ending::Destroyed) => Err(Error::Missing(Kind::App)),
         Ok(Ending::Stuck(failure)) => {
             ledger.undo_restructure(app, &before, &after).await?;
             drop(deployer.converge(app));

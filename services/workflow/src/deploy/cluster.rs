@@ -14,6 +14,15 @@ use crate::configs::tags::Tags;
 /// What a write to the cluster answers.
 pub type Done<'a> = BoxFuture<'a, Result<(), EffectError>>;
 
+/// How far the deletion of everything that an app has in Kubernetes is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Demolition {
+    /// Nothing is left.
+    Gone,
+    /// Something is; what, and what keeps it, in a sentence.
+    Remains(String),
+}
+
 /// An app's pod as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodView {
@@ -59,6 +68,14 @@ pub trait Cluster: Send + Sync + 'static {
     fn replace<'a>(&'a self, grant: &'a Grant, pods: &'a [&'a Pod]) -> Done<'a>;
     /// Deletes a controller with what is left of its pods.
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a>;
+    /// Deletes an app's namespace with everything in it and waits for at most `limit` until it is gone. Fine when it is not there, or
+    /// is no app's.
+    fn demolish<'a>(
+        &'a self,
+        app: &'a AppName,
+        fence: i64,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Demolition, EffectError>>;
     /// Deletes the environments of releases that have no controller, except `keep`.
     fn tidy<'a>(&'a self, grant: &'a Grant, keep: ReleaseVersion) -> Done<'a>;
     /// Says in Kubernetes why a release failed. Best effort.

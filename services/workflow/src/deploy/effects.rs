@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deis_api::{AppName, Code, ProcType, ReleaseVersion};
 
+use super::cluster::Demolition;
 use super::failure::Failure;
 use super::goal::Assignment;
 use super::world::{Controller, Pod, World};
@@ -82,6 +83,12 @@ pub trait Effects: Send + Sync + 'static {
     fn delete(&self, grant: &Grant, controller: &Controller) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes what belongs to no release that has a controller.
     fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Deletes everything that the app has in Kubernetes and waits for at most `limit` until it is gone.
+    fn demolish(&self, grant: &Grant, limit: Duration) -> impl Future<Output = Result<Demolition, EffectError>> + Send;
+    /// Has the other services let go of what they keep of the app.
+    fn let_go(&self, grant: &Grant) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Deletes the app from the ledger: its name is free.
+    fn forget(&self, grant: &Grant) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Records that the cluster is as it was wanted at this intent.
     fn settle(&self, grant: &Grant, intent: i64) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Records that a release is deployed.

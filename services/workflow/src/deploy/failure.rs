@@ -124,6 +124,7 @@ mod tests {
             domains: BTreeSet::new(),
             unsettled: None,
             restarting: BTreeSet::new(),
+            destroying: false,
             release: ReleaseVersion::FIRST,
             deploying: true,
             image: Some("i".to_owned()),

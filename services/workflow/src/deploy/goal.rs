@@ -40,6 +40,8 @@ pub struct Assignment {
     pub unsettled: Option<i64>,
     /// The uids of pods that are to be replaced in place.
     pub restarting: BTreeSet<String>,
+    /// Whether the app is to be destroyed.
+    pub destroying: bool,
     /// The desired release.
     pub release: ReleaseVersion,
     /// Whether its first deploy is still under way: only then can it fail and be replaced by the one before.
@@ -164,6 +166,7 @@ mod tests {
             domains: BTreeSet::new(),
             unsettled: None,
             restarting: BTreeSet::new(),
+            destroying: false,
             release: ReleaseVersion::FIRST.next(),
             deploying: true,
             image: Some("i".to_owned()),

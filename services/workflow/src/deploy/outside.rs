@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
 
-use super::cluster::{Cluster, Routers};
+use super::cluster::{Cluster, Demolition, Routers};
 use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::Failure;
 use super::goal::Assignment;
+use super::holder::Holder;
 use super::world::{Controller, Pod, World};
 use crate::error::Error;
 use crate::ledger::Ledger;
@@ -24,6 +25,8 @@ pub struct Outside {
     pub routers: Arc<dyn Routers>,
     /// Where the apps' users read what happened.
     pub events: Events,
+    /// Who keeps things of apps beside these.
+    pub holders: Vec<Arc<dyn Holder>>,
     /// When the process started.
     pub epoch: Instant,
 }
@@ -67,6 +70,22 @@ impl Effects for Outside {
 
     async fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> Result<(), EffectError> {
         self.cluster.tidy(grant, keep).await
+    }
+
+    async fn demolish(&self, grant: &Grant, limit: Duration) -> Result<Demolition, EffectError> {
+        self.cluster.demolish(&grant.app, grant.fence, limit).await
+    }
+
+    async fn let_go(&self, grant: &Grant) -> Result<(), EffectError> {
+        for holder in &self.holders {
+            holder.let_go(&grant.app).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, grant: &Grant) -> Result<(), EffectError> {
+        let written = self.ledger.forget(grant).await.map_err(unavailable)?;
+        held(grant, written)
     }
 
     async fn settle(&self, grant: &Grant, intent: i64) -> Result<(), EffectError> {

@@ -1,5 +1,7 @@
 //! Brings one app to what the ledger wants, step by step, under the deploy lock.
 
+mod destroy;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -28,6 +30,8 @@ pub trait Narrator: Send + Sync {
 pub enum Ending {
     /// The world is what the ledger wants.
     Settled,
+    /// The app is gone, as the ledger wanted.
+    Destroyed,
     /// The release in service does not get as many pods ready as asked for; the reconciler takes it up again when something
     /// changes.
     Stuck(Failure),
@@ -52,6 +56,7 @@ pub async fn reconcile<W: Effects + Surroundings>(
         generation: 0,
         prepared: None,
         unrestarted: None,
+        demolishing_since: None,
         clock: Clock::start(world.now()),
         told: String::new(),
     };
@@ -70,6 +75,8 @@ struct Run<'a, W> {
     prepared: Option<(ReleaseVersion, BTreeSet<Hostname>)>,
     /// Why pods could not be replaced in place, if so.
     unrestarted: Option<Failure>,
+    /// Since when Kubernetes is deleting what the app has, if so.
+    demolishing_since: Option<Duration>,
     clock: Clock,
     told: String,
 }
@@ -126,6 +133,9 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     /// One look and what follows from it; `None` when there is more to do.
     async fn once(&mut self) -> Result<Option<Ending>, EffectError> {
         let assignment = self.world.assignment(&self.grant).await?;
+        if assignment.destroying {
+            return self.destroy().await;
+        }
         match self.advance(&assignment).await {
             // A release that Kubernetes does not take must not stand in the way of the next one.
             Err(EffectError::Refused(why)) if assignment.deploying => {

@@ -45,6 +45,7 @@ mod tests {
             domains: [].into(),
             unsettled: None,
             restarting: [].into(),
+            destroying: false,
             release: ReleaseVersion::FIRST.next(),
             deploying: true,
             image: Some("127.0.0.1:5555/shop@sha256:00".to_owned()),

@@ -15,9 +15,9 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::Sha256;
 
 use super::cache::Cache;
-use super::{observe, process};
+use super::{demolish, observe, process};
 use crate::configs::tags::Tags;
-use crate::deploy::cluster::{Cluster, Done, PodList, PodView};
+use crate::deploy::cluster::{Cluster, Demolition, Done, PodList, PodView};
 use crate::deploy::world::{Controller, Pod, World};
 use crate::deploy::{Assignment, EffectError, Failure, Grant};
 
@@ -165,6 +165,15 @@ impl Cluster for Kubernetes {
             let controllers = self.api::<ReplicationController>(&grant.app);
             Ok(delete::seen(&controllers, &controller.seen, grant.fence).await?)
         })
+    }
+
+    fn demolish<'a>(
+        &'a self,
+        app: &'a AppName,
+        fence: i64,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Demolition, EffectError>> {
+        Box::pin(demolish::demolish(&self.client, app, fence, limit))
     }
 
     fn tidy<'a>(&'a self, grant: &'a Grant, keep: ReleaseVersion) -> Done<'a> {

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use deis_api::{AppName, ProcType, ReleaseVersion, Username};
+use deis_api::{AppName, Code, ProcType, ReleaseVersion, Username};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -25,10 +25,26 @@ pub struct App {
     pub structure: Structure,
     /// The release that is to serve.
     pub desired_release: ReleaseVersion,
+    /// Since when it is being destroyed, if so.
+    pub destroying: Option<Timestamp>,
     /// When it was created.
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
+}
+
+impl App {
+    /// Refuses to change an app that is being destroyed.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn check_stays(&self) -> Result<(), Error> {
+        if self.destroying.is_none() {
+            return Ok(());
+        }
+        let message = format!("{} is being destroyed; its name is free again when that is done.", self.id);
+        Err(Error::refused(Code::BeingDestroyed, message))
+    }
 }
 
 /// An app to be made.
@@ -57,6 +73,8 @@ pub trait Apps: Send + Sync + 'static {
     fn app_names(&self) -> Answer<'_, Vec<AppName>>;
     /// Makes an app with an empty config and release v1, which has no build. Refuses a name that is taken.
     fn create_app(&self, app: NewApp) -> Answer<'_, App>;
+    /// Notes that an app is to be destroyed, and takes it from whoever deploys it; answers whether it is there.
+    fn condemn<'a>(&'a self, id: &'a AppName) -> Answer<'a, bool>;
     /// Deletes an app with all that belongs to it.
     fn delete_app<'a>(&'a self, id: &'a AppName) -> Answer<'a, ()>;
     /// Changes an app's structure; answers the one before and the new one.

@@ -31,6 +31,8 @@ pub trait Deploys: Send + Sync + 'static {
     fn settled<'a>(&'a self, grant: &'a Grant, intent: i64) -> Answer<'a, bool>;
     /// Forgets that these pods are to be replaced.
     fn spare<'a>(&'a self, grant: &'a Grant, pod_uids: &'a BTreeSet<String>) -> Answer<'a, bool>;
+    /// Deletes an app that is being destroyed, with all that belongs to it.
+    fn forget<'a>(&'a self, grant: &'a Grant) -> Answer<'a, bool>;
     /// The apps with a deploy under way, or of which something is wanted that has not come about yet.
     fn unsettled(&self) -> Answer<'_, Vec<AppName>>;
 }

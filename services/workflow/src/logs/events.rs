@@ -212,10 +212,6 @@ mod tests {
                 Ok(())
             })
         }
-
-        fn delete<'a>(&'a self, _app: &'a AppName) -> BoxFuture<'a, Result<(), Away>> {
-            Box::pin(async { Ok(()) })
-        }
     }
 
     #[tokio::test]

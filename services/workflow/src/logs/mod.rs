@@ -54,8 +54,6 @@ pub trait LogStore: Send + Sync + 'static {
     fn read<'a>(&'a self, app: &'a AppName, query: &'a Query) -> BoxFuture<'a, Result<Entries, Away>>;
     /// Adds an event.
     fn record<'a>(&'a self, app: &'a AppName, event: &'a Event) -> BoxFuture<'a, Result<(), Away>>;
-    /// Forgets an app.
-    fn delete<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<(), Away>>;
 }
 
 /// A line as a pod's own log has it.

@@ -46,14 +46,6 @@ impl Logs {
         };
         entries.take_until(self.shutdown.clone().cancelled_owned()).boxed()
     }
-
-    /// Forgets an app that was destroyed.
-    ///
-    /// # Errors
-    /// The store cannot be reached.
-    pub async fn delete(&self, app: &AppName) -> Result<(), Away> {
-        self.store.delete(app).await
-    }
 }
 
 /// A store that goes away in between ends the stream, with a word about it.

@@ -12,6 +12,8 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use tonic::Status;
 
+use crate::deploy::cluster::Done;
+use crate::deploy::{EffectError, Holder};
 use crate::logs::{Away, Entries, Event, LogStore, Query};
 
 /// How long the logger may take to begin with an answer.
@@ -68,12 +70,17 @@ impl LogStore for Logger {
             call.map(drop).map_err(away)
         })
     }
+}
 
-    fn delete<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<(), Away>> {
+impl Holder for Logger {
+    fn let_go<'a>(&'a self, app: &'a AppName) -> Done<'a> {
         Box::pin(async move {
-            let request = DeleteAppRequest { app: app.to_string() };
-            let call = self.client.clone().delete_app(deis_rpc::request(request, DELETE_LIMIT)).await;
-            call.map(drop).map_err(away)
+            let request = deis_rpc::request(DeleteAppRequest { app: app.to_string() }, DELETE_LIMIT);
+            let answer = self.client.clone().delete_app(request).await;
+            answer.map(drop).map_err(|error| {
+                tracing::warn!(%app, %error, "the logger does not forget an app");
+                EffectError::Unavailable("The logger cannot be reached, trying again.".to_owned())
+            })
         })
     }
 }

@@ -1,5 +1,6 @@
-//! Calls to other services: state (locks, leadership, settings), the routers and the logger.
+//! Calls to other services: state (locks, leadership, settings), the routers, the builder and the logger.
 
+mod builder;
 mod leadership;
 mod locks;
 mod logger;
@@ -8,6 +9,7 @@ mod routers;
 mod session;
 mod settings;
 
+pub use builder::Builder;
 pub use leadership::lead;
 pub use locks::StateLocks;
 pub use logger::Logger;

@@ -84,6 +84,7 @@ async fn apps_are_their_owners() {
     let methods = [
         (Method::GET, ""),
         (Method::POST, ""),
+        (Method::DELETE, ""),
         (Method::GET, "perms/"),
         (Method::POST, "perms/"),
         (Method::DELETE, "perms/bob/"),

@@ -8,7 +8,7 @@ use deis_kube::apply::Seen;
 use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::world::{Controller, Pod, Trouble, World};
-use deis_workflow::deploy::{Assignment, Cluster, EffectError, Failure, Grant, PodList, PodView, Routers};
+use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant, PodList, PodView, Routers};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -37,6 +37,9 @@ struct State {
     environments: BTreeMap<(AppName, ReleaseVersion), BTreeMap<String, String>>,
     reports: Vec<String>,
     domains: BTreeMap<AppName, BTreeSet<Hostname>>,
+    /// What keeps namespaces from going away, and whether that was noticed.
+    kept: Option<String>,
+    held_up: bool,
 }
 
 struct Running {
@@ -92,6 +95,21 @@ impl TestCluster {
 
     pub(crate) fn reports(&self) -> Vec<String> {
         self.state.lock().reports.clone()
+    }
+
+    /// From now on no namespace goes away.
+    pub(crate) fn hold_namespaces(&self, why: &str) {
+        self.state.lock().kept = Some(why.to_owned());
+    }
+
+    /// Whether a namespace was to go and could not.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.state.lock().held_up
+    }
+
+    pub(crate) fn let_namespaces_go(&self) {
+        self.state.lock().kept = None;
+        self.touch();
     }
 
     /// Waits until the cluster is like this.
@@ -190,6 +208,30 @@ impl Cluster for TestCluster {
         self.write(|state| {
             let key = (grant.app.clone(), controller.version, controller.proc_type.clone());
             state.controllers.remove(&key).map(drop).ok_or(EffectError::Changed)
+        })
+    }
+
+    fn demolish<'a>(
+        &'a self,
+        app: &'a AppName,
+        _fence: i64,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Demolition, EffectError>> {
+        Box::pin(async move {
+            let mut generation = self.generation.subscribe();
+            let kept = {
+                let mut state = self.state.lock();
+                state.controllers.retain(|(owner, _, _), _| owner != app);
+                state.held_up |= state.kept.is_some();
+                state.kept.clone()
+            };
+            self.touch();
+            let Some(why) = kept else { return Ok(Demolition::Gone) };
+            let gone = generation.wait_for(|_| self.state.lock().kept.is_none());
+            match deis_bootstrap::deadline(limit, gone).await {
+                Ok(_) => Ok(Demolition::Gone),
+                Err(_) => Ok(Demolition::Remains(why)),
+            }
         })
     }
 

@@ -12,6 +12,7 @@ mod apps;
 mod cluster;
 mod concurrency;
 mod config;
+mod destroy;
 mod domains;
 mod keys;
 mod logger;

@@ -10,7 +10,7 @@ use deis_bootstrap::Context;
 use deis_proto::workflow::push_service_client::PushServiceClient;
 use deis_proto::workflow::push_service_server::PushServiceServer;
 use deis_workflow::accounts::{Passwords, RegistrationMode};
-use deis_workflow::deploy::{Deployer, EffectError, Guard, Held, Locks, Outside, Progress};
+use deis_workflow::deploy::{Deployer, EffectError, Guard, Held, Holder, Locks, Outside, Progress};
 use deis_workflow::ledger::Ledger;
 use deis_workflow::ledger::postgres::Postgres;
 use deis_workflow::logs::{Events, LogStore, Logs};
@@ -42,6 +42,7 @@ pub(crate) struct Sandbox {
     pub(crate) workflow: Workflow,
     pub(crate) logger: TestLogger,
     pub(crate) pod_logs: Arc<TestPodLogs>,
+    pub(crate) holder: Arc<TestHolder>,
     peers: Peers,
     context: Context,
     rest: SocketAddr,
@@ -90,8 +91,9 @@ impl Sandbox {
         let incoming = TcpListenerStream::new(listener);
         drop(context.tasks.spawn("grpc", async move { server.serve_with_incoming(incoming).await.unwrap() }));
         let push = PushServiceClient::connect(grpc).await.unwrap();
+        let holder = Arc::clone(&peers.holder);
         let client = reqwest::Client::new();
-        Self { cluster, ledger, mode, push, workflow, logger, pod_logs, peers, context, rest, client }
+        Self { cluster, ledger, mode, push, workflow, logger, pod_logs, holder, peers, context, rest, client }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
@@ -183,11 +185,12 @@ struct Peers {
     locks: Arc<TestLocks>,
     progress: Arc<TestProgress>,
     events: Events,
+    holder: Arc<TestHolder>,
 }
 
 impl Peers {
     fn new(events: Events) -> Self {
-        Self { locks: Arc::default(), progress: Arc::default(), events }
+        Self { locks: Arc::default(), progress: Arc::default(), events, holder: Arc::default() }
     }
 
     fn deployer(&self, context: &Context, ledger: &Arc<dyn Ledger>, cluster: &Arc<TestCluster>) -> Deployer {
@@ -196,6 +199,7 @@ impl Peers {
             cluster: Arc::clone(cluster) as _,
             routers: Arc::new(NoRouters),
             events: self.events.clone(),
+            holders: vec![Arc::clone(&self.holder) as _],
             epoch: Instant::now(),
         };
         let (locks, progress) = (Arc::clone(&self.locks), Arc::clone(&self.progress));
@@ -224,6 +228,39 @@ impl Progress for TestProgress {
         let steps = self.0.lock().entry(fence).or_default().subscribe();
         let texts = WatchStream::new(steps).take_while(|text| std::future::ready(text.is_some()));
         texts.filter_map(std::future::ready).boxed()
+    }
+}
+
+/// Another service that keeps things of apps.
+#[derive(Default)]
+pub(crate) struct TestHolder {
+    released: Mutex<Vec<String>>,
+    refusals: Mutex<u32>,
+}
+
+impl TestHolder {
+    /// The apps that it has let go of.
+    pub(crate) fn released(&self) -> Vec<String> {
+        self.released.lock().clone()
+    }
+
+    /// The next calls find it out of reach.
+    pub(crate) fn refuse(&self, times: u32) {
+        *self.refusals.lock() = times;
+    }
+}
+
+impl Holder for TestHolder {
+    fn let_go<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<(), EffectError>> {
+        let mut refusals = self.refusals.lock();
+        let done = if *refusals > 0 {
+            *refusals -= 1;
+            Err(EffectError::Unavailable("The builder cannot be reached, trying again.".to_owned()))
+        } else {
+            self.released.lock().push(app.to_string());
+            Ok(())
+        };
+        Box::pin(async move { done })
     }
 }
 

@@ -5,6 +5,7 @@ use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion};
 use parking_lot::Mutex;
 
 use super::{Ending, Narrator, reconcile};
+use crate::deploy::cluster::Demolition;
 use crate::deploy::effects::{EffectError, Effects, Grant, Surroundings};
 use crate::deploy::failure::Failure;
 use crate::deploy::goal::Assignment;
@@ -36,6 +37,10 @@ struct State {
     domains: BTreeSet<Hostname>,
     unsettled: Option<i64>,
     restarting: BTreeSet<String>,
+    destroying: bool,
+    /// What keeps the namespace from going away.
+    kept: Option<String>,
+    forgotten: bool,
     processes: BTreeMap<ProcType, u32>,
     now: Duration,
     routers_answer: bool,
@@ -61,6 +66,9 @@ impl Sandbox {
             domains: BTreeSet::new(),
             unsettled: None,
             restarting: BTreeSet::new(),
+            destroying: false,
+            kept: None,
+            forgotten: false,
             processes: web(2),
             now: Duration::ZERO,
             routers_answer: true,
@@ -159,6 +167,25 @@ impl Effects for Sandbox {
         self.write(grant, "tidy", format!("tidy, keep {keep}")).map(drop)
     }
 
+    async fn demolish(&self, grant: &Grant, limit: Duration) -> Result<Demolition, EffectError> {
+        let mut state = self.write(grant, "demolish", "demolish".to_owned())?;
+        if let Some(why) = state.kept.clone() {
+            state.now += limit;
+            return Ok(Demolition::Remains(why));
+        }
+        state.cluster = Simulation::default();
+        Ok(Demolition::Gone)
+    }
+
+    async fn let_go(&self, grant: &Grant) -> Result<(), EffectError> {
+        self.write(grant, "let go", "let go".to_owned()).map(drop)
+    }
+
+    async fn forget(&self, grant: &Grant) -> Result<(), EffectError> {
+        self.write(grant, "forget", "forget".to_owned())?.forgotten = true;
+        Ok(())
+    }
+
     async fn settle(&self, grant: &Grant, intent: i64) -> Result<(), EffectError> {
         let mut state = self.write(grant, "settle", format!("settled at {intent}"))?;
         state.unsettled = None;
@@ -197,6 +224,7 @@ impl Surroundings for Sandbox {
             domains: state.domains.clone(),
             unsettled: state.unsettled,
             restarting: state.restarting.clone(),
+            destroying: state.destroying,
             release: state.desired,
             deploying: state.deploying,
             image: Some("image".to_owned()),
@@ -424,4 +452,43 @@ async fn a_restart_whose_new_pods_crash_leaves_the_old_ones_alone() {
     let state = sandbox.0.lock();
     assert_eq!(state.uids(), before);
     assert_eq!(state.log[1..], ["v2 web to 4", "spare 2 pods", "v2 web to 2", "tidy, keep v2", "settled at 3"]);
+}
+
+impl Sandbox {
+    /// An app with a deploy under way that is to be destroyed.
+    fn destroying() -> Self {
+        let sandbox = Self::upgrading(Fate::Serves);
+        sandbox.0.lock().destroying = true;
+        sandbox
+    }
+}
+
+#[tokio::test]
+async fn a_destruction_that_was_killed_anywhere_is_finished_by_the_next() {
+    for survived in 0..=3 {
+        let sandbox = Sandbox::destroying();
+        sandbox.0.lock().dies_after = Some(survived);
+        let killed = reconcile(&sandbox, &app(), &Told::default()).await;
+        assert_eq!(killed.is_err(), survived < 3);
+        assert_eq!(sandbox.0.lock().forgotten, survived == 3, "the ledger goes last");
+        sandbox.0.lock().dies_after = None;
+        assert_eq!(reconcile(&sandbox, &app(), &Told::default()).await.unwrap(), Ending::Destroyed);
+        assert_eq!(sandbox.log()[survived.min(3)..], ["demolish", "let go", "forget"]);
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_that_does_not_go_is_explained_and_nothing_else_is_removed() {
+    let sandbox = Sandbox::destroying();
+    sandbox.0.lock().kept = Some("Kubernetes still deletes the namespace a: it has the finalizers x/y.".to_owned());
+    let told = Told::default();
+    let Ending::Stuck(failure) = reconcile(&sandbox, &app(), &told).await.unwrap() else { panic!("it cannot be gone") };
+    insta::assert_snapshot!(failure.message, @"Kubernetes still deletes the namespace a: it has the finalizers x/y. It is deleted as soon as nothing keeps it; ask your operator to look.");
+    assert_eq!(failure.code, Code::NamespaceStuck);
+    assert_eq!(told.0.into_inner(), ["Kubernetes still deletes the namespace a: it has the finalizers x/y."]);
+    assert!(sandbox.log().iter().all(|line| line == "demolish"));
+    let took = sandbox.0.lock().now.as_secs();
+    assert!((120..130).contains(&took), "{took} s");
+    sandbox.0.lock().kept = None;
+    assert_eq!(reconcile(&sandbox, &app(), &Told::default()).await.unwrap(), Ending::Destroyed);
 }

@@ -72,12 +72,20 @@ impl Apps for Postgres {
         })
     }
 
+    fn condemn<'a>(&'a self, id: &'a AppName) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let noted = query(
+                "UPDATE apps SET destroying = coalesce(destroying, $2), fence = fence + 1, intent = intent + 1
+                 WHERE id = $1",
+            );
+            Ok(noted.bind(id.as_str()).bind(now()).execute(&self.pool).await?.rows_affected() > 0)
+        })
+    }
+
     fn delete_app<'a>(&'a self, id: &'a AppName) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.pool.begin().await?;
-            // Releases point at configs and builds, which go with the app as well: they go first.
-            query("DELETE FROM releases WHERE app = $1").bind(id.as_str()).execute(&mut *tx).await?;
-            query("DELETE FROM apps WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+            delete(&mut tx, id).await?;
             tx.commit().await?;
             Ok(())
         })
@@ -105,6 +113,14 @@ impl Apps for Postgres {
             Ok(())
         })
     }
+}
+
+/// Deletes an app with all that belongs to it.
+pub(super) async fn delete(tx: &mut PgConnection, id: &AppName) -> Result<(), Error> {
+    // Releases point at configs and builds, which go with the app as well: they go first.
+    query("DELETE FROM releases WHERE app = $1").bind(id.as_str()).execute(&mut *tx).await?;
+    query("DELETE FROM apps WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+    Ok(())
 }
 
 /// The empty config and release v1, which has no build.

@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row as _, query};
 
+use super::apps::delete;
 use super::{Postgres, now, rows};
 use crate::deploy::failure::Failure;
 use crate::deploy::{Assignment, Grant};
@@ -102,6 +103,18 @@ impl Deploys for Postgres {
         })
     }
 
+    fn forget<'a>(&'a self, grant: &'a Grant) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            if !hold(&mut tx, grant).await? {
+                return Ok(false);
+            }
+            delete(&mut tx, &grant.app).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+
     fn unsettled(&self) -> Answer<'_, Vec<AppName>> {
         Box::pin(async move {
             let found = query(
@@ -131,7 +144,7 @@ impl Postgres {
     async fn wanted(&self, app: &AppName, fence: Option<i64>) -> Result<Option<Assignment>, Error> {
         // One statement, so that structure, release and config belong together.
         let row = query(
-            "SELECT releases.*, apps.structure, apps.intent, apps.settled,
+            "SELECT releases.*, apps.structure, apps.intent, apps.settled, apps.destroying,
                     configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
                     ARRAY(SELECT domain FROM domains WHERE app = apps.id) AS domains,
                     ARRAY(SELECT pod_uid FROM restarts WHERE app = apps.id) AS restarting,
@@ -164,6 +177,7 @@ fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
     Ok(Assignment {
         app: app.clone(),
         domains: rows::names(row, "domains")?,
+        destroying: row.try_get::<Option<i64>, _>("destroying")?.is_some(),
         restarting: row.try_get::<Vec<String>, _>("restarting")?.into_iter().collect(),
         unsettled: (intent != settled).then_some(intent),
         release: release.version,

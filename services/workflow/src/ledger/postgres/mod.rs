@@ -21,12 +21,13 @@ use super::{Answer, Ledger};
 use crate::error::Error;
 
 /// The schema, oldest change first. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "ledger", include_str!("../../../migrations/1_ledger.sql")),
     (2, "domains", include_str!("../../../migrations/2_domains.sql")),
     (3, "collaborators", include_str!("../../../migrations/3_collaborators.sql")),
     (4, "shapes", include_str!("../../../migrations/4_shapes.sql")),
     (5, "restarts", include_str!("../../../migrations/5_restarts.sql")),
+    (6, "destroying", include_str!("../../../migrations/6_destroying.sql")),
 ];
 
 /// How many connections one process holds at most.

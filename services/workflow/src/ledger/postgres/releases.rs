@@ -29,6 +29,7 @@ impl Releases for Postgres {
                 let config = config(&mut tx, release.config).await?;
                 return Ok(Released { release, config });
             }
+            ground.app.check_stays()?;
             if is_deploying(&mut tx, app).await? {
                 return Err(Error::DeployInProgress(app.clone()));
             }

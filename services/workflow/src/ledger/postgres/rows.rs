@@ -49,6 +49,7 @@ pub(super) fn app(row: &PgRow) -> Result<App, Error> {
         collaborators: names(row, "collaborators")?,
         structure: row.try_get::<Json<Structure>, _>("structure")?.0,
         desired_release: version(row, "desired_release")?,
+        destroying: row.try_get::<Option<i64>, _>("destroying")?.map(moment).transpose()?,
         created: time(row, "created")?,
         updated: time(row, "updated")?,
     })

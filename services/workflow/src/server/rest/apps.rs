@@ -55,6 +55,19 @@ pub(super) async fn show(
     Ok(Json(shown(app)))
 }
 
+/// `DELETE /v2/apps/{app}/`: answers when nothing is left. It goes on when the client goes away.
+pub(super) async fn destroy(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Control, &id).await?;
+    let (user, work) = (user.username.clone(), workflow.clone());
+    let destroying = async move { apps::destroy(work.ledger.as_ref(), &work.deployer, &user, &app.id).await };
+    workflow.to_the_end("destroy an app", destroying).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `POST /v2/apps/{app}/`: gives it to another user.
 pub(super) async fn transfer(
     State(workflow): State<Workflow>,

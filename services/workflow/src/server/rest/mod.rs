@@ -46,7 +46,7 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/keys", get(keys::list).post(keys::add)),
         ("/v2/keys/{id}", get(keys::show).delete(keys::delete)),
         ("/v2/apps", get(apps::list).post(apps::create)),
-        ("/v2/apps/{app}", get(apps::show).post(apps::transfer)),
+        ("/v2/apps/{app}", get(apps::show).post(apps::transfer).delete(apps::destroy)),
         ("/v2/apps/{app}/perms", get(perms::list).post(perms::grant)),
         ("/v2/apps/{app}/perms/{username}", delete(perms::revoke)),
         ("/v2/apps/{app}/config", get(config::show).post(config::change)),

@@ -1,0 +1,26 @@
+use deis_api::{AppName, Code, Username};
+
+use crate::deploy::{Deployer, EffectError, Ending};
+use crate::error::{Error, Kind};
+use crate::ledger::Ledger;
+
+/// Destroys an app with everything that it has, and waits until its name is free again. From the moment on that the ledger knows, it
+/// comes about although this process dies; whoever asks again waits for the same end.
+///
+/// # Errors
+/// [`Error::Refused`] when something keeps it: then it goes on.
+pub async fn destroy(ledger: &dyn Ledger, deployer: &Deployer, user: &Username, app: &AppName) -> Result<(), Error> {
+    if !ledger.condemn(app).await? {
+        return Err(Error::Missing(Kind::App));
+    }
+    tracing::info!(%app, "{user} destroys {app}");
+    match deployer.converge(app).ended().await {
+        Ok(Ending::Destroyed | Ending::Settled) => Ok(()),
+        Ok(Ending::Stuck(failure)) => Err(Error::refused(failure.code, failure.message)),
+        // Somebody else was faster.
+        Err(error) if matches!(*error, EffectError::Gone(_)) => Ok(()),
+        Err(error) => {
+            Err(Error::refused(Code::Unavailable, format!("{error} The app is destroyed as soon as that is over.")))
+        }
+    }
+}
