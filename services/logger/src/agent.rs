@@ -11,6 +11,7 @@ mod metrics;
 mod node;
 mod owner;
 mod positions;
+mod resume;
 mod shipping;
 mod source;
 

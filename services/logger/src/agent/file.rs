@@ -13,6 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 /// First bytes that tell one file from another: a record begins with its time in nanoseconds.
 const HEAD: usize = 64;
+/// With less than a time in nanoseconds two files may begin alike.
+const TELLING: usize = 30;
 /// After this long without a change nobody writes to a file any more that has a successor.
 const SETTLED: Duration = Duration::from_secs(2);
 /// For this long a runtime may still write to a file after its successor was seen: it empties its pipe.
@@ -62,11 +64,10 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<Listed>> {
     Ok(files)
 }
 
-/// What a file is known by after the agent was away.
+/// What a file is known by after the agent was away: neither its name nor its inode stay when it is compressed, and an inode may
+/// be another file's by then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
-    device: u64,
-    inode: u64,
     /// How many of its first bytes were known, and their digest: they may be an app's secrets.
     known: usize,
     digest: String,
@@ -138,19 +139,17 @@ impl LogFile {
 
     /// Whether these are the first bytes of this file too, or of its compressed copy.
     pub(crate) fn begins_like(&self, head: &[u8]) -> bool {
-        !head.is_empty() && !self.head.is_empty() && (self.head.starts_with(head) || head.starts_with(&self.head))
+        head.len().min(self.head.len()) >= TELLING && (self.head.starts_with(head) || head.starts_with(&self.head))
     }
 
     pub(crate) fn identity(&self, base: u64) -> Identity {
-        Identity { device: self.place.0, inode: self.place.1, known: self.head.len(), digest: digest(&self.head), base }
+        Identity { known: self.head.len(), digest: digest(&self.head), base }
     }
 
-    /// Whether it is the one that was known by this. One that was empty then is known by its place.
+    /// Whether it is the one that was known by this. One of which too little was known then is not found.
     pub(crate) fn is(&self, identity: &Identity) -> bool {
-        if identity.known == 0 {
-            return self.place == (identity.device, identity.inode);
-        }
-        self.head.get(..identity.known).is_some_and(|head| digest(head) == identity.digest)
+        let head = self.head.get(..identity.known).filter(|head| head.len() >= TELLING);
+        head.is_some_and(|head| digest(head) == identity.digest)
     }
 
     /// Goes to where reading begins.
@@ -235,22 +234,26 @@ mod tests {
     fn a_file_is_known_by_its_beginning_also_when_it_was_compressed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("0.log");
-        std::fs::write(&path, "short").unwrap();
+        let begun = "2026-11-23T18:25:07.123456789Z";
+        std::fs::write(&path, begun).unwrap();
         let listed = |name: &str| Listed::parse(folder.path(), name).unwrap();
         let identity = LogFile::open(&listed("0.log")).unwrap().identity(7);
 
         let packed = File::create(folder.path().join("0.log.20260101-000000.gz")).unwrap();
         let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
-        io::Write::write_all(&mut packed, b"short, and then it grew").unwrap();
+        io::Write::write_all(&mut packed, format!("{begun}, and then it grew").as_bytes()).unwrap();
         packed.finish().unwrap();
         let mut packed = LogFile::open(&listed("0.log.20260101-000000.gz")).unwrap();
         assert!(packed.is(&identity));
-        packed.skip_to(7).unwrap();
+        packed.skip_to(begun.len() as u64 + 2).unwrap();
         let mut rest = [0; 64];
         let read = packed.read(&mut rest).unwrap();
         assert_eq!(&rest[..read], b"and then it grew");
 
-        std::fs::write(&path, "another").unwrap();
+        std::fs::write(&path, begun.replace('9', "8")).unwrap();
         assert!(!LogFile::open(&listed("0.log")).unwrap().is(&identity));
+        std::fs::write(&path, "").unwrap();
+        let empty = LogFile::open(&listed("0.log")).unwrap();
+        assert!(!empty.is(&empty.identity(0)), "nothing is known of it");
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Saved {
     pub(crate) folder: PathBuf,
     /// Everything before this position is stored.
     pub(crate) acknowledged: u64,
-    /// The files that hold what comes after it, oldest first.
+    /// The files that were read last, oldest first, and the one that is being read.
     pub(crate) files: Vec<Identity>,
 }
 

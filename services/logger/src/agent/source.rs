@@ -15,6 +15,7 @@ use super::cri::{Joiner, Line};
 use super::file::{Identity, Listed, LogFile};
 use super::owner::Owner;
 use super::positions::Saved;
+use super::resume;
 
 /// Lines in one batch.
 const MOST_LINES: usize = 512;
@@ -29,8 +30,6 @@ const LONGEST_RECORD: usize = 128 * 1024;
 const MOST_FILES: usize = 8;
 /// Files that were read to their end and may still be listed.
 const REMEMBERED: usize = 16;
-/// More than any file has: where a position goes on whose beginning nobody knows.
-const GAP: u64 = 1 << 32;
 
 /// The lines of one container between two restarts.
 #[derive(Debug)]
@@ -43,8 +42,9 @@ pub(crate) struct Source {
     files: VecDeque<LogFile>,
     /// Position of the first byte of the first file.
     base: u64,
-    /// Read to their end, but perhaps not acknowledged: identity and the position of their end.
-    read: VecDeque<(Identity, u64)>,
+    /// Read to their end, perhaps not acknowledged; oldest first. Those that are stored tell an agent after this one what is not
+    /// to be read again.
+    read: VecDeque<Identity>,
     /// First bytes of files that need not be read, and listed files that turned out to be copies.
     done: VecDeque<Vec<u8>>,
     copies: Vec<(PathBuf, u64)>,
@@ -97,45 +97,29 @@ impl Source {
         }
     }
 
-    /// Goes on where an agent before this one stopped, in the files that are there now. Of those that are gone nobody knows how
-    /// many lines they had: at least one.
+    /// Goes on where an agent before this one stopped, in the files that are there now.
     pub(crate) fn resume(&mut self, saved: &Saved, listed: &[&Listed]) {
-        self.position = saved.acknowledged;
-        self.acknowledged = saved.acknowledged;
         let mut files = listed.iter().filter_map(|listed| LogFile::open(listed).ok()).collect::<VecDeque<_>>();
-        let found = saved.files.iter().enumerate().find_map(|(age, identity)| {
-            let index = files.iter().position(|file| file.is(identity))?;
-            Some((age, identity.base, index))
-        });
-        match found {
-            Some((age, base, index)) => {
-                self.done.extend(files.drain(..index).map(|file| file.head().to_vec()));
-                self.base = base;
-                self.position = saved.acknowledged.max(base);
-                self.lost = u64::from(age > 0);
-                if let Some(file) = files.front_mut() {
-                    // What cannot be skipped cannot be read either, and shows then.
-                    drop(file.skip_to(self.position - base));
-                }
-            }
-            None => {
-                let last = saved.files.last().map_or(saved.acknowledged, |identity| identity.base);
-                self.lost = u64::from(!saved.files.is_empty());
-                self.base = last.max(saved.acknowledged).next_multiple_of(GAP) + GAP;
-                self.position = self.base;
-            }
+        let bases: Vec<_> = saved.files.iter().map(|identity| identity.base).collect();
+        let found = saved.files.iter().map(|identity| files.iter().position(|file| file.is(identity)));
+        let start = resume::start(&bases, &found.collect::<Vec<_>>(), saved.acknowledged);
+        self.done.extend(files.drain(..start.index.min(files.len())).map(|file| file.head().to_vec()));
+        (self.base, self.position, self.acknowledged) = (start.base, start.position, start.position);
+        // Of files that are gone nobody knows how many lines they had.
+        self.lost = u64::from(start.is_lost);
+        if let Some(file) = files.front_mut() {
+            // What cannot be skipped cannot be read either, and shows then.
+            drop(file.skip_to(start.position - start.base));
         }
-        // Where the rest of a line was, its beginning may be gone; but what is acknowledged stays so.
-        self.acknowledged = self.position;
-        let now = Instant::now();
-        let successors = files.len().saturating_sub(1);
+        let (now, successors) = (Instant::now(), files.len().saturating_sub(1));
         files.iter_mut().take(successors).for_each(|file| file.supersede(now));
         self.files = files;
+        self.read.extend(saved.files.iter().filter(|identity| identity.base < start.base).cloned());
     }
 
     /// What must be known to go on after this process.
     pub(crate) fn saved(&self) -> Saved {
-        let mut files: Vec<_> = self.read.iter().map(|(identity, _end)| identity.clone()).collect();
+        let mut files: Vec<_> = self.read.iter().cloned().collect();
         files.extend(self.files.front().map(|file| file.identity(self.base)));
         Saved { owner: Owner::clone(&self.owner), folder: self.folder.clone(), acknowledged: self.acknowledged, files }
     }
@@ -206,9 +190,6 @@ impl Source {
     pub(crate) fn acknowledge(&mut self) {
         let Some(stored) = self.under_way.take() else { return };
         self.acknowledged = self.acknowledged.max(stored);
-        while self.read.front().is_some_and(|(_, end)| *end <= self.acknowledged) {
-            self.read.pop_front();
-        }
     }
 
     /// Reads the next batch; not while one is under way.
@@ -327,10 +308,11 @@ impl Source {
         }
         let Some(mut file) = self.files.pop_front() else { return };
         file.learn();
-        self.read.push_back((file.identity(self.base), self.position));
+        self.read.push_back(file.identity(self.base));
         self.done.push_back(file.head().to_vec());
-        let surplus = self.done.len().saturating_sub(REMEMBERED);
-        self.done.drain(..surplus);
+        let surplus = |length: usize| length.saturating_sub(REMEMBERED);
+        self.read.drain(..surplus(self.read.len()));
+        self.done.drain(..surplus(self.done.len()));
         self.base = self.position;
         self.is_noted = false;
     }
