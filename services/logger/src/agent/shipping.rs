@@ -35,7 +35,12 @@ pub(super) async fn ship(
     let mut unanswered = VecDeque::new();
     loop {
         let open = || open_call(client.clone(), &unanswered);
-        let told = |error: &Status, delay| tracing::warn!(%error, ?delay, "the logger cannot be reached, lines wait");
+        let mut is_news = true;
+        let told = |error: &Status, _delay| {
+            if std::mem::take(&mut is_news) {
+                tracing::warn!(%error, "the logger cannot be reached, lines wait");
+            }
+        };
         // It never gives up, so that an error cannot come.
         let Ok(mut call) = open.retry(patience()).notify(told).await else { continue };
         for batch in unanswered.drain(..) {

@@ -85,7 +85,12 @@ impl Link {
     pub async fn keep(&self) {
         loop {
             let open = || self.open();
-            let told = |error: &Unreached, delay| tracing::warn!(error = ?error, ?delay, "Redis cannot be reached");
+            let mut is_news = true;
+            let told = |error: &Unreached, _delay| {
+                if std::mem::take(&mut is_news) {
+                    tracing::warn!(error = ?error, "Redis cannot be reached");
+                }
+            };
             // It never gives up, so that an error cannot come.
             let Ok(connection) = open.retry(patience()).notify(told).await else { continue };
             tracing::info!(host = self.host, "Redis is reached");

@@ -318,3 +318,20 @@ async fn files_from_before_the_agent_are_read_in_their_order() {
     assert_eq!(reader.dropped, 1, "the least that can be said");
     assert_eq!(reader.lines, 400 + 400);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_noisy_container_has_its_turn_and_no_more() {
+    const NOISE: u64 = 60_000;
+    let redis = Redis::start();
+    let service = Service::start(&redis, &ALL).await;
+    let mut node = TestNode::new().await;
+    let (mut noisy, mut quiet) = (node.app("noisy"), node.app("quiet"));
+    noisy.print_all(numbered(0..NOISE));
+    quiet.print("0");
+    let mut entries = service.read(follow("quiet")).await;
+    assert_eq!(next(&mut entries).await.unwrap(), "caught up");
+    node.start_agent(&service);
+    assert_eq!(next(&mut entries).await.unwrap(), "web-of-quiet -- 0");
+    let stored = service.newest("noisy", 1_000_000).await.len() as u64;
+    assert!(stored < NOISE / 2, "{stored} lines came before one");
+}

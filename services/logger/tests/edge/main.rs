@@ -1,5 +1,5 @@
 //! The logger through its edges: gRPC with mutual TLS in front, a real Redis behind; for the agent real files and the program itself.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests assert by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests assert by panicking")]
 
 mod agent;
 mod append;
