@@ -33,6 +33,10 @@ down: ## stop the test node and remove all that it made
 test: packages lint build upstream ## pass every test
 	@scripts/test
 
+.PHONY: soak
+soak: packages ## run the tests that count at their full size: a million log lines
+	DEIS_SOAK_LINES=1000000 cargo test --workspace --locked --test edge -- every_line
+
 .PHONY: bench
 bench: packages build upstream ## print the budgets' figures and fail on a broken ceiling
 	@PROFILE=$(if $(filter file,$(origin PROFILE)),release,$(PROFILE)) scripts/bench
