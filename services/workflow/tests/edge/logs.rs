@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -248,6 +249,8 @@ async fn a_destroyed_app_is_forgotten() {
     let sandbox = Sandbox::start().await;
     let token = sandbox.app("shop").await;
     sandbox.logger.events("shop", 4).await;
-    sandbox.workflow.logs.delete(&"shop".parse().unwrap()).await.unwrap();
-    assert_eq!(sandbox.get("/v2/apps/shop/logs", &token).await.status.as_u16(), 204);
+    let gone = sandbox.call(Method::DELETE, "/v2/apps/shop/", Some(&token), None).await;
+    assert_eq!(gone.status.as_u16(), 204);
+    sandbox.post("/v2/apps/", &token, json!({ "id": "shop" })).await;
+    assert_eq!(sandbox.logger.events("shop", 4).await.len(), 4, "those of the new app alone");
 }

@@ -73,8 +73,9 @@ impl Sandbox {
         let cluster = Arc::new(TestCluster::default());
         let (mode, registration) = watch::channel(RegistrationMode::Enabled);
         let logger = TestLogger::start(&context).await;
-        let store = Arc::new(Logger::new(logger.client())) as Arc<dyn LogStore>;
-        let peers = Peers::new(Events::start(&context, Arc::clone(&store)));
+        let store = Arc::new(Logger::new(logger.client()));
+        let events = Events::start(&context, Arc::clone(&store) as Arc<dyn LogStore>);
+        let peers = Peers::new(events, Arc::clone(&store));
         let pod_logs = Arc::new(TestPodLogs::default());
         let logs = Logs::new(store, Arc::clone(&pod_logs) as _, Arc::clone(&cluster) as _, context.shutdown.clone());
         let workflow = workflow(&context, &ledger, &cluster, registration, &peers, logs);
@@ -186,11 +187,12 @@ struct Peers {
     progress: Arc<TestProgress>,
     events: Events,
     holder: Arc<TestHolder>,
+    logger: Arc<Logger>,
 }
 
 impl Peers {
-    fn new(events: Events) -> Self {
-        Self { locks: Arc::default(), progress: Arc::default(), events, holder: Arc::default() }
+    fn new(events: Events, logger: Arc<Logger>) -> Self {
+        Self { locks: Arc::default(), progress: Arc::default(), events, holder: Arc::default(), logger }
     }
 
     fn deployer(&self, context: &Context, ledger: &Arc<dyn Ledger>, cluster: &Arc<TestCluster>) -> Deployer {
@@ -199,7 +201,7 @@ impl Peers {
             cluster: Arc::clone(cluster) as _,
             routers: Arc::new(NoRouters),
             events: self.events.clone(),
-            holders: vec![Arc::clone(&self.holder) as _],
+            holders: vec![Arc::clone(&self.holder) as _, Arc::clone(&self.logger) as _],
             epoch: Instant::now(),
         };
         let (locks, progress) = (Arc::clone(&self.locks), Arc::clone(&self.progress));
