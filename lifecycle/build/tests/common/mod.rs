@@ -1,4 +1,5 @@
 //! A builder of one build: the other end of the conversation, on loopback.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
