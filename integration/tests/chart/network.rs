@@ -21,6 +21,7 @@ fn data_stores_are_closed_to_strangers() {
     assert_eq!(guests("deis-logger", 50051).unwrap(), ["deis-workflow", "deis-logger-agent"]);
     assert_eq!(guests("deis-logger-redis", 6379).unwrap(), ["deis-logger"]);
     assert_eq!(guests("deis-registry", 5000).unwrap(), ["deis-builder", "deis-registry-proxy"]);
+    assert_eq!(guests("deis-builder", 50051).unwrap(), ["deis-workflow"]);
     assert_eq!(guests("deis-state", 50051).unwrap(), ["deis-workflow", "deis-builder"]);
 }
 
