@@ -62,7 +62,7 @@ pub(crate) struct Built {
 pub(crate) struct Builds {
     pub(crate) runner: Arc<dyn Runner>,
     pub(crate) tickets: Tickets,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     /// The stack's run image, which apps are put on.
     pub(crate) run_image: Image,
     /// Where layers wait to be looked at.

@@ -64,6 +64,11 @@ pub struct Config {
     #[arg(long, env = "DEIS_IMAGE_HOST", default_value = "127.0.0.1:5555")]
     pub image_host: String,
 
+    /// Registries that `deis pull` may ask although their addresses are private, separated by commas:
+    /// "registry.corp.example:5000", with "http://" before it when it has no TLS.
+    #[arg(long, env = "DEIS_PULL_REGISTRIES", value_delimiter = ',')]
+    pub pull_registries: Vec<String>,
+
     /// OCI layout with the stack's run image, which apps are put on.
     #[arg(long, env = "DEIS_STACK_RUN", default_value = "/usr/share/deis/stack-run")]
     pub stack_run: PathBuf,
@@ -131,6 +136,10 @@ pub struct Limits {
     /// How big an app's own layers may be together, packed, in bytes.
     #[arg(long, env = "DEIS_MAX_IMAGE_BYTES", default_value_t = 1 << 30)]
     pub max_image_bytes: u64,
+
+    /// How big the layers of an image that is pulled may be together, packed, in bytes.
+    #[arg(long, env = "DEIS_MAX_PULL_BYTES", default_value_t = 4 << 30)]
+    pub max_pull_bytes: u64,
 
     /// How big an app's build cache may be, packed, in bytes; 0: nothing is cached.
     #[arg(long, env = "DEIS_MAX_CACHE_BYTES", default_value_t = 512 << 20)]

@@ -53,6 +53,9 @@ pub enum Error {
     /// There is no build to be cancelled.
     #[error("No build of {0} is running.")]
     NoBuild(AppName),
+    /// An image from elsewhere cannot become one of ours.
+    #[error("{message}")]
+    Pull { code: Code, message: String },
     /// The deploy failed after the release was created.
     #[error("{message}")]
     Deploy { code: Code, message: String },
@@ -80,7 +83,9 @@ impl Error {
             Self::Command(_) => Code::InvalidArgument,
             Self::Ref(_) => Code::RefNotBuilt,
             Self::PushInProgress(_) => Code::PushInProgress,
-            Self::Build { code, .. } | Self::Pod { code, .. } | Self::Deploy { code, .. } => *code,
+            Self::Build { code, .. } | Self::Pod { code, .. } | Self::Pull { code, .. } | Self::Deploy { code, .. } => {
+                *code
+            }
             Self::Layer(deis_oci::Error::Limit { .. }) | Self::TooLarge { .. } => Code::TooLarge,
             Self::Protocol(_) | Self::Layer(_) => Code::BuildFailed,
             Self::TimedOut(_) => Code::BuildTimedOut,

@@ -7,7 +7,7 @@
 //! From the edge inwards: [`ssh`] knows SSH; [`session`] connects a client with [`git`]; git asks by its [`hook`] whether a ref may
 //! move; [`push`] answers, with an image from [`build`] in the [`registry`]. [`ports`] is what is needed of others: the controller
 //! and the locks ([`clients`]), the pods ([`pods`]); [`server`] is where build pods call, and the controller about an app's
-//! belongings ([`apps`]).
+//! belongings ([`apps`]) and images from elsewhere ([`pull`]).
 //!
 //! In Kubernetes it needs `create`, `list`, `watch` and `delete` of `pods` in all namespaces, and nothing else.
 
@@ -22,6 +22,7 @@ pub mod hook;
 mod metrics;
 mod pods;
 pub mod ports;
+mod pull;
 mod push;
 mod registry;
 mod running;
@@ -51,6 +52,7 @@ use clients::{StateLocks, Workflow};
 use git::{Git, Repositories};
 use pods::Pods;
 use ports::{Controller, Locks, Runner};
+use pull::{Guard, Pulls};
 use push::Pushes;
 use registry::Registry;
 use running::RunningBuilds;
@@ -120,13 +122,21 @@ pub async fn run_with(
     let sessions = sessions(&config, &context, peers, tickets.clone())?;
     let apps = Apps { pushes: Arc::clone(&sessions.pushes), repositories: sessions.repositories.clone() };
     let apps = Arc::new(apps);
+    let pulls = Pulls {
+        registry: Arc::clone(&apps.pushes.builds.registry),
+        image_host: config.image_host.clone(),
+        guard: Arc::new(Guard::new(&config.pull_registries, &config.registry, &config.image_host)),
+        max_bytes: config.limits.max_pull_bytes,
+        context: context.clone(),
+    };
     let bounds =
         ssh::Bounds { connections: config.limits.max_connections, lifetime: sessions.limit + Duration::from_secs(60) };
     let people = ssh::serve(listeners.ssh, keys, bounds, Arc::new(sessions), context.clone());
     let people = context.tasks.spawn("ssh", people);
     let over = || context.shutdown.clone();
     let pods = server::serve_build_pods(listeners.build_pods, &identity, tickets, &context.metrics, over());
-    let services = server::serve_services(listeners.services, &identity, apps, &context.metrics, over());
+    let services =
+        server::serve_services(listeners.services, &identity, apps, Arc::new(pulls), &context.metrics, over());
     // Whichever ends first, the others must not go on alone.
     let (mut pods, mut services) = (std::pin::pin!(pods), std::pin::pin!(services));
     let served = tokio::select! {
@@ -158,7 +168,7 @@ fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) 
     let builds = Builds {
         runner: peers.runner,
         tickets,
-        registry,
+        registry: Arc::new(registry),
         run_image,
         spool: emptied(folder("spool")?)?,
         caches: Caches::new(folder("cache")?, config.limits.max_cache_bytes, config.limits.max_cache_total_bytes),

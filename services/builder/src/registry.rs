@@ -5,10 +5,11 @@ mod delete;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use deis_api::AppName;
 use deis_bootstrap::deadline;
 use deis_oci::{Digest, Image, Layer, Layout};
-use futures_util::TryStreamExt as _;
+use futures_util::{Stream, TryStreamExt as _};
 use http::{HeaderValue, Uri};
 use oci_client::Reference;
 use oci_client::client::{Client, ClientConfig, ClientProtocol};
@@ -26,6 +27,9 @@ const STACK: &str = "deis/stack-run";
 /// How long one request may take; an upload, for each of its blobs.
 const REQUEST: Duration = Duration::from_secs(30);
 const UPLOAD: Duration = Duration::from_secs(300);
+
+/// What comes from another registry comes as fast as that one likes.
+const COPY: Duration = Duration::from_secs(1800);
 
 /// A layer and the file that holds it.
 #[derive(Clone, Debug)]
@@ -87,9 +91,40 @@ impl Registry {
             limited(REQUEST, self.client.push_blob(&repository, config, &digest)).await?;
         }
         let media_type = HeaderValue::from_static("application/vnd.oci.image.manifest.v1+json");
-        // Its own digest is its tag: releases name the digest, but only what has a tag can be listed and so deleted.
-        let tagged = Reference::with_tag(self.host.clone(), app.to_string(), image.digest().hex());
-        limited(REQUEST, self.client.push_manifest_raw(&tagged, image.manifest_bytes().to_vec(), media_type)).await?;
+        self.put_manifest(app, image.manifest_bytes().to_vec(), media_type).await
+    }
+
+    /// Whether an app's repository has a blob.
+    pub(crate) async fn has(&self, app: &AppName, digest: &Digest) -> Result<bool, Error> {
+        self.client.store_auth_if_needed(&self.host, &self.auth).await;
+        self.exists(&self.reference(app.as_str(), digest), &digest.to_string()).await
+    }
+
+    /// Stores a blob. The registry computes its digest and takes nothing else.
+    pub(crate) async fn put_blob(
+        &self,
+        app: &AppName,
+        digest: &Digest,
+        size: u64,
+        bytes: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Result<(), Error> {
+        let repository = self.reference(app.as_str(), digest);
+        let digest = digest.to_string();
+        let bytes = bytes.map_err(OciDistributionError::from);
+        limited(COPY, self.client.push_blob_stream(&repository, bytes, &digest, Some(size))).await?;
+        Ok(())
+    }
+
+    /// Stores a manifest whose blobs are there. Its own digest is its tag: releases name the digest, but only what has a tag can be
+    /// listed and so deleted.
+    pub(crate) async fn put_manifest(
+        &self,
+        app: &AppName,
+        manifest: Vec<u8>,
+        media_type: HeaderValue,
+    ) -> Result<(), Error> {
+        let tagged = Reference::with_tag(self.host.clone(), app.to_string(), Digest::of(&manifest).hex());
+        limited(REQUEST, self.client.push_manifest_raw(&tagged, manifest, media_type)).await?;
         Ok(())
     }
 

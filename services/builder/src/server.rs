@@ -2,10 +2,12 @@
 
 mod apps;
 mod build_pods;
+mod images;
 
 use std::sync::Arc;
 
 use deis_proto::builder::app_service_server::AppServiceServer;
+use deis_proto::builder::image_service_server::ImageServiceServer;
 use deis_rpc::{Contract, Identity, ServeError, Server, status};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +15,7 @@ use tonic::Status;
 
 use crate::Error;
 use crate::apps::Apps;
+use crate::pull::Pulls;
 
 pub(crate) use build_pods::serve as serve_build_pods;
 
@@ -23,10 +26,13 @@ pub(crate) async fn serve_services(
     listener: TcpListener,
     identity: &Identity,
     apps: Arc<Apps>,
+    pulls: Arc<Pulls>,
     metrics: &deis_bootstrap::Metrics,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    let server = Server::new(identity, CONTRACT).add(AppServiceServer::new(apps::AppRpc { apps }));
+    let server = Server::new(identity, CONTRACT)
+        .add(AppServiceServer::new(apps::AppRpc { apps }))
+        .add(ImageServiceServer::new(images::ImageRpc { pulls }));
     metrics.register("service_grpc_calls", "Calls of other services by method and gRPC status", server.calls());
     server.serve(listener, shutdown.cancelled_owned()).await
 }
