@@ -121,7 +121,8 @@ impl Go<'_> {
         // The slash makes it a folder for the commands, also when there is only one.
         let output = format!("{}/", bin.display());
         // Without symbols the image is a third smaller; panics keep their line numbers.
-        let mut arguments = vec!["build", dependencies, "-ldflags=-s -w", "-o", &output, "--"];
+        // Folders of the module cache that nobody may write into could not be filled again by the next build.
+        let mut arguments = vec!["build", dependencies, "-modcacherw", "-ldflags=-s -w", "-o", &output, "--"];
         arguments.extend(packages);
         let status = exec::run("go", &arguments, self.app, &self.env()).map_err(GoError::NoToolchain)?;
         if status.success() { Ok(()) } else { Err(GoError::Build(status)) }
