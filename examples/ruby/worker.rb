@@ -6,5 +6,5 @@ ended, finish = IO.pipe
 
 powered_by = ENV.fetch("POWERED_BY", "")
 puts "worker started"
-puts "working for #{powered_by.empty? ? "Deis" : powered_by}" until ended.wait_readable(10)
+puts "working for #{powered_by.empty? ? "Deis" : powered_by}" until IO.select([ended], nil, nil, 10)
 puts "worker ended"
