@@ -6,14 +6,14 @@ pub mod remove;
 use deis_api::AppName;
 use deis_cli::Failure;
 
-use crate::git;
+use crate::git::{self, Remote};
 
 /// The remote of `git push deis master`.
 pub const DEFAULT_REMOTE: &str = "deis";
 
-/// Removes every remote of an app, and says how many there were.
-pub fn remove_all(url: &str) -> Result<usize, git::Error> {
-    let remotes = git::remotes()?.into_iter().filter(|remote| remote.url == url).collect::<Vec<_>>();
+/// Removes those of the remotes that are an app's, and says how many there were.
+pub fn remove_all(remotes: Vec<Remote>, url: &str) -> Result<usize, git::Error> {
+    let remotes = remotes.into_iter().filter(|remote| remote.url == url).collect::<Vec<_>>();
     remotes.iter().try_for_each(|remote| git::remove_remote(&remote.name))?;
     Ok(remotes.len())
 }

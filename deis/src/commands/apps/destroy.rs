@@ -5,8 +5,8 @@ use deis_api::AppName;
 use deis_cli::Failure;
 
 use crate::app::AppArgs;
-use crate::commands::git;
 use crate::context::Context;
+use crate::{commands, git};
 
 /// Destroy an app and all that it has: processes, images, releases, repository, logs
 #[derive(Debug, Args)]
@@ -40,10 +40,11 @@ impl Destroy {
         progress.done(format_args!("done in {}s", start.elapsed().as_secs()))?;
 
         // Where no repository is, or no git, no remote is left over.
-        match git::remove_all(&session.controller().git_url(app)) {
-            Ok(0) | Err(_) => Ok(()),
-            Ok(_) => Ok(context.ui.line(format_args!("Git remotes for app {app} removed."))?),
+        let remotes = git::remotes().unwrap_or_default();
+        if commands::git::remove_all(remotes, &session.controller().git_url(app))? > 0 {
+            context.ui.line(format_args!("Git remotes for app {app} removed."))?;
         }
+        Ok(())
     }
 }
 
