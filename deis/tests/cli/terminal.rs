@@ -1,6 +1,6 @@
 //! What only a person at a terminal meets: the moving mark, colours, and Ctrl-C.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -182,6 +182,8 @@ fn pull_writes_a_file_that_nobody_else_reads_and_asks_before_it_replaces() {
     }
 
     fs::write(&file, "LOCAL=2\n").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     assert!(pull("-o").wait().unwrap().success());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_to_string(&file).unwrap(), "MODE=live\nNEW=1\nSAME=x\n");
 }

@@ -1,9 +1,9 @@
 //! Variables in a file or a pipe, one `KEY=value` to a line.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The file of `config:pull` and `config:push` in the current directory.
@@ -38,11 +38,14 @@ pub fn load(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// Writes a file that its owner alone may read: variables are often secrets.
+/// Writes a file that its owner alone may read, even if others could before: variables are often secrets.
 pub fn store(path: &Path, text: &str) -> Result<(), Error> {
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| Error::Unwritable(path.to_owned(), error))
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(text.as_bytes())
+    };
+    write().map_err(|error| Error::Unwritable(path.to_owned(), error))
 }
 
 #[cfg(test)]
