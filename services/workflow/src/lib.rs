@@ -24,6 +24,7 @@
 pub mod access;
 pub mod accounts;
 pub mod apps;
+pub mod builds;
 pub mod config;
 pub mod configs;
 pub mod deploy;

@@ -80,7 +80,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
         cluster: Arc::new(kubernetes.clone()),
         routers: Arc::new(routers),
         events: Events::start(&context, Arc::clone(&logger) as _),
-        holders: vec![Arc::new(builder), Arc::clone(&logger) as _],
+        holders: vec![Arc::new(builder.clone()), Arc::clone(&logger) as _],
         epoch: Instant::now(),
     };
     let locks = Arc::new(StateLocks::new(context.clone(), session.clone()));
@@ -95,6 +95,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
         cluster: Arc::new(kubernetes.clone()),
         pods: Arc::new(kubernetes.clone()),
         logs: Logs::new(logger, Arc::new(kubernetes.clone()), Arc::new(kubernetes), context.shutdown.clone()),
+        builder: Arc::new(builder),
         deployer,
         passwords,
         registration: follow_registration_mode(&context, state, config.registration_mode),

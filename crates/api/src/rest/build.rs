@@ -32,6 +32,16 @@ pub struct Build {
     pub procfile: BTreeMap<String, String>,
     /// Empty, or anything else for a build from a Dockerfile.
     pub dockerfile: String,
+    /// `succeeded`, `failed` or `cancelled`; servers before had only the first.
+    #[serde(default = "succeeded")]
+    pub state: String,
+    /// Why there is no image, in a sentence.
+    #[serde(default)]
+    pub failure: Option<String>,
     pub created: Time,
     pub updated: Time,
+}
+
+fn succeeded() -> String {
+    "succeeded".to_owned()
 }

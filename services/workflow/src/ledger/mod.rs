@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod apps;
+pub mod builds;
 pub mod deploys;
 pub mod domains;
 pub mod keys;
@@ -17,12 +18,12 @@ use futures_util::future::BoxFuture;
 
 pub use accounts::{Accounts, NewUser, User};
 pub use apps::{App, Apps, NewApp, Structure};
+pub use builds::{Build, BuildLog, BuildState, Builds, FailedBuild, NewBuild};
 pub use deploys::Deploys;
 pub use domains::{Domain, Domains};
 pub use keys::{Key, Keys};
 pub use releases::{
-    Build, BuildDraft, Config, Decide, Draft, Ground, NewBuild, Release, ReleaseState, Released, Releases, Target,
-    Variables,
+    BuildDraft, Config, Decide, Draft, Ground, Release, ReleaseState, Released, Releases, Target, Variables,
 };
 pub use restarts::Restarts;
 pub use sharing::Sharing;
@@ -33,7 +34,7 @@ use crate::error::Error;
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// Everything a store must do.
-pub trait Ledger: Accounts + Keys + Apps + Sharing + Domains + Restarts + Releases + Deploys {
+pub trait Ledger: Accounts + Keys + Apps + Sharing + Domains + Restarts + Builds + Releases + Deploys {
     /// A trivial query: the store answers.
     fn ping(&self) -> Answer<'_, ()>;
 }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use deis_api::{AppName, Code, ConfigKey, GitSha, ProcType, ReleaseVersion, Username};
+use deis_api::{AppName, Code, ConfigKey, ReleaseVersion, Username};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{Answer, App, Listed, RequestKey, Structure, Window};
+use super::{Answer, App, Build, Listed, NewBuild, RequestKey, Structure, Window};
 use crate::configs::Settings;
 use crate::error::Error;
 
@@ -23,38 +23,6 @@ pub struct Config {
     pub settings: Settings,
     /// When it was made.
     pub created: Timestamp,
-}
-
-/// An image with its process types; never changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Build {
-    /// Its identity.
-    pub uuid: Uuid,
-    /// Who made it.
-    pub owner: Username,
-    /// `127.0.0.1:5555/{app}@sha256:…`.
-    pub image: String,
-    /// The commit it was built from; `None` for an image that came from elsewhere.
-    pub sha: Option<GitSha>,
-    /// Process type to command.
-    pub procfile: BTreeMap<ProcType, String>,
-    /// Empty unless it was built from a Dockerfile.
-    pub dockerfile: String,
-    /// When it was made.
-    pub created: Timestamp,
-}
-
-/// A build to be recorded.
-#[derive(Clone, Debug)]
-pub struct NewBuild {
-    /// Its identity, chosen by whoever records it.
-    pub uuid: Uuid,
-    /// `127.0.0.1:5555/{app}@sha256:…`.
-    pub image: String,
-    /// The commit it was built from.
-    pub sha: Option<GitSha>,
-    /// Process type to command.
-    pub procfile: BTreeMap<ProcType, String>,
 }
 
 /// How far a release is.
@@ -168,7 +136,7 @@ pub struct Released {
     pub config: Config,
 }
 
-/// Releases with their configs and builds.
+/// Releases with their configs.
 pub trait Releases: Send + Sync + 'static {
     /// Records the next release of an app and makes it the desired one, in one transaction; a repeated request gets what the first
     /// one made.
@@ -187,8 +155,4 @@ pub trait Releases: Send + Sync + 'static {
     fn releases<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Release>>;
     /// One release.
     fn release_at<'a>(&'a self, app: &'a AppName, version: ReleaseVersion) -> Answer<'a, Option<Release>>;
-    /// An app's builds, the newest first.
-    fn builds<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Build>>;
-    /// One build of an app.
-    fn build<'a>(&'a self, app: &'a AppName, uuid: Uuid) -> Answer<'a, Option<Build>>;
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::summary;
 use crate::error::Error;
 use crate::ledger::releases::ConfigDraft;
-use crate::ledger::{BuildDraft, Draft, Ground, Ledger, NewBuild, Released, RequestKey, Structure, Target};
+use crate::ledger::{BuildDraft, BuildLog, Draft, Ground, Ledger, NewBuild, Released, RequestKey, Structure, Target};
 
 /// An image that was built for an app.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct BuildRequest {
     pub sha: GitSha,
     /// Process type to command.
     pub procfile: BTreeMap<ProcType, String>,
+    /// What people read meanwhile.
+    pub log: BuildLog,
 }
 
 /// Records a build and the release that has it.
@@ -48,6 +50,7 @@ fn draft(ground: &Ground, user: Username, request: BuildRequest) -> Draft {
             image: request.image,
             sha: Some(request.sha),
             procfile: request.procfile,
+            log: request.log,
         }),
     }
 }
@@ -109,7 +112,7 @@ mod tests {
         let digest = "0".repeat(64);
         let refusal = |image: String, kinds: &[&str]| {
             let sha = "a".repeat(40).parse().unwrap();
-            let request = BuildRequest { image, sha, procfile: procfile(kinds) };
+            let request = BuildRequest { image, sha, procfile: procfile(kinds), log: BuildLog::default() };
             check(&"shop".parse().unwrap(), &request).map_err(|error| error.to_string())
         };
         assert_eq!(refusal(format!("127.0.0.1:5555/shop@sha256:{digest}"), &["web"]), Ok(()));

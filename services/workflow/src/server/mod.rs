@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::accounts::{Passwords, RegistrationMode};
 use crate::apps::ReservedNames;
+use crate::builds::Builder;
 use crate::deploy::{Cluster, Deployer, PodList};
 use crate::error::Error;
 use crate::ledger::Ledger;
@@ -26,6 +27,8 @@ pub struct Workflow {
     pub pods: Arc<dyn PodList>,
     /// What apps print and what happened to them.
     pub logs: Logs,
+    /// Builds.
+    pub builder: Arc<dyn Builder>,
     /// Brings releases to life.
     pub deployer: Deployer,
     /// Hashes passwords.

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod apps;
+mod builds;
 mod cluster;
 mod concurrency;
 mod config;

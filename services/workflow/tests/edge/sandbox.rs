@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use deis_api::AppName;
+use deis_api::{AppName, Code, GitSha, Username};
 use deis_bootstrap::Context;
 use deis_proto::workflow::push_service_client::PushServiceClient;
 use deis_proto::workflow::push_service_server::PushServiceServer;
 use deis_workflow::accounts::{Passwords, RegistrationMode};
+use deis_workflow::builds::Builder;
 use deis_workflow::deploy::{Deployer, EffectError, Guard, Held, Holder, Locks, Outside, Progress};
+use deis_workflow::error::Error;
 use deis_workflow::ledger::Ledger;
 use deis_workflow::ledger::postgres::Postgres;
 use deis_workflow::logs::{Events, LogStore, Logs};
@@ -43,6 +45,7 @@ pub(crate) struct Sandbox {
     pub(crate) logger: TestLogger,
     pub(crate) pod_logs: Arc<TestPodLogs>,
     pub(crate) holder: Arc<TestHolder>,
+    pub(crate) builder: Arc<TestBuilder>,
     peers: Peers,
     context: Context,
     rest: SocketAddr,
@@ -92,9 +95,9 @@ impl Sandbox {
         let incoming = TcpListenerStream::new(listener);
         drop(context.tasks.spawn("grpc", async move { server.serve_with_incoming(incoming).await.unwrap() }));
         let push = PushServiceClient::connect(grpc).await.unwrap();
-        let holder = Arc::clone(&peers.holder);
+        let (holder, builder) = (Arc::clone(&peers.holder), Arc::clone(&peers.builder));
         let client = reqwest::Client::new();
-        Self { cluster, ledger, mode, push, workflow, logger, pod_logs, holder, peers, context, rest, client }
+        Self { cluster, ledger, mode, push, workflow, logger, pod_logs, holder, builder, peers, context, rest, client }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
@@ -172,6 +175,7 @@ fn workflow(
         cluster: Arc::clone(cluster) as _,
         pods: Arc::clone(cluster) as _,
         logs,
+        builder: Arc::clone(&peers.builder) as _,
         deployer: peers.deployer(context, &ledger, cluster),
         passwords: Passwords::new(context.tasks.clone()),
         registration,
@@ -188,11 +192,13 @@ struct Peers {
     events: Events,
     holder: Arc<TestHolder>,
     logger: Arc<Logger>,
+    builder: Arc<TestBuilder>,
 }
 
 impl Peers {
     fn new(events: Events, logger: Arc<Logger>) -> Self {
-        Self { locks: Arc::default(), progress: Arc::default(), events, holder: Arc::default(), logger }
+        let (locks, progress) = Default::default();
+        Self { locks, progress, events, holder: Arc::default(), logger, builder: Arc::default() }
     }
 
     fn deployer(&self, context: &Context, ledger: &Arc<dyn Ledger>, cluster: &Arc<TestCluster>) -> Deployer {
@@ -263,6 +269,46 @@ impl Holder for TestHolder {
             Ok(())
         };
         Box::pin(async move { done })
+    }
+}
+
+/// A builder with at most one build.
+#[derive(Default)]
+pub(crate) struct TestBuilder {
+    running: Mutex<Option<String>>,
+    cancelled_by: Mutex<Vec<String>>,
+    away: Mutex<bool>,
+}
+
+impl TestBuilder {
+    pub(crate) fn build(&self, sha: &str) {
+        *self.running.lock() = Some(sha.to_owned());
+    }
+
+    pub(crate) fn cancelled_by(&self) -> Vec<String> {
+        self.cancelled_by.lock().clone()
+    }
+
+    pub(crate) fn go_away(&self) {
+        *self.away.lock() = true;
+    }
+}
+
+impl Builder for TestBuilder {
+    fn cancel<'a>(&'a self, app: &'a AppName, user: &'a Username) -> deis_workflow::ledger::Answer<'a, GitSha> {
+        let running = self.running.lock().take();
+        let none = || Error::refused(Code::NotFound, format!("No build of {app} is running."));
+        let answer = running.map(|sha| sha.parse().unwrap()).ok_or_else(none);
+        if answer.is_ok() {
+            self.cancelled_by.lock().push(user.to_string());
+        }
+        Box::pin(async move { answer })
+    }
+
+    fn clear_cache<'a>(&'a self, _app: &'a AppName) -> deis_workflow::ledger::Answer<'a, u64> {
+        let away = || Error::refused(Code::Unavailable, "The builder cannot be reached, try again later.");
+        let answer = if *self.away.lock() { Err(away()) } else { Ok(4096) };
+        Box::pin(async move { answer })
     }
 }
 

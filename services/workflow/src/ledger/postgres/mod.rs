@@ -2,6 +2,7 @@
 
 mod accounts;
 mod apps;
+mod builds;
 mod deploys;
 mod domains;
 mod keys;
@@ -21,13 +22,14 @@ use super::{Answer, Ledger};
 use crate::error::Error;
 
 /// The schema, oldest change first. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "ledger", include_str!("../../../migrations/1_ledger.sql")),
     (2, "domains", include_str!("../../../migrations/2_domains.sql")),
     (3, "collaborators", include_str!("../../../migrations/3_collaborators.sql")),
     (4, "shapes", include_str!("../../../migrations/4_shapes.sql")),
     (5, "restarts", include_str!("../../../migrations/5_restarts.sql")),
     (6, "destroying", include_str!("../../../migrations/6_destroying.sql")),
+    (7, "builds", include_str!("../../../migrations/7_builds.sql")),
 ];
 
 /// How many connections one process holds at most.

@@ -4,13 +4,14 @@ use sqlx::{PgConnection, Row as _, query};
 use uuid::Uuid;
 
 use super::apps::set_structure;
+use super::builds::insert_build;
 use super::{Postgres, now, rows};
 use crate::configs::Settings;
 use crate::error::{Error, Kind};
 use crate::ledger::releases::ConfigDraft;
 use crate::ledger::{
-    Answer, Build, BuildDraft, Config, Decide, Draft, Ground, Listed, NewBuild, Release, Released, Releases,
-    RequestKey, Target, Window,
+    Answer, Build, BuildDraft, Config, Decide, Draft, Ground, Listed, Release, Released, Releases, RequestKey, Target,
+    Window,
 };
 
 impl Releases for Postgres {
@@ -62,23 +63,6 @@ impl Releases for Postgres {
 
     fn release_at<'a>(&'a self, app: &'a AppName, version: ReleaseVersion) -> Answer<'a, Option<Release>> {
         Box::pin(async move { release_at(&mut *self.pool.acquire().await?, app, version).await })
-    }
-
-    fn builds<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Build>> {
-        Box::pin(async move {
-            let total = query("SELECT count(*) AS total FROM builds WHERE app = $1").bind(app.as_str());
-            let total = total.fetch_one(&self.pool).await?.try_get("total")?;
-            let found = query("SELECT * FROM builds WHERE app = $1 ORDER BY created DESC, uuid LIMIT $2 OFFSET $3");
-            let found = found.bind(app.as_str()).bind(window.limit).bind(window.offset).fetch_all(&self.pool).await?;
-            Ok(Listed { total, items: found.iter().map(rows::build).collect::<Result<_, _>>()? })
-        })
-    }
-
-    fn build<'a>(&'a self, app: &'a AppName, uuid: Uuid) -> Answer<'a, Option<Build>> {
-        Box::pin(async move {
-            let row = query("SELECT * FROM builds WHERE app = $1 AND uuid = $2").bind(app.as_str()).bind(uuid);
-            row.fetch_optional(&self.pool).await?.as_ref().map(rows::build).transpose()
-        })
     }
 }
 
@@ -184,17 +168,6 @@ async fn insert_config(
     Ok(uuid)
 }
 
-async fn insert_build(tx: &mut PgConnection, app: &AppName, draft: &Draft, build: &NewBuild) -> Result<Uuid, Error> {
-    let inserted = query(
-        "INSERT INTO builds (uuid, app, owner, image, sha, procfile, dockerfile, created)
-         VALUES ($1, $2, $3, $4, $5, $6, '', $7)",
-    );
-    let inserted = inserted.bind(build.uuid).bind(app.as_str()).bind(draft.owner.as_str()).bind(&build.image);
-    let sha = build.sha.as_ref().map_or("", |sha| sha.as_str());
-    inserted.bind(sha).bind(Json(&build.procfile)).bind(now()).execute(tx).await?;
-    Ok(build.uuid)
-}
-
 async fn release_at(tx: &mut PgConnection, app: &AppName, version: ReleaseVersion) -> Result<Option<Release>, Error> {
     let row = query("SELECT * FROM releases WHERE app = $1 AND version = $2").bind(app.as_str()).bind(version.get());
     row.fetch_optional(tx).await?.as_ref().map(rows::release).transpose()
@@ -206,6 +179,9 @@ async fn config(tx: &mut PgConnection, uuid: Uuid) -> Result<Config, Error> {
 
 async fn build(tx: &mut PgConnection, uuid: Option<Uuid>) -> Result<Option<Build>, Error> {
     let Some(uuid) = uuid else { return Ok(None) };
-    let row = query("SELECT * FROM builds WHERE uuid = $1").bind(uuid).fetch_optional(tx).await?;
-    row.as_ref().map(rows::build).transpose()
+    let row = query(
+        "SELECT uuid, owner, image, sha, procfile, dockerfile, created, state, failure_code, failure
+         FROM builds WHERE uuid = $1",
+    );
+    row.bind(uuid).fetch_optional(tx).await?.as_ref().map(rows::build).transpose()
 }

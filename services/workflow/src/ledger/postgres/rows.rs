@@ -13,7 +13,7 @@ use crate::configs::probes::Healthcheck;
 use crate::configs::tags::Tags;
 use crate::configs::{Limits, Settings, Shape};
 use crate::error::Error;
-use crate::ledger::{App, Build, Config, Domain, Key, Release, ReleaseState, Structure, User, Variables};
+use crate::ledger::{App, Build, BuildState, Config, Domain, Key, Release, ReleaseState, Structure, User, Variables};
 
 pub(super) fn user(row: &PgRow) -> Result<User, Error> {
     Ok(User {
@@ -95,7 +95,16 @@ pub(super) fn entries(values: &Variables) -> Json<BTreeMap<&str, &str>> {
 
 pub(super) fn build(row: &PgRow) -> Result<Build, Error> {
     let sha = row.try_get::<String, _>("sha")?;
+    let state = match row.try_get::<&str, _>("state")? {
+        "succeeded" => BuildState::Succeeded,
+        "cancelled" => BuildState::Cancelled,
+        _ => BuildState::Failed,
+    };
+    let code = row.try_get::<Option<String>, _>("failure_code")?;
+    let message = row.try_get::<Option<String>, _>("failure")?;
     Ok(Build {
+        state,
+        failure: code.zip(message).map(|(code, message)| (code.parse().unwrap_or(Code::Internal), message)),
         uuid: row.try_get("uuid")?,
         owner: parsed(row, "owner")?,
         image: row.try_get("image")?,

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use deis_api::{AppName, Username};
+use deis_api::{AppName, Code, Username};
 use deis_bootstrap::Context;
 use deis_proto::workflow::deploy_event::{Deployed, Event, Failed, ReleaseCreated, Step};
 use deis_proto::workflow::push_service_server::PushService;
@@ -19,7 +19,7 @@ use crate::access::{Actor, Verb};
 use crate::apps;
 use crate::deploy::News;
 use crate::error::{Error, Kind};
-use crate::ledger::{App, Release, ReleaseState, Released, RequestKey, User};
+use crate::ledger::{App, FailedBuild, Release, ReleaseState, Released, RequestKey, User};
 use crate::releases::{self, BuildRequest};
 use crate::server::Workflow;
 
@@ -51,13 +51,29 @@ impl Push {
         Ok((user.clone(), app))
     }
 
+    /// Records a build that has no image.
+    async fn record(&self, request: RecordFailedBuildRequest) -> Result<(), Error> {
+        let (user, app) = self.authorised(&request.username, &request.app, Verb::Change).await?;
+        let key = RequestKey::parse(&request.request_key)?;
+        let build = FailedBuild {
+            owner: user.username,
+            sha: request.sha.parse().map_err(Error::name("sha"))?,
+            // A builder that is newer may have codes that are not known here.
+            failure: (request.code.parse().unwrap_or(Code::BuildFailed), request.message.replace('\0', "")),
+            log: request.log.into(),
+        };
+        self.workflow.ledger.record_failed_build(&app.id, &key, &build).await?;
+        tracing::info!(app = %app.id, sha = %build.sha, code = %build.failure.0, "a build failed");
+        Ok(())
+    }
+
     /// Records the build; while another deploy is under way, that is waited for first.
     async fn release(&self, user: &User, app: &App, request: &CreateBuildRequest) -> Result<Released, Error> {
         let key = RequestKey::parse(&request.request_key)?;
         let processes = request.processes.iter().map(|(kind, command)| Ok((kind.parse()?, command.clone())));
         let procfile = processes.collect::<Result<BTreeMap<_, _>, _>>().map_err(Error::name("procfile"))?;
         let sha = request.sha.parse().map_err(Error::name("sha"))?;
-        let build = BuildRequest { image: request.image.clone(), sha, procfile };
+        let build = BuildRequest { image: request.image.clone(), sha, procfile, log: request.log.clone().into() };
         let ledger = self.workflow.ledger.as_ref();
         loop {
             match releases::build(ledger, &user.username, &app.id, &key, build.clone()).await {
@@ -138,9 +154,11 @@ impl PushService for Push {
 
     async fn record_failed_build(
         &self,
-        _request: Request<RecordFailedBuildRequest>,
+        request: Request<RecordFailedBuildRequest>,
     ) -> Result<Response<RecordFailedBuildResponse>, Status> {
-        Err(Status::unimplemented("failed builds are not recorded yet"))
+        let request = request.into_inner();
+        self.record(request).await.map_err(|error| status(&error))?;
+        Ok(Response::new(RecordFailedBuildResponse {}))
     }
 }
 
@@ -180,9 +198,8 @@ async fn say(events: &Events, event: Event) {
 }
 
 fn failed(release: Release) -> Failed {
-    let (code, message) = release.failure.map_or_else(
-        || (deis_api::Code::Internal, "The release failed.".to_owned()),
-        |(code, message)| (code, message),
-    );
+    let (code, message) = release
+        .failure
+        .map_or_else(|| (Code::Internal, "The release failed.".to_owned()), |(code, message)| (code, message));
     Failed { version: release.version.get(), code: code.to_string(), message, log_tail: release.log_tail }
 }

@@ -10,7 +10,7 @@ use super::pages::Paging;
 use crate::access::Verb;
 use crate::error::{Error, Kind};
 use crate::ledger::Build;
-use crate::server::Reading;
+use crate::server::{Reading, Workflow};
 
 /// `GET /v2/apps/{app}/builds/`.
 pub(super) async fn list(
@@ -31,11 +31,45 @@ pub(super) async fn show(
     Path((id, uuid)): Path<(String, String)>,
 ) -> Result<Json<rest::Build>, ApiError> {
     let (_, app) = find(reading.ledger.as_ref(), &actor, Verb::Read, &id).await?;
-    let build = match uuid.parse::<Uuid>() {
-        Ok(uuid) => reading.ledger.build(&app.id, uuid).await?,
-        Err(_) => None,
-    };
+    let build = reading.ledger.build(&app.id, parsed(&uuid)?).await?;
     Ok(Json(shown(&app.id, build.ok_or(Error::Missing(Kind::Build))?)))
+}
+
+/// `GET /v2/apps/{app}/builds/{uuid}/log`: what people read while it was built.
+pub(super) async fn log(
+    State(reading): State<Reading>,
+    Caller(actor): Caller,
+    Path((id, uuid)): Path<(String, String)>,
+) -> Result<String, ApiError> {
+    let (_, app) = find(reading.ledger.as_ref(), &actor, Verb::Read, &id).await?;
+    let log = reading.ledger.build_log(&app.id, parsed(&uuid)?).await?;
+    Ok(log.ok_or(Error::Missing(Kind::Build))?)
+}
+
+/// `DELETE /v2/apps/{app}/builds/running/`: ends the build that runs. Whoever may push may do this.
+pub(super) async fn cancel(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<rest::CancelledBuild>, ApiError> {
+    let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
+    let sha = workflow.builder.cancel(&app.id, &user.username).await?;
+    Ok(Json(rest::CancelledBuild { sha: sha.to_string() }))
+}
+
+/// `DELETE /v2/apps/{app}/builds/cache/`: the next build starts from nothing.
+pub(super) async fn clear_cache(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<rest::ClearedCache>, ApiError> {
+    let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
+    Ok(Json(rest::ClearedCache { bytes: workflow.builder.clear_cache(&app.id).await? }))
+}
+
+/// An identity that cannot be is one that is not there.
+fn parsed(uuid: &str) -> Result<Uuid, Error> {
+    uuid.parse().map_err(|_| Error::Missing(Kind::Build))
 }
 
 fn shown(app: &AppName, build: Build) -> rest::Build {
@@ -47,6 +81,8 @@ fn shown(app: &AppName, build: Build) -> rest::Build {
         sha: build.sha.map(|sha| sha.to_string()).unwrap_or_default(),
         procfile: build.procfile.into_iter().map(|(kind, command)| (kind.to_string(), command)).collect(),
         dockerfile: build.dockerfile,
+        state: build.state.as_str().to_owned(),
+        failure: build.failure.map(|(_code, message)| message),
         created: build.created.into(),
         updated: build.created.into(),
     }

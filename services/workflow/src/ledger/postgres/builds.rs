@@ -1,0 +1,109 @@
+use deis_api::AppName;
+use sqlx::types::Json;
+use sqlx::{PgConnection, Row as _, query};
+use uuid::Uuid;
+
+use super::{Postgres, now, rows};
+use crate::error::Error;
+use crate::ledger::{Answer, Build, BuildState, Builds, Draft, FailedBuild, Listed, NewBuild, RequestKey, Window};
+use deis_api::Code;
+
+/// Of how many builds of an app the log is kept.
+const LOGS: i64 = 100;
+
+impl Builds for Postgres {
+    fn record_failed_build<'a>(
+        &'a self,
+        app: &'a AppName,
+        key: &'a RequestKey,
+        build: &'a FailedBuild,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let (code, message) = &build.failure;
+            let state = if *code == Code::BuildCancelled { BuildState::Cancelled } else { BuildState::Failed };
+            let mut tx = self.pool.begin().await?;
+            query(
+                "INSERT INTO builds
+                     (uuid, app, owner, image, sha, procfile, dockerfile, created, state, failure_code, failure, log, request)
+                 VALUES ($1, $2, $3, '', $4, '{}', '', $5, $6, $7, $8, $9, $10)
+                 ON CONFLICT ON CONSTRAINT builds_request DO NOTHING",
+            )
+            .bind(Uuid::new_v4())
+            .bind(app.as_str())
+            .bind(build.owner.as_str())
+            .bind(build.sha.as_str())
+            .bind(now())
+            .bind(state.as_str())
+            .bind(code.as_str())
+            .bind(message)
+            .bind(build.log.as_str())
+            .bind(key.as_str())
+            .execute(&mut *tx)
+            .await?;
+            forget_logs(&mut tx, app).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+    }
+
+    fn builds<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Build>> {
+        Box::pin(async move {
+            let total = query("SELECT count(*) AS total FROM builds WHERE app = $1").bind(app.as_str());
+            let total = total.fetch_one(&self.pool).await?.try_get("total")?;
+            // All but the logs, which are long.
+            let found = query(
+                "SELECT uuid, owner, image, sha, procfile, dockerfile, created, state, failure_code, failure
+                 FROM builds WHERE app = $1 ORDER BY created DESC, uuid LIMIT $2 OFFSET $3",
+            );
+            let found = found.bind(app.as_str()).bind(window.limit).bind(window.offset).fetch_all(&self.pool).await?;
+            Ok(Listed { total, items: found.iter().map(rows::build).collect::<Result<_, _>>()? })
+        })
+    }
+
+    fn build<'a>(&'a self, app: &'a AppName, uuid: Uuid) -> Answer<'a, Option<Build>> {
+        Box::pin(async move {
+            let row = query(
+                "SELECT uuid, owner, image, sha, procfile, dockerfile, created, state, failure_code, failure
+                 FROM builds WHERE app = $1 AND uuid = $2",
+            );
+            let row = row.bind(app.as_str()).bind(uuid);
+            row.fetch_optional(&self.pool).await?.as_ref().map(rows::build).transpose()
+        })
+    }
+
+    fn build_log<'a>(&'a self, app: &'a AppName, uuid: Uuid) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let row = query("SELECT log FROM builds WHERE app = $1 AND uuid = $2").bind(app.as_str()).bind(uuid);
+            Ok(row.fetch_optional(&self.pool).await?.map(|row| row.try_get("log")).transpose()?)
+        })
+    }
+}
+
+/// Records a build with an image, which belongs to a release.
+pub(super) async fn insert_build(
+    tx: &mut PgConnection,
+    app: &AppName,
+    draft: &Draft,
+    build: &NewBuild,
+) -> Result<Uuid, Error> {
+    let inserted = query(
+        "INSERT INTO builds (uuid, app, owner, image, sha, procfile, dockerfile, log, created)
+         VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8)",
+    );
+    let inserted = inserted.bind(build.uuid).bind(app.as_str()).bind(draft.owner.as_str()).bind(&build.image);
+    let sha = build.sha.as_ref().map_or("", |sha| sha.as_str());
+    let inserted = inserted.bind(sha).bind(Json(&build.procfile)).bind(build.log.as_str()).bind(now());
+    inserted.execute(&mut *tx).await?;
+    forget_logs(tx, app).await?;
+    Ok(build.uuid)
+}
+
+/// Empties the logs of old builds.
+async fn forget_logs(tx: &mut PgConnection, app: &AppName) -> Result<(), Error> {
+    let emptied = query(
+        "UPDATE builds SET log = '' WHERE log <> '' AND uuid IN
+             (SELECT uuid FROM builds WHERE app = $1 ORDER BY created DESC, uuid OFFSET $2)",
+    );
+    emptied.bind(app.as_str()).bind(LOGS).execute(tx).await?;
+    Ok(())
+}
