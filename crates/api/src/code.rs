@@ -148,6 +148,8 @@ codes! {
     // Deploys.
     /// A deploy of this app is under way.
     DeployInProgress = "deploy-in-progress", 409, ABORTED, true;
+    /// The release command of the Procfile ended with an error: nothing was deployed.
+    ReleasePhaseFailed = "release-phase-failed", 400, FAILED_PRECONDITION, false;
     /// The image is not there or may not be pulled.
     ImagePullFailed = "image-pull-failed", 400, FAILED_PRECONDITION, false;
     /// The process cannot be started: no such command, or not executable.

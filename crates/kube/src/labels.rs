@@ -74,6 +74,12 @@ pub fn proc_type(meta: &ObjectMeta) -> Option<ProcType> {
     label(meta, TYPE)?.parse::<ProcType>().ok().filter(|kind| !kind.is_reserved())
 }
 
+/// Whether a pod runs the release phase of a release.
+#[must_use]
+pub fn is_release_phase(meta: &ObjectMeta) -> bool {
+    label(meta, TYPE).and_then(|kind| kind.parse().ok()) == Some(ProcType::release())
+}
+
 /// The fence an object was last written under; 0 when it carries none.
 #[must_use]
 pub fn fence(meta: &ObjectMeta) -> i64 {

@@ -8,6 +8,12 @@ pub fn controller(app: &AppName, version: ReleaseVersion, proc_type: &ProcType) 
     format!("{app}-{version}-{proc_type}")
 }
 
+/// The pod that runs the release phase of one release: `{app}-v{N}-release`.
+#[must_use]
+pub fn release_phase(app: &AppName, version: ReleaseVersion) -> String {
+    format!("{app}-{version}-release")
+}
+
 /// The Secret with the environment of one release: `{app}-v{N}-env`.
 #[must_use]
 pub fn environment(app: &AppName, version: ReleaseVersion) -> String {

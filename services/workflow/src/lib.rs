@@ -16,7 +16,7 @@
 //! | services | apps | get, list, watch, create, patch |
 //! | secrets | apps | get, list, create, patch, delete |
 //! | replicationcontrollers | apps | list, watch, create, patch, delete |
-//! | pods | apps | list, watch, patch, delete |
+//! | pods | apps | list, watch, create, patch, delete |
 //! | pods/log | apps | get |
 //! | events | apps | create |
 //! | endpointslices.discovery.k8s.io | the platform's namespace | list, watch |

@@ -32,6 +32,12 @@ impl ProcType {
         Self("cmd".to_owned())
     }
 
+    /// What a Procfile names to be run once for each release; it is never kept running.
+    #[must_use]
+    pub fn release() -> Self {
+        Self("release".to_owned())
+    }
+
     /// Whether the platform keeps this type for itself.
     #[must_use]
     pub fn is_reserved(&self) -> bool {

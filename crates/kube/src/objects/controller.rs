@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EnvFromSource, Lifecycle, LifecycleHandler, LocalObjectReference,
+    Capabilities, Container, ContainerPort, EnvFromSource, Lifecycle, LifecycleHandler, LocalObjectReference, Pod,
     PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ReplicationController, ReplicationControllerSpec,
     ResourceRequirements, SeccompProfile, SecretEnvSource, SecurityContext, SleepAction, Sysctl, TCPSocketAction,
 };
@@ -89,6 +89,29 @@ pub fn controller(process: &Process<'_>) -> ReplicationController {
             ..ReplicationControllerSpec::default()
         }),
         ..ReplicationController::default()
+    }
+}
+
+/// How long the release phase may take, in seconds.
+const RELEASE_PHASE_SECONDS: i64 = 30 * 60;
+
+/// A pod that runs a process once, to its end.
+#[must_use]
+pub fn release_phase(process: &Process<'_>) -> Pod {
+    let spec = PodSpec {
+        restart_policy: Some("Never".to_owned()),
+        active_deadline_seconds: Some(RELEASE_PHASE_SECONDS),
+        ..pod(process)
+    };
+    Pod {
+        metadata: ObjectMeta {
+            name: Some(names::release_phase(process.app, process.version)),
+            namespace: Some(process.app.to_string()),
+            labels: Some(labels::of_process(process.app, process.version, process.proc_type)),
+            ..ObjectMeta::default()
+        },
+        spec: Some(spec),
+        ..Pod::default()
     }
 }
 
@@ -217,6 +240,25 @@ mod tests {
     #[test]
     fn the_served_type_is_probed_and_drained() {
         insta::assert_yaml_snapshot!(built("web", Some(5000)));
+    }
+
+    #[test]
+    fn the_release_phase_runs_once() {
+        let pod = release_phase(&Process {
+            app: &"shop".parse().unwrap(),
+            version: "v3".parse().unwrap(),
+            proc_type: &ProcType::release(),
+            image: "127.0.0.1:5555/shop@sha256:00",
+            port: None,
+            patience_seconds: 120,
+            grace_seconds: 30,
+            memory: Amount::default(),
+            cpu: Amount::default(),
+            tags: &BTreeMap::new(),
+            liveness: None,
+            readiness: None,
+        });
+        insta::assert_yaml_snapshot!(pod);
     }
 
     #[test]

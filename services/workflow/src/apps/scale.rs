@@ -58,7 +58,7 @@ fn restructured(ground: &Ground, counts: Structure) -> Result<Structure, Error> 
 
 fn check(counts: &Structure, procfile: &BTreeMap<ProcType, String>) -> Result<(), Error> {
     for (kind, count) in counts {
-        if !procfile.contains_key(kind) && *kind != ProcType::cmd() {
+        if (!procfile.contains_key(kind) && *kind != ProcType::cmd()) || kind.is_reserved() {
             let message = format!("Container type {kind} does not exist in application");
             return Err(Error::refused(Code::NotFound, message));
         }

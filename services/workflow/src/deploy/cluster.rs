@@ -60,6 +60,8 @@ pub trait Cluster: Send + Sync + 'static {
     fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, fence: i64) -> Done<'a>;
     /// Makes the environment of a release be what it should be.
     fn equip<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a>;
+    /// Creates the pod that runs the release phase.
+    fn start_phase<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a>;
     /// Creates the controller of a process type with no replicas.
     fn create<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a>;
     /// Sets a controller's replicas; `leaving` are the pods that go if it is fewer.
@@ -76,7 +78,7 @@ pub trait Cluster: Send + Sync + 'static {
         fence: i64,
         limit: Duration,
     ) -> BoxFuture<'a, Result<Demolition, EffectError>>;
-    /// Deletes the environments of releases that have no controller, except `keep`.
+    /// Deletes the environments of releases that have no controller, except `keep`, and the pods of release phases that are over.
     fn tidy<'a>(&'a self, grant: &'a Grant, keep: ReleaseVersion) -> Done<'a>;
     /// Says in Kubernetes why a release failed. Best effort.
     fn report<'a>(&'a self, app: &'a AppName, failure: &'a Failure) -> BoxFuture<'a, ()>;

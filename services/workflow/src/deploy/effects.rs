@@ -59,6 +59,15 @@ pub trait Effects: Send + Sync + 'static {
     fn begin(&self, app: &AppName) -> impl Future<Output = Result<Grant, EffectError>> + Send;
     /// Makes the app's namespace, Service and Secrets be what they should be.
     fn prepare(&self, grant: &Grant, assignment: &Assignment) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Creates the pod that runs the release phase.
+    fn start_phase(
+        &self,
+        grant: &Grant,
+        assignment: &Assignment,
+    ) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Records that the release phase came to its good end.
+    fn end_phase(&self, grant: &Grant, release: ReleaseVersion)
+    -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Creates the controller of a process type with no replicas.
     fn create(
         &self,

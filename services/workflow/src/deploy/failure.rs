@@ -129,6 +129,7 @@ mod tests {
             deploying: true,
             image: Some("i".to_owned()),
             sha: None,
+            phase: Default::default(),
             processes: BTreeMap::from([(ProcType::web(), 1)]),
             shape: Default::default(),
             values: BTreeMap::new(),
@@ -149,7 +150,7 @@ mod tests {
             pods: vec![pod],
             refusal: refusal.map(str::to_owned),
         };
-        World { generation: 1, controllers: vec![controller] }
+        World { generation: 1, controllers: vec![controller], phases: Vec::new() }
     }
 
     fn verdict(trouble: Trouble, stalled: Duration) -> Option<String> {

@@ -50,6 +50,8 @@ pub struct Assignment {
     pub image: Option<String>,
     /// The commit the image was built from.
     pub sha: Option<GitSha>,
+    /// What is to be run once before.
+    pub phase: ReleasePhase,
     /// The process types of the build with the replicas asked for.
     pub processes: BTreeMap<ProcType, u32>,
     /// How the pods are shaped.
@@ -60,6 +62,18 @@ pub struct Assignment {
     pub summary: String,
     /// When the release was made.
     pub created: jiff::Timestamp,
+}
+
+/// What is to be run once before a release is deployed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReleasePhase {
+    /// The build has no such command.
+    #[default]
+    None,
+    /// Its command is to be run.
+    ToRun,
+    /// It ran to its good end.
+    Done,
 }
 
 /// The port an app listens on unless its config says otherwise.
@@ -171,6 +185,7 @@ mod tests {
             deploying: true,
             image: Some("i".to_owned()),
             sha: Some("a".repeat(40).parse().unwrap()),
+            phase: ReleasePhase::None,
             processes: BTreeMap::from([("worker".parse().unwrap(), 1), (ProcType::cmd(), 2)]),
             shape: Shape::default(),
             values: values.iter().map(|(key, value)| ((*key).to_owned(), SecretString::from(*value))).collect(),

@@ -12,6 +12,7 @@ pub mod goal;
 mod holder;
 pub mod locks;
 mod outside;
+pub mod phase;
 pub mod plan;
 pub mod progress;
 pub mod reconciler;

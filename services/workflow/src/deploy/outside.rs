@@ -41,6 +41,15 @@ impl Effects for Outside {
         self.cluster.equip(grant, assignment).await
     }
 
+    async fn start_phase(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        self.cluster.start_phase(grant, assignment).await
+    }
+
+    async fn end_phase(&self, grant: &Grant, release: ReleaseVersion) -> Result<(), EffectError> {
+        let written = self.ledger.phase_done(grant, release).await.map_err(unavailable)?;
+        held(grant, written)
+    }
+
     async fn create(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
         self.cluster.create(grant, assignment, proc_type).await
     }

@@ -1,6 +1,7 @@
 //! Brings one app to what the ledger wants, step by step, under the deploy lock.
 
 mod destroy;
+mod phase;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -154,6 +155,10 @@ impl<W: Effects + Surroundings> Run<'_, W> {
         }
         let observed = self.observe(assignment).await;
         let stalled = self.clock.stalled(self.world.now(), &observed);
+        if !self.run_phase(assignment, &observed, stalled).await? {
+            self.wait().await;
+            return Ok(None);
+        }
         let failure = failure::judge(assignment, &observed, stalled);
         if let Some(failure) = failure.as_ref().filter(|_| assignment.deploying) {
             self.give_up(assignment, failure).await?;

@@ -65,7 +65,7 @@ impl Simulation {
                 .collect(),
             refusal: None,
         });
-        World { generation: self.clock, controllers: controllers.collect() }
+        World { generation: self.clock, controllers: controllers.collect(), phases: Vec::new() }
     }
 
     pub(super) fn create(&mut self, release: ReleaseVersion, proc_type: &ProcType, fence: i64) {

@@ -3,6 +3,8 @@
 use deis_api::{ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 
+use super::phase::Phase;
+
 /// An app's controllers with their pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct World {
@@ -10,6 +12,8 @@ pub struct World {
     pub generation: u64,
     /// In the order of their names.
     pub controllers: Vec<Controller>,
+    /// Pods that run release phases.
+    pub phases: Vec<Phase>,
 }
 
 /// One ReplicationController.

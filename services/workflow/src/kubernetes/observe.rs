@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{Pod as KubePod, ReplicationController};
 use super::cache::Objects;
 use super::trouble;
 use crate::deploy::PodView;
+use crate::deploy::phase::{Phase, PhaseState};
 use crate::deploy::world::{Controller, Pod, World};
 
 /// How long a process that nobody probes must have run before it counts as ready: one that ends at once is ready for a moment too.
@@ -43,7 +44,37 @@ pub(super) fn world(
             proc_type,
         })
     });
-    World { generation: objects.generation(), controllers: controllers.collect() }
+    World { generation: objects.generation(), controllers: controllers.collect(), phases: phases(objects) }
+}
+
+/// How far the release phases are that have a pod.
+fn phases(objects: &Objects) -> Vec<Phase> {
+    let pods = objects.pods.values().filter(|pod| labels::is_release_phase(&pod.metadata));
+    let phases = pods.filter_map(|pod| {
+        let state = match pod.status.as_ref().and_then(|status| status.phase.as_deref()) {
+            Some("Succeeded") => PhaseState::Succeeded,
+            Some("Failed") => PhaseState::Failed(exit_code(pod)),
+            _ => PhaseState::Running(trouble::of(pod)),
+        };
+        let pod_name = pod.metadata.name.clone().unwrap_or_default();
+        Some(Phase { version: labels::version(&pod.metadata)?, pod: pod_name, state })
+    });
+    phases.collect()
+}
+
+/// `None` when it was not the process that ended by itself.
+fn exit_code(pod: &KubePod) -> Option<i32> {
+    if pod.status.as_ref()?.reason.as_deref() == Some("DeadlineExceeded") {
+        return None;
+    }
+    Some(pod_state::container(pod)?.state.as_ref()?.terminated.as_ref()?.exit_code)
+}
+
+/// Names and uids of the pods of release phases.
+pub(super) fn phase_pods(objects: &Objects) -> Vec<(String, String)> {
+    let pods = objects.pods.values().filter(|pod| labels::is_release_phase(&pod.metadata));
+    let pods = pods.filter_map(|pod| Some((pod.metadata.name.clone()?, pod.metadata.uid.clone()?)));
+    pods.collect()
 }
 
 /// A pod that is on its way out, or has ended: its controller makes another one.
@@ -176,6 +207,29 @@ mod tests {
         let worker = &world.controllers[1];
         let ready = worker.pods.iter().map(|pod| (pod.name.as_str(), pod.serves())).collect::<Vec<_>>();
         assert_eq!(ready, [("worker-new", false), ("worker-old", true)]);
+    }
+
+    #[test]
+    fn release_phases_are_seen_apart_from_processes() {
+        let mut objects = objects();
+        let mut ended = |version: &str, phase: &str, reason: Option<&str>, exit_code: i32| {
+            let mut ended = pod(&format!("a-{version}-release"), version, "release", "2026-01-01T00:00:50Z", false);
+            let status = ended.status.as_mut().unwrap();
+            (status.phase, status.reason) = (Some(phase.to_owned()), reason.map(str::to_owned));
+            let state = serde_json::from_value(json!({ "terminated": { "exitCode": exit_code } })).unwrap();
+            status.container_statuses.as_mut().unwrap()[0].state = Some(state);
+            objects.pods.insert(ended.metadata.name.clone().unwrap(), ended);
+        };
+        ended("v2", "Succeeded", None, 0);
+        ended("v3", "Failed", None, 7);
+        ended("v4", "Failed", Some("DeadlineExceeded"), 143);
+        ended("v5", "Pending", None, 0);
+        let world = world(&objects, None, &BTreeSet::new(), NOW.parse().unwrap());
+        let states = world.phases.into_iter().map(|phase| phase.state).collect::<Vec<_>>();
+        assert_eq!(states[..3], [PhaseState::Succeeded, PhaseState::Failed(Some(7)), PhaseState::Failed(None)]);
+        assert!(matches!(states[3], PhaseState::Running(_)));
+        assert_eq!(phase_pods(&objects).len(), 4);
+        assert!(views(&objects, NOW.parse().unwrap()).iter().all(|view| !view.name.contains("release")));
     }
 
     #[test]

@@ -1,13 +1,23 @@
 use deis_api::ProcType;
 use deis_kube::objects;
-use k8s_openapi::api::core::v1::ReplicationController;
+use k8s_openapi::api::core::v1::{Pod, ReplicationController};
 
 use crate::configs::probes::{LIVENESS, READINESS};
 use crate::deploy::Assignment;
 
 /// The controller of one process type as the ledger wants it; `None` for a release without a build.
 pub(super) fn controller(assignment: &Assignment, proc_type: &ProcType) -> Option<ReplicationController> {
-    Some(objects::controller(&objects::Process {
+    Some(objects::controller(&process(assignment, proc_type)?))
+}
+
+/// The pod that runs the release phase; `None` for a release without a build.
+pub(super) fn release_phase(assignment: &Assignment) -> Option<Pod> {
+    let release = ProcType::release();
+    Some(objects::release_phase(&process(assignment, &release)?))
+}
+
+fn process<'a>(assignment: &'a Assignment, proc_type: &'a ProcType) -> Option<objects::Process<'a>> {
+    Some(objects::Process {
         app: &assignment.app,
         version: assignment.release,
         proc_type,
@@ -20,7 +30,7 @@ pub(super) fn controller(assignment: &Assignment, proc_type: &ProcType) -> Optio
         tags: &assignment.shape.tags,
         liveness: assignment.probe(proc_type, LIVENESS),
         readiness: assignment.probe(proc_type, READINESS),
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -50,6 +60,7 @@ mod tests {
             deploying: true,
             image: Some("127.0.0.1:5555/shop@sha256:00".to_owned()),
             sha: None,
+            phase: Default::default(),
             processes: ["web", "worker"].map(|kind| (kind.parse().unwrap(), 1)).into(),
             shape: Shape {
                 memory: limits("256M/1G"),

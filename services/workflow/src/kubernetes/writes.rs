@@ -130,6 +130,14 @@ impl Cluster for Kubernetes {
         })
     }
 
+    fn start_phase<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a> {
+        Box::pin(async move {
+            let Some(pod) = process::release_phase(assignment) else { return Ok(()) };
+            apply::create(&self.api::<KubePod>(&grant.app), pod, grant.fence).await?;
+            Ok(())
+        })
+    }
+
     fn create<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a> {
         Box::pin(async move {
             let Some(controller) = process::controller(assignment, proc_type) else { return Ok(()) };
@@ -194,6 +202,9 @@ impl Cluster for Kubernetes {
                     delete::seen(&secrets, &apply::Seen::of(&secret), grant.fence).await?;
                 }
             }
+            let phases = self.cache.read(&grant.app, observe::phase_pods);
+            let pods = self.api::<KubePod>(&grant.app);
+            try_join_all(phases.iter().map(|(name, uid)| delete::uid(&pods, name, uid))).await?;
             Ok(())
         })
     }

@@ -17,6 +17,8 @@ pub trait Deploys: Send + Sync + 'static {
     fn desired<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Assignment>>;
     /// What the app is to run.
     fn assignment<'a>(&'a self, grant: &'a Grant) -> Answer<'a, Option<Assignment>>;
+    /// Records that the release phase of a release came to its good end.
+    fn phase_done<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool>;
     /// Records that a release is deployed, and forgets the replicas of process types that it has not.
     fn deployed<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool>;
     /// Records that a release failed and makes the latest good one the desired one.

@@ -74,7 +74,8 @@ fn check(app: &AppName, request: &BuildRequest) -> Result<(), Error> {
         return Err(Error::field("image", format!("The image must be {repository} and a digest.")));
     }
     for (kind, command) in &request.procfile {
-        if kind.is_reserved() {
+        // The command of the release phase stands among the processes, although it is none that is kept running.
+        if kind.is_reserved() && *kind != ProcType::release() {
             let message =
                 format!("The process type {kind} is the platform's own; choose another name in the Procfile.");
             return Err(Error::Field { field: "procfile", message, code: Code::SourceInvalid });
@@ -125,5 +126,6 @@ mod tests {
             assert!(refusal(image.clone(), &["web"]).is_err(), "{image}");
         }
         assert!(refusal(format!("127.0.0.1:5555/shop@sha256:{digest}"), &["build"]).is_err());
+        assert!(refusal(format!("127.0.0.1:5555/shop@sha256:{digest}"), &["web", "release"]).is_ok());
     }
 }

@@ -7,6 +7,7 @@ use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
+use deis_workflow::deploy::phase::{Phase, PhaseState};
 use deis_workflow::deploy::world::{Controller, Pod, Trouble, World};
 use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant, PodList, PodView, Routers};
 use futures_util::future::BoxFuture;
@@ -40,6 +41,7 @@ struct State {
     /// What keeps namespaces from going away, and whether that was noticed.
     kept: Option<String>,
     held_up: bool,
+    phases: Vec<(AppName, Phase)>,
 }
 
 struct Running {
@@ -112,6 +114,11 @@ impl TestCluster {
         self.touch();
     }
 
+    /// The releases whose command was run.
+    pub(crate) fn phases(&self) -> Vec<String> {
+        self.state.lock().phases.iter().map(|(app, phase)| format!("{app} {}", phase.version)).collect()
+    }
+
     /// Waits until the cluster is like this.
     pub(crate) async fn eventually(&self, is_so: impl Fn(&Self) -> bool) {
         let mut generation = self.generation.subscribe();
@@ -159,6 +166,19 @@ impl Cluster for TestCluster {
         self.write(|state| {
             let key = (grant.app.clone(), assignment.release);
             state.environments.insert(key, assignment.environment());
+            Ok(())
+        })
+    }
+
+    fn start_phase<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a> {
+        self.write(|state| {
+            let failing = assignment.image.as_ref().unwrap().ends_with(CRASHING);
+            let phase = Phase {
+                version: assignment.release,
+                pod: format!("{}-{}-release", grant.app, assignment.release),
+                state: if failing { PhaseState::Failed(Some(1)) } else { PhaseState::Succeeded },
+            };
+            state.phases.push((grant.app.clone(), phase));
             Ok(())
         })
     }
@@ -274,7 +294,8 @@ impl Cluster for TestCluster {
                 refusal: None,
             }
         });
-        World { generation: *self.generation.borrow(), controllers: controllers.collect() }
+        let phases = state.phases.iter().filter(|(owner, _)| owner == app).map(|(_, phase)| phase.clone()).collect();
+        World { generation: *self.generation.borrow(), controllers: controllers.collect(), phases }
     }
 
     fn changed<'a>(&'a self, _app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()> {

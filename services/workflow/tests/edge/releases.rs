@@ -86,3 +86,25 @@ async fn a_config_that_fails_is_told_to_whoever_set_it() {
     let release = sandbox.get("/v2/apps/shop/releases/v4/", &token).await;
     assert_eq!(release.body["summary"], "bob deployed a config that failed");
 }
+
+#[tokio::test]
+async fn the_release_command_runs_once_for_each_release_and_is_no_process() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let with_command = |end: &str| {
+        let mut request = build("shop", &image("shop", end));
+        request.processes.insert("release".to_owned(), "./migrate".to_owned());
+        request
+    };
+    assert_eq!(events(&sandbox, with_command("1")).await, ["v2 created", "v2 deployed"]);
+    assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.body["structure"], json!({ "web": 1 }));
+    let refused = sandbox.post("/v2/apps/shop/scale/", &token, json!({ "release": 1 })).await;
+    assert_eq!(refused.status.as_u16(), 404, "{refused:?}");
+    let changed = sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "A": "1" } })).await;
+    assert_eq!(changed.status.as_u16(), 201);
+    sandbox.post("/v2/apps/shop/scale/", &token, json!({ "web": 2 })).await;
+    assert_eq!(sandbox.cluster.phases(), ["shop v2", "shop v3"], "scaling is no release");
+    let failed = events(&sandbox, with_command(CRASHING)).await;
+    assert_eq!(failed, ["v4 created", "v4 failed: release-phase-failed [\"panic: no database\"]"]);
+    assert_eq!(sandbox.cluster.controllers(), ["v3 web 2"]);
+}

@@ -8,7 +8,8 @@ use super::{Ending, Narrator, reconcile};
 use crate::deploy::cluster::Demolition;
 use crate::deploy::effects::{EffectError, Effects, Grant, Surroundings};
 use crate::deploy::failure::Failure;
-use crate::deploy::goal::Assignment;
+use crate::deploy::goal::{Assignment, ReleasePhase};
+use crate::deploy::phase::{Phase, PhaseState};
 use crate::deploy::simulation::{Fate, Simulation};
 use crate::deploy::world::{Controller, Pod, Trouble, World};
 
@@ -41,6 +42,10 @@ struct State {
     /// What keeps the namespace from going away.
     kept: Option<String>,
     forgotten: bool,
+    phase: ReleasePhase,
+    phases: Vec<Phase>,
+    /// How the release command ends.
+    phase_ends: PhaseState,
     processes: BTreeMap<ProcType, u32>,
     now: Duration,
     routers_answer: bool,
@@ -69,6 +74,9 @@ impl Sandbox {
             destroying: false,
             kept: None,
             forgotten: false,
+            phase: ReleasePhase::None,
+            phases: Vec::new(),
+            phase_ends: PhaseState::Succeeded,
             processes: web(2),
             now: Duration::ZERO,
             routers_answer: true,
@@ -140,6 +148,20 @@ impl Effects for Sandbox {
         let mut state = self.write(grant, "resize", line)?;
         let leaving = leaving.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>();
         state.cluster.set(controller.version, &controller.proc_type, to, &leaving, grant.fence);
+        Ok(())
+    }
+
+    async fn start_phase(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        let line = format!("run the release command of {}", assignment.release);
+        let mut state = self.write(grant, "start phase", line)?;
+        let running = PhaseState::Running(None);
+        state.phases.push(Phase { version: assignment.release, pod: "a-release".to_owned(), state: running });
+        Ok(())
+    }
+
+    async fn end_phase(&self, grant: &Grant, release: ReleaseVersion) -> Result<(), EffectError> {
+        let mut state = self.write(grant, "end phase", format!("the release command of {release} is done"))?;
+        state.phase = ReleasePhase::Done;
         Ok(())
     }
 
@@ -229,6 +251,7 @@ impl Surroundings for Sandbox {
             deploying: state.deploying,
             image: Some("image".to_owned()),
             sha: None,
+            phase: state.phase,
             processes: state.processes.clone(),
             shape: Default::default(),
             values: BTreeMap::new(),
@@ -238,11 +261,17 @@ impl Surroundings for Sandbox {
     }
 
     fn observe(&self, _app: &AppName, _served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
-        self.0.lock().cluster.world(reachable)
+        let state = self.0.lock();
+        World { phases: state.phases.clone(), ..state.cluster.world(reachable) }
     }
 
     async fn changed(&self, _app: &AppName, _since: u64, limit: Duration) {
         let mut state = self.0.lock();
+        let end = state.phase_ends.clone();
+        if let Some(phase) = state.phases.iter_mut().find(|phase| phase.state == PhaseState::Running(None)) {
+            phase.state = end;
+            return;
+        }
         if !state.cluster.tick() {
             state.now += limit;
         }
@@ -491,4 +520,67 @@ async fn a_namespace_that_does_not_go_is_explained_and_nothing_else_is_removed()
     assert!((120..130).contains(&took), "{took} s");
     sandbox.0.lock().kept = None;
     assert_eq!(reconcile(&sandbox, &app(), &Told::default()).await.unwrap(), Ending::Destroyed);
+}
+
+impl Sandbox {
+    /// A deploy whose build has a release command.
+    fn with_phase(ends: PhaseState) -> Self {
+        let sandbox = Self::upgrading(Fate::Serves);
+        {
+            let mut state = sandbox.0.lock();
+            state.phase = ReleasePhase::ToRun;
+            state.phase_ends = ends;
+        }
+        sandbox
+    }
+}
+
+#[tokio::test]
+async fn the_release_command_runs_before_anything_else() {
+    let sandbox = Sandbox::with_phase(PhaseState::Succeeded);
+    let told = settle(&sandbox).await;
+    assert_eq!(told[0], "running the release command");
+    let log = sandbox.log();
+    assert_eq!(
+        log[..4],
+        ["prepare v2", "run the release command of v2", "the release command of v2 is done", "create v2 web"]
+    );
+    assert_eq!(sandbox.0.lock().cluster.replicas(), ["v2 web 2"]);
+}
+
+#[tokio::test]
+async fn a_release_command_that_fails_deploys_nothing() {
+    let sandbox = Sandbox::with_phase(PhaseState::Failed(Some(3)));
+    settle(&sandbox).await;
+    let log = sandbox.log();
+    assert_eq!(log[1..3], ["run the release command of v2", "v2 failed: release-phase-failed [\"last words\"]"]);
+    assert!(!log.iter().any(|line| line.starts_with("create") || line.contains(" web to ")), "{log:?}");
+    assert_eq!(sandbox.0.lock().cluster.replicas(), ["v1 web 2"]);
+}
+
+#[tokio::test]
+async fn a_release_command_runs_once_though_the_process_is_killed_anywhere() {
+    for ends in [PhaseState::Succeeded, PhaseState::Failed(None)] {
+        let whole = Sandbox::with_phase(ends.clone());
+        settle(&whole).await;
+        for survived in 0..whole.log().len() {
+            let sandbox = Sandbox::with_phase(ends.clone());
+            sandbox.0.lock().dies_after = Some(survived);
+            assert!(reconcile(&sandbox, &app(), &Told::default()).await.is_err(), "survived {survived} writes");
+            sandbox.0.lock().dies_after = None;
+            settle(&sandbox).await;
+            let runs = sandbox.log().iter().filter(|line| line.starts_with("run the release command")).count();
+            assert_eq!(runs, 1, "survived {survived} writes");
+            assert_eq!(sandbox.0.lock().cluster.replicas(), whole.0.lock().cluster.replicas());
+        }
+    }
+}
+
+/// Its pod may be gone by then: a node was drained.
+#[tokio::test]
+async fn a_release_command_that_is_done_is_not_run_again() {
+    let sandbox = Sandbox::with_phase(PhaseState::Succeeded);
+    sandbox.0.lock().phase = ReleasePhase::Done;
+    settle(&sandbox).await;
+    assert!(!sandbox.log().iter().any(|line| line.starts_with("run the release command")));
 }

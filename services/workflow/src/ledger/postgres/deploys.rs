@@ -9,6 +9,7 @@ use sqlx::{PgConnection, Row as _, query};
 use super::apps::delete;
 use super::{Postgres, now, rows};
 use crate::deploy::failure::Failure;
+use crate::deploy::goal::ReleasePhase;
 use crate::deploy::{Assignment, Grant};
 use crate::error::Error;
 use crate::ledger::{Answer, Deploys, ReleaseState, Structure};
@@ -35,6 +36,19 @@ impl Deploys for Postgres {
 
     fn assignment<'a>(&'a self, grant: &'a Grant) -> Answer<'a, Option<Assignment>> {
         Box::pin(async move { self.wanted(&grant.app, Some(grant.fence)).await })
+    }
+
+    fn phase_done<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.pool.begin().await?;
+            if !hold(&mut tx, grant).await? {
+                return Ok(false);
+            }
+            let done = query("UPDATE releases SET phase_done = true WHERE app = $1 AND version = $2");
+            done.bind(grant.app.as_str()).bind(release.get()).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
     }
 
     fn deployed<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool> {
@@ -170,7 +184,13 @@ fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
     let release = rows::release(row)?;
     let structure = row.try_get::<Json<Structure>, _>("structure")?.0;
     let procfile = row.try_get::<Option<Json<BTreeMap<ProcType, String>>>, _>("procfile")?;
-    let kinds = procfile.map(|procfile| procfile.0).unwrap_or_default().into_keys();
+    let procfile = procfile.map(|procfile| procfile.0).unwrap_or_default();
+    let phase = match (procfile.contains_key(&ProcType::release()), row.try_get("phase_done")?) {
+        (false, _) => ReleasePhase::None,
+        (true, false) => ReleasePhase::ToRun,
+        (true, true) => ReleasePhase::Done,
+    };
+    let kinds = procfile.into_keys().filter(|kind| !kind.is_reserved());
     let processes = kinds.map(|kind| (kind.clone(), structure.get(&kind).copied().unwrap_or(0))).collect();
     let entries = row.try_get::<Json<BTreeMap<String, String>>, _>("entries")?.0;
     let (intent, settled) = (row.try_get::<i64, _>("intent")?, row.try_get::<i64, _>("settled")?);
@@ -184,6 +204,7 @@ fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
         deploying: release.state == ReleaseState::Deploying,
         image: row.try_get("image")?,
         sha: row.try_get::<String, _>("sha")?.parse().ok(),
+        phase,
         processes,
         shape: rows::shape(row)?,
         values: entries.into_iter().map(|(key, value)| (key, SecretString::from(value))).collect(),
