@@ -22,6 +22,9 @@ use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status, Streaming};
 
+/// 2100-01-01: after the creation of every app.
+pub(crate) const LATER: i64 = 4_102_444_800;
+
 pub(crate) struct TestLogger {
     store: Store,
     /// Whether it has lost its own store.
@@ -71,7 +74,7 @@ impl TestLogger {
         self.away.send_replace(false);
     }
 
-    /// What an app's process prints, at this second of 2016-02-20.
+    /// What an app's process prints, at this second of [`LATER`].
     pub(crate) fn print(&self, app: &str, pod: &str, second: i64, text: &str) {
         let process = pod.rsplit('-').nth(1).unwrap();
         let line = AppLine {
@@ -81,12 +84,16 @@ impl TestLogger {
             stream: Stream::Stdout.into(),
             text: text.to_owned().into(),
         };
-        self.store.add(app, second * 1_000_000, Content::Line(line));
+        self.store.add(app, (LATER + second) * 1_000_000, Content::Line(line));
     }
 
     pub(crate) fn drop_lines(&self, app: &str, second: i64, lines: u64) {
         let reason = "more lines than are kept".to_owned();
-        self.store.add(app, second * 1_000_000, Content::Dropped(Dropped { lines, pod: String::new(), reason }));
+        self.store.add(
+            app,
+            (LATER + second) * 1_000_000,
+            Content::Dropped(Dropped { lines, pod: String::new(), reason }),
+        );
     }
 
     /// The events of an app as `kind: text`, once there are so many.

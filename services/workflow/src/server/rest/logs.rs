@@ -39,7 +39,9 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Read, &id).await?;
-    let query = query(&parameters, Timestamp::now())?;
+    let mut query = query(&parameters, Timestamp::now())?;
+    // An app of this name may have been destroyed before: what it left, or what came late, is nobody's any more.
+    query.since = query.since.max(Some(app.created));
     let shape = Shape::of(&headers);
     let mut entries = workflow.logs.read(&app.id, &query).await.peekable();
     if !query.follow && Pin::new(&mut entries).peek().await.is_none() {
