@@ -52,6 +52,7 @@ pub async fn add_domain(
     }
     let added = ledger.add_domain(app, user, domain).await?;
     tracing::info!(%app, "domain {domain} added");
+    deployer.events().record(app, "domain", format!("domain {domain} added"));
     tell_routers(deployer, app).await;
     Ok(added)
 }
@@ -69,6 +70,7 @@ pub async fn remove_domain(
     let removed = ledger.remove_domain(app, domain).await?;
     if removed {
         tracing::info!(%app, "domain {domain} removed");
+        deployer.events().record(app, "domain", format!("domain {domain} removed"));
         tell_routers(deployer, app).await;
     }
     Ok(removed)

@@ -44,6 +44,7 @@ pub async fn restart(
     let uids = chosen.iter().map(|pod| pod.uid.clone()).collect::<Vec<_>>();
     ledger.restart(app, &uids).await?;
     tracing::info!(%app, "{} pods are restarted", uids.len());
+    deployer.events().record(app, "restart", format!("{} pods are restarted", uids.len()));
     match deployer.converge(app).ended().await {
         Ok(Ending::Settled) => {}
         Ok(Ending::Destroyed) => return Err(Error::Missing(Kind::App)),

@@ -121,7 +121,7 @@ async fn only_the_apps_users_may_read_and_wrong_questions_are_refused() {
     let mut answers = vec![
         sandbox.get("/v2/apps/shop/logs", &eve).await.line(),
         sandbox.get("/v2/apps/other/logs", &token).await.line(),
-        sandbox.call(reqwest::Method::GET, "/v2/apps/shop/logs", None, None).await.line(),
+        sandbox.call(Method::GET, "/v2/apps/shop/logs", None, None).await.line(),
     ];
     for query in ["log_lines=0", "log_lines=many", "process=We%20b", "since=yesterday", "follow=perhaps"] {
         answers.push(sandbox.get(&format!("/v2/apps/shop/logs?{query}"), &token).await.line());
@@ -244,6 +244,32 @@ async fn events_stand_in_the_log_in_the_order_of_the_contract() {
         words.collect::<Vec<_>>().join(" ")
     });
     insta::assert_yaml_snapshot!(told.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn who_may_use_an_app_and_under_which_names_is_told() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    sandbox.user("eve").await;
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    sandbox.post("/v2/apps/shop/domains/", &token, json!({ "domain": "shop.example.com" })).await;
+    sandbox.call(Method::DELETE, "/v2/apps/shop/domains/shop.example.com", Some(&token), None).await;
+    sandbox.post("/v2/apps/shop/perms/", &token, json!({ "username": "eve" })).await;
+    sandbox.call(Method::DELETE, "/v2/apps/shop/perms/eve", Some(&token), None).await;
+    sandbox.post("/v2/apps/shop/pods/restart/", &token, json!({})).await;
+    sandbox.post("/v2/apps/shop/", &token, json!({ "owner": "eve" })).await;
+    let told = sandbox.logger.events("shop", 12).await;
+    assert_eq!(
+        told[6..],
+        [
+            "domain: domain shop.example.com added",
+            "domain: domain shop.example.com removed",
+            "perms: User eve was granted access to shop",
+            "perms: User eve was revoked access to shop",
+            "restart: 1 pods are restarted",
+            "perms: shop was given to eve",
+        ]
+    );
 }
 
 #[tokio::test]

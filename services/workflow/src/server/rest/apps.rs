@@ -80,6 +80,7 @@ pub(super) async fn transfer(
     let owner = body.owner.trim().parse().map_err(|_| Error::Missing(Kind::User))?;
     workflow.ledger.transfer(&app.id, &owner).await?;
     tracing::info!(app = %app.id, "{} was given to {owner}", app.id);
+    workflow.deployer.events().record(&app.id, "perms", format!("{} was given to {owner}", app.id));
     Ok(StatusCode::OK)
 }
 

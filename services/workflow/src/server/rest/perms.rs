@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use deis_api::{Username, rest};
+use deis_api::{AppName, Username, rest};
 
 use super::apps::find;
 use super::body::Object;
@@ -32,7 +32,7 @@ pub(super) async fn grant(
     let body: rest::Grant = body.decode(&["username"])?;
     let username = named(&body.username)?;
     workflow.ledger.share(&app.id, &username).await?;
-    tracing::info!(app = %app.id, "User {username} was granted access to {}", app.id);
+    tell(&workflow, &app.id, format!("User {username} was granted access to {}", app.id));
     Ok(StatusCode::CREATED)
 }
 
@@ -48,8 +48,13 @@ pub(super) async fn revoke(
     if !workflow.ledger.unshare(&app.id, &username).await? {
         return Err(Error::Forbidden.into());
     }
-    tracing::info!(app = %app.id, "User {username} was revoked access to {}", app.id);
+    tell(&workflow, &app.id, format!("User {username} was revoked access to {}", app.id));
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn tell(workflow: &Workflow, app: &AppName, text: String) {
+    tracing::info!(%app, "{text}");
+    workflow.deployer.events().record(app, "perms", text);
 }
 
 /// A name that cannot be is one of a user who is not there.
