@@ -17,7 +17,7 @@ mod source;
 
 use std::time::Duration;
 
-use deis_bootstrap::Context;
+use deis_bootstrap::{Context, Latch};
 use deis_proto::logger::log_service_client::LogServiceClient;
 use deis_rpc::Identity;
 use tokio::sync::mpsc;
@@ -37,15 +37,17 @@ const GATHER: Duration = Duration::from_millis(10);
 /// How often files are looked at that may be at their end.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Follows the node's pods until the process is asked to end.
+/// Follows the node's pods until the process is asked to end. The process is ready when it has heard of all of them once; the
+/// server is a peer and not waited for.
 ///
 /// # Errors
 /// The certificates, the positions or the configuration of Kubernetes cannot be used.
-pub async fn run(config: AgentConfig, context: Context) -> Result<(), StartError> {
+pub async fn run(config: AgentConfig, context: Context, starting: Latch) -> Result<(), StartError> {
     let identity = Identity::load(config.tls)?;
     let counts = Counts::register(&context.metrics);
     let owners = Owners::new(config.namespace);
     owners.follow(&context, &deis_kube::watch::client().await?, &config.node_name);
+    starting.release();
 
     let (folder, positions) = (config.log_directory, config.positions);
     let failed = |error| StartError::Positions(positions.clone(), error);

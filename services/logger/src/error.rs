@@ -24,9 +24,9 @@ pub enum Error {
     /// What is stored is not what we write there.
     #[error("a stored entry cannot be read")]
     Corrupt(#[from] prost::DecodeError),
-    /// As many callers follow as may.
-    #[error("as many callers follow logs as may: {0}")]
-    TooManyFollowers(usize),
+    /// As many callers do this as may.
+    #[error("as many callers {0} logs now as may: {1}; try again in a moment")]
+    TooMany(&'static str, usize),
     /// This process is ending; another replica will answer.
     #[error("this replica is ending; call again")]
     Ending,
@@ -40,7 +40,7 @@ impl Error {
             Self::Invalid { .. } => Code::InvalidArgument,
             Self::Away | Self::Redis(_) | Self::Ending => Code::Unavailable,
             Self::Corrupt(_) => Code::Internal,
-            Self::TooManyFollowers(_) => Code::LimitReached,
+            Self::TooMany(..) => Code::LimitReached,
         }
     }
 }

@@ -34,11 +34,15 @@ pub use error::{Error, StartError};
 /// # Errors
 /// An address, a file or the certificates cannot be used, or a server failed.
 pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
+    // Until the role's own latches are taken.
+    let starting = context.readiness.latch("its start");
     match config.role {
         Role::Serve(config) => {
             let listener = context.bind(config.listen).await?;
-            server::serve(listener, config, context).await
+            let serving = server::serve(listener, config, context);
+            starting.release();
+            serving.await
         }
-        Role::Agent(config) => agent::run(config, context).await,
+        Role::Agent(config) => agent::run(config, context, starting).await,
     }
 }

@@ -29,6 +29,8 @@ use crate::store::{Link, Store};
 
 /// How many callers may follow at once; each has a connection to Redis of its own.
 const MOST_FOLLOWERS: usize = 1000;
+/// How many callers may be given an app's newest lines at once: each holds as many bytes as are kept of an app.
+const MOST_READERS: usize = 64;
 
 /// A stream of answers.
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -56,6 +58,7 @@ pub fn serve(
             context: context.clone(),
             counts: Counts::register(&context.metrics),
             room: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            reading: Arc::new(Semaphore::new(MOST_READERS)),
         };
         let contract = Contract { callers: deis_proto::CALLERS, descriptors: deis_proto::DESCRIPTORS };
         let server = Server::new(&identity, contract).add(LogServiceServer::new(edge));
@@ -89,6 +92,8 @@ struct Edge {
     counts: Counts,
     /// Room for those who follow.
     room: Arc<Semaphore>,
+    /// Room for those who are given the newest lines.
+    reading: Arc<Semaphore>,
 }
 
 #[tonic::async_trait]

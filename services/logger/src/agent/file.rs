@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use flate2::read::MultiGzDecoder;
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -99,7 +100,7 @@ impl LogFile {
         let file = open(&listed.path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+            return Err(not_a_file());
         }
         let mut opened = Self {
             place: (metadata.dev(), metadata.ino()),
@@ -131,6 +132,10 @@ impl LogFile {
 
     pub(crate) fn place(&self) -> (u64, u64) {
         self.place
+    }
+
+    pub(crate) fn is_packed(&self) -> bool {
+        matches!(self.content, Content::Packed(_))
     }
 
     pub(crate) fn head(&self) -> &[u8] {
@@ -187,7 +192,15 @@ impl LogFile {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits()).open(path)
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(|error| match error.raw_os_error() {
+        Some(code) if code == Errno::ELOOP as i32 => not_a_file(),
+        _ => error,
+    })
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "not a regular file")
 }
 
 fn digest(head: &[u8]) -> String {

@@ -154,13 +154,7 @@ impl Node {
                 continue;
             }
             self.batches += 1;
-            let taken = match source.take(self.batches, now) {
-                Ok(taken) => taken,
-                Err(error) => {
-                    tracing::warn!(%error, source = id, "a log file cannot be read");
-                    continue;
-                }
-            };
+            let taken = source.take(self.batches, now);
             must_be_noted |= taken.must_be_noted;
             match taken.batch {
                 Some(batch) => {
@@ -203,7 +197,7 @@ impl Node {
         // Those whose files are gone are read to their end.
         for (id, source) in &mut self.sources {
             if !found.contains(id) && !source.folder.exists() {
-                drop(source.look(&[], now));
+                source.look(&[], now);
             } else if !found.contains(id) {
                 watched.insert(source.folder.clone());
             }
@@ -231,16 +225,14 @@ impl Node {
                 source
             });
             source.owner = Arc::clone(owner);
-            if let Err(error) = source.look(&files, now) {
-                tracing::warn!(%error, source = id, "a log file cannot be read");
-            }
+            source.look(&files, now);
             found.insert(id);
         }
         // Files of earlier restarts that are not there any more.
         let prefix = format!("{uid}/{container}/");
         for (id, source) in self.sources.range_mut(prefix.clone()..).take_while(|(id, _)| id.starts_with(&prefix)) {
             if found.insert(id.clone()) {
-                drop(source.look(&[], now));
+                source.look(&[], now);
             }
         }
     }

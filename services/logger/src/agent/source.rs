@@ -125,7 +125,7 @@ impl Source {
     }
 
     /// Takes in which files there are. Those that are held go on being held, whatever has become of their names.
-    pub(crate) fn look(&mut self, listed: &[&Listed], now: Instant) -> io::Result<()> {
+    pub(crate) fn look(&mut self, listed: &[&Listed], now: Instant) {
         self.is_listed = !listed.is_empty();
         if let Some(last) = self.files.back_mut().filter(|_| listed.is_empty()) {
             // The folder is gone, and whoever wrote to it.
@@ -142,11 +142,8 @@ impl Source {
             }
             let file = match LogFile::open(listed) {
                 Ok(file) => file,
-                // Compressed or removed since it was listed.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => {
-                    tracing::warn!(%error, path = %listed.path.display(), "a log file cannot be read");
-                    self.copies.push(copy);
+                    self.not_opened(&error, copy);
                     continue;
                 }
             };
@@ -162,9 +159,25 @@ impl Source {
             self.files.push_back(file);
         }
         while self.files.len() > MOST_FILES {
-            self.give_up_oldest()?;
+            self.give_up_oldest();
         }
-        Ok(())
+    }
+
+    fn not_opened(&mut self, error: &io::Error, file: (PathBuf, u64)) {
+        // Compressed or removed since it was listed.
+        if error.kind() == io::ErrorKind::NotFound {
+            return;
+        }
+        tracing::warn!(%error, path = %file.0.display(), "a log file cannot be read");
+        // No archive, or half of one.
+        let broken = [io::ErrorKind::InvalidInput, io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
+        let is_broken = broken.contains(&error.kind());
+        // A link, or something else that is no file of the kubelet's.
+        let is_foreign = error.kind() == io::ErrorKind::Unsupported;
+        self.lost += u64::from(is_broken);
+        if is_broken || is_foreign {
+            self.copies.push(file);
+        }
     }
 
     /// Whether nothing can come any more, but for what is still to be read.
@@ -193,7 +206,7 @@ impl Source {
     }
 
     /// Reads the next batch; not while one is under way.
-    pub(crate) fn take(&mut self, batch: u64, now: Instant) -> io::Result<Taken> {
+    pub(crate) fn take(&mut self, batch: u64, now: Instant) -> Taken {
         let mut taken = Taken::default();
         let (mut lines, mut bytes) = (Vec::new(), 0);
         loop {
@@ -204,7 +217,7 @@ impl Source {
             if let Some(line) = self.next_line() {
                 bytes += line.text.len();
                 lines.push(append_request::Line { lost_before: std::mem::take(&mut self.lost), ..line });
-            } else if !self.fill()? {
+            } else if !self.fill() {
                 // The lines of the next file come with the next look.
                 taken.is_full = self.go_on(now);
                 break;
@@ -222,7 +235,7 @@ impl Source {
             self.under_way = Some(self.joiner.start().unwrap_or(self.position));
             taken.batch = Some(self.batch(batch, lines));
         }
-        Ok(taken)
+        taken
     }
 
     /// Lines whose end was never written. Nothing follows them, so that the next positions are free.
@@ -278,14 +291,24 @@ impl Source {
         start
     }
 
-    /// Reads more of the first file; false at its end.
-    fn fill(&mut self) -> io::Result<bool> {
-        let Some(file) = self.files.front_mut() else { return Ok(false) };
+    /// Reads more of the first file; false at its end. A file that cannot be read is tried again with the next look.
+    fn fill(&mut self) -> bool {
+        let Some(file) = self.files.front_mut() else { return false };
         let filled = self.buffer.len();
         self.buffer.resize(filled + READ, 0);
         let read = file.read(self.buffer.get_mut(filled..).unwrap_or_default());
         self.buffer.truncate(filled + *read.as_ref().unwrap_or(&0));
-        Ok(read? > 0)
+        match read {
+            Ok(read) => read > 0,
+            Err(error) => {
+                tracing::warn!(%error, source = self.id, "a log file cannot be read");
+                if file.is_packed() {
+                    // It will not get better, and nobody knows how many lines are behind this.
+                    self.lost += 1;
+                }
+                false
+            }
+        }
     }
 
     /// Goes on to the next file, if the first one is at its end for good.
@@ -318,18 +341,20 @@ impl Source {
     }
 
     /// Counts the lines of the first file instead of sending them.
-    fn give_up_oldest(&mut self) -> io::Result<()> {
+    fn give_up_oldest(&mut self) {
         let mut lost = 0;
         loop {
             if self.next_line().is_some() {
                 lost += 1;
-            } else if !self.fill()? {
+            } else if !self.fill() {
                 break;
             }
         }
         tracing::warn!(app = %self.owner.app, pod = self.owner.pod, lost, "lines are given up: nobody took them");
         self.lost += lost;
         self.leave_first();
-        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

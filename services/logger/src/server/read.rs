@@ -6,7 +6,7 @@ use deis_proto::logger::entry::{CaughtUp, Entry as Kind};
 use deis_proto::logger::{Entry, ReadRequest};
 use futures_util::stream::{self, StreamExt as _};
 
-use super::{Answers, Edge, MOST_FOLLOWERS, app, now_micros};
+use super::{Answers, Edge, MOST_FOLLOWERS, MOST_READERS, app, now_micros};
 use crate::error::Error;
 use crate::metrics::Presence;
 use crate::store::follow::Follower;
@@ -21,8 +21,14 @@ pub(super) async fn read(edge: &Edge, request: ReadRequest) -> Result<Answers<En
     let presence = follow.then(|| presence(edge)).transpose()?;
     let most = if lines == 0 { USUAL } else { lines };
     let filter = Filter { process, since_micros };
+    let reading = Arc::clone(&edge.reading).try_acquire_owned();
+    let reading = reading.map_err(|_full| Error::TooMany("read", MOST_READERS))?;
     let mut history = edge.store.newest(&app, most as usize, &filter).await?;
-    let entries = stream::iter(std::mem::take(&mut history.entries)).map(Ok);
+    let entries = stream::iter(std::mem::take(&mut history.entries)).map(move |entry| {
+        // Held until the last of them is on its way.
+        let _reading = &reading;
+        Ok(entry)
+    });
     let Some(presence) = presence else { return Ok(edge.answers(entries)) };
 
     let caught_up = Entry { time_micros: now_micros(), entry: Some(Kind::CaughtUp(CaughtUp {})) };
@@ -40,6 +46,6 @@ pub(super) async fn read(edge: &Edge, request: ReadRequest) -> Result<Answers<En
 
 fn presence(edge: &Edge) -> Result<Presence, Error> {
     let room = Arc::clone(&edge.room).try_acquire_owned();
-    let room = room.map_err(|_full| Error::TooManyFollowers(MOST_FOLLOWERS))?;
+    let room = room.map_err(|_full| Error::TooMany("follow", MOST_FOLLOWERS))?;
     Ok(Presence::new(&edge.counts, room))
 }
