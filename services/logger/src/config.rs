@@ -9,6 +9,10 @@
 //! | Environment that must be set | – | `NODE_NAME`, from `spec.nodeName` |
 //! | Runs as user | any | root, for the kubelet's log files are root's; no capability beyond, no privilege |
 //! | May in Kubernetes | nothing; no token | ClusterRole: `list` and `watch` of `pods` and `namespaces` |
+//!
+//! Redis keeps what it has in an append-only file (`appendonly yes`) and evicts nothing (no `maxmemory`: the bounds below are kept
+//! by us, and an eviction would take a whole app). With `appendfsync always` nothing acknowledged is lost whatever dies. With
+//! `everysec` up to two seconds may be; the server counts them in the apps' logs, unless it dies in the same moment.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,11 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
+    /// Whether others came before it, of which some may be gone.
+    pub(crate) fn is_rotated(&self) -> bool {
+        self.order.is_some()
+    }
+
     fn parse(folder: &Path, name: &str) -> Option<Self> {
         let (restart, rest) = name.split_once(".log")?;
         let restart = restart.parse().ok()?;
@@ -138,6 +144,12 @@ impl LogFile {
         matches!(self.content, Content::Packed(_))
     }
 
+    /// When its first record was written, in seconds since 1970.
+    pub(crate) fn begin(&self) -> Option<i64> {
+        let time = self.head.split(|byte| *byte == b' ').next()?;
+        Some(std::str::from_utf8(time).ok()?.parse::<Timestamp>().ok()?.as_second())
+    }
+
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
     }
@@ -204,7 +216,7 @@ fn not_a_file() -> io::Error {
 }
 
 fn digest(head: &[u8]) -> String {
-    Sha256::digest(head).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(head).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

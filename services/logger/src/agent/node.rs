@@ -219,8 +219,10 @@ impl Node {
             let saved = self.saved.remove(&id);
             let source = self.sources.entry(id.clone()).or_insert_with(|| {
                 let mut source = Source::new(id.clone(), Arc::clone(owner), folder.to_path_buf());
-                if let Some(saved) = saved {
-                    source.resume(&saved, &files);
+                match saved {
+                    Some(saved) => source.resume(&saved, &files),
+                    None if first.is_rotated() => source.begin_late(first),
+                    None => {}
                 }
                 source
             });

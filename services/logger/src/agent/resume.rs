@@ -1,7 +1,7 @@
 //! Where to go on in files that were renamed, compressed and removed while nobody looked.
 
 /// More than any file has: where positions go on when nobody knows how long the files were that are gone.
-const GAP: u64 = 1 << 32;
+pub(super) const GAP: u64 = 1 << 32;
 
 /// Where to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

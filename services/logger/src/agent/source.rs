@@ -10,6 +10,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use deis_proto::logger::AppendRequest;
 use deis_proto::logger::append_request;
+use jiff::Timestamp;
 
 use super::cri::{Joiner, Line};
 use super::file::{Identity, Listed, LogFile};
@@ -29,7 +30,7 @@ const LONGEST_RECORD: usize = 128 * 1024;
 /// beyond so many the oldest is given up, and its lines are counted.
 const MOST_FILES: usize = 8;
 /// Files that were read to their end and may still be listed.
-const REMEMBERED: usize = 16;
+const REMEMBERED: usize = 8;
 
 /// The lines of one container between two restarts.
 #[derive(Debug)]
@@ -95,6 +96,16 @@ impl Source {
             is_noted: false,
             is_listed: true,
         }
+    }
+
+    /// Begins with a file that others came before. An agent may have read those and its notes be gone: positions that count from 0
+    /// again would be taken for lines that are stored. So they begin beyond all that can have been counted, and at the same place
+    /// whenever they begin with the same file. What is left of what was sent before may be stored twice, but nothing is lost.
+    pub(crate) fn begin_late(&mut self, first: &Listed) {
+        let begin = LogFile::open(first).ok().and_then(|file| file.begin());
+        let seconds = u64::try_from(begin.unwrap_or_else(|| Timestamp::now().as_second())).unwrap_or(0);
+        self.base = seconds.saturating_mul(resume::GAP);
+        (self.position, self.acknowledged) = (self.base, self.base);
     }
 
     /// Goes on where an agent before this one stopped, in the files that are there now.

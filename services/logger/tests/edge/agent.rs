@@ -320,6 +320,38 @@ async fn files_from_before_the_agent_are_read_in_their_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_whose_notes_are_gone_loses_nothing() {
+    let redis = Redis::start();
+    let service = Service::start(&redis, &ALL).await;
+    let mut node = TestNode::new().await;
+    let mut container = node.app("a");
+    let mut entries = service.read(follow("a")).await;
+    node.start_agent(&service);
+    let mut go_on_to = async |last: u64| {
+        while !next(&mut entries).await.unwrap().starts_with(&format!("web-of-a -- {last} ")) {}
+    };
+    for file in 0..8 {
+        container.print_all(numbered(file * 100..file * 100 + 100));
+        go_on_to(file * 100 + 99).await;
+        container.rotate(std::iter::empty());
+    }
+    node.kill_agent();
+    std::fs::remove_dir_all(node.folder.path().join("state")).unwrap();
+    node.start_agent(&service);
+    // The first files are not there any more. Counted from the oldest that is, this line is at a position that is stored.
+    container.print_all(numbered(800..801));
+    go_on_to(800).await;
+    // The same file is the oldest one: nothing is sent that was not.
+    node.kill_agent();
+    std::fs::remove_dir_all(node.folder.path().join("state")).unwrap();
+    let stored = service.newest("a", 1_000_000).await.len();
+    node.start_agent(&service);
+    container.print_all(numbered(801..802));
+    go_on_to(801).await;
+    assert_eq!(service.newest("a", 1_000_000).await.len(), stored + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_noisy_container_has_its_turn_and_no_more() {
     const NOISE: u64 = 60_000;
     let redis = Redis::start();
