@@ -38,6 +38,8 @@ pub enum Object<'a> {
     Apps,
     /// The actor's own record, keys and tokens.
     Own,
+    /// All users, and who of them may do everything.
+    Users,
 }
 
 /// May the actor do this? Answers the user he is.
@@ -57,6 +59,7 @@ pub fn authorise<'a>(actor: &'a Actor, verb: Verb, object: Object<'_>) -> Result
         }
         // An app to be created has no owner yet: it is asked of `Apps`.
         (Verb::Create, Object::App(_)) | (Verb::Read | Verb::Change | Verb::Create, Object::Collaborator(..)) => false,
+        (Verb::Read | Verb::Change | Verb::Create | Verb::Control, Object::Users) => user.is_superuser,
         (Verb::Read | Verb::Change | Verb::Create | Verb::Control, Object::Apps | Object::Own) => true,
     };
     if user.is_active && allowed { Ok(user) } else { Err(Error::Forbidden) }
@@ -109,7 +112,8 @@ mod tests {
         let mut table = Vec::new();
         for (name, actor) in &actors {
             for verb in [Verb::Read, Verb::Change, Verb::Create, Verb::Control] {
-                let objects = [Object::App(&app), Object::Collaborator(&app, &carol), Object::Apps, Object::Own];
+                let objects =
+                    [Object::App(&app), Object::Collaborator(&app, &carol), Object::Apps, Object::Own, Object::Users];
                 let asked = objects.map(|object| authorise(actor, verb, object));
                 let answers =
                     asked.map(|answer| answer.map_or_else(|error| error.code().to_string(), |_| "yes".to_owned()));

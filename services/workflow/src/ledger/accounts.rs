@@ -2,7 +2,7 @@ use deis_api::Username;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::Answer;
+use super::{Answer, Listed, Window};
 use crate::error::Error;
 
 /// A user.
@@ -57,6 +57,10 @@ pub trait Accounts: Send + Sync + 'static {
     fn user_of_token(&self, hash: TokenHash) -> Answer<'_, Option<User>>;
     /// Makes a user if `admit` says so; no other registration comes in between.
     fn register<'a>(&'a self, user: NewUser, admit: Admit<'a>) -> Answer<'a, User>;
+    /// All users, or the active ones who may do everything, by name.
+    fn users(&self, only_superusers: bool, window: Window) -> Answer<'_, Listed<User>>;
+    /// Lets a user do everything, or not any more; answers whether he is there.
+    fn set_superuser<'a>(&'a self, username: &'a Username, superuser: bool) -> Answer<'a, bool>;
     /// Adds a token and notes the login; of many tokens of a user the oldest end.
     fn add_token<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, ()>;
 }

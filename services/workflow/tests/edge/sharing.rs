@@ -106,3 +106,29 @@ async fn an_app_is_given_away_with_all_it_has() {
     let domains = sandbox.get("/v2/apps/shop/domains/", &eve).await.body;
     assert_eq!(domains["results"][0]["owner"], "eve");
 }
+
+#[tokio::test]
+async fn administrators_make_others_and_unmake_themselves() {
+    let sandbox = Sandbox::start().await;
+    let (admin, eve) = (sandbox.user("admin").await, sandbox.user("eve").await);
+    let path = "/v2/admin/perms/";
+    let mut lines = Vec::new();
+    for (method, path) in [
+        (Method::GET, path),
+        (Method::GET, "/v2/users/"),
+        (Method::POST, path),
+        (Method::DELETE, "/v2/admin/perms/admin"),
+    ] {
+        let body = json!({ "username": "eve" });
+        lines.push(sandbox.call(method, path, Some(&eve), Some(body)).await.line());
+    }
+    lines.push(sandbox.post(path, &admin, json!({ "username": "nobody" })).await.line());
+    lines.push(sandbox.post(path, &admin, json!({ "username": "eve" })).await.line());
+    lines.push(sandbox.get(path, &eve).await.line());
+    lines.push(sandbox.call(Method::DELETE, "/v2/admin/perms/eve", Some(&eve), None).await.line());
+    lines.push(sandbox.get(path, &eve).await.line());
+    insta::assert_yaml_snapshot!(lines);
+    let users = sandbox.get("/v2/users/", &admin).await.body;
+    let names = users["results"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["admin", "eve"]);
+}

@@ -4,8 +4,8 @@ use sqlx::{Row as _, query};
 
 use super::{Postgres, now, rows, violated};
 use crate::error::Error;
-use crate::ledger::Answer;
 use crate::ledger::accounts::{Accounts, Admit, NewUser, TokenHash, User};
+use crate::ledger::{Answer, Listed, Window};
 
 /// How many logins of a user stay valid.
 const TOKENS: i64 = 100;
@@ -53,6 +53,26 @@ impl Accounts for Postgres {
             })?;
             tx.commit().await?;
             rows::user(&row)
+        })
+    }
+
+    fn users(&self, only_superusers: bool, window: Window) -> Answer<'_, Listed<User>> {
+        Box::pin(async move {
+            let total = query("SELECT count(*) AS total FROM users WHERE NOT $1 OR (is_superuser AND is_active)");
+            let total = total.bind(only_superusers).fetch_one(&self.pool).await?.try_get("total")?;
+            let found = query(
+                "SELECT * FROM users WHERE NOT $1 OR (is_superuser AND is_active) ORDER BY username LIMIT $2 OFFSET $3",
+            );
+            let found = found.bind(only_superusers).bind(window.limit).bind(window.offset);
+            let found = found.fetch_all(&self.pool).await?;
+            Ok(Listed { total, items: found.iter().map(rows::user).collect::<Result<_, _>>()? })
+        })
+    }
+
+    fn set_superuser<'a>(&'a self, username: &'a Username, superuser: bool) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let set = query("UPDATE users SET is_superuser = $2, is_staff = $2 WHERE username = $1");
+            Ok(set.bind(username.as_str()).bind(superuser).execute(&self.pool).await?.rows_affected() > 0)
         })
     }
 

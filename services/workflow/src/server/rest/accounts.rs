@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use super::body::Object;
 use super::caller::{Caller, PerhapsCaller};
 use super::error::ApiError;
+use super::pages::Paging;
 use crate::access::{Object as Of, Verb, authorise};
 use crate::accounts::{self, Profile};
 use crate::error::Error;
 use crate::ledger::User;
-use crate::server::Workflow;
+use crate::server::{Reading, Workflow};
 
 /// `GET /v2/`: 401 without a token; clients tell by it that this is a controller.
 pub(super) async fn root(Caller(actor): Caller) -> Result<Json<Value>, ApiError> {
@@ -51,6 +52,17 @@ pub(super) async fn login(State(workflow): State<Workflow>, body: Object) -> Res
 /// `GET /v2/auth/whoami/`.
 pub(super) async fn whoami(Caller(actor): Caller) -> Result<Json<rest::User>, ApiError> {
     Ok(Json(shown(authorise(&actor, Verb::Read, Of::Own)?.clone())))
+}
+
+/// `GET /v2/users/`, for administrators.
+pub(super) async fn list(
+    State(reading): State<Reading>,
+    Caller(actor): Caller,
+    paging: Paging,
+) -> Result<Json<rest::Page<rest::User>>, ApiError> {
+    authorise(&actor, Verb::Read, Of::Users)?;
+    let users = reading.ledger.users(false, paging.window).await?;
+    Ok(Json(paging.page(users, shown)))
 }
 
 fn shown(user: User) -> rest::User {

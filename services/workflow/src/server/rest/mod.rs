@@ -1,6 +1,7 @@
 //! The REST API, version 2.3: compatible with the original clients.
 
 mod accounts;
+mod administrators;
 mod apps;
 mod body;
 mod builds;
@@ -43,6 +44,9 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/auth/register", post(accounts::register)),
         ("/v2/auth/login", post(accounts::login)),
         ("/v2/auth/whoami", get(accounts::whoami)),
+        ("/v2/users", get(accounts::list)),
+        ("/v2/admin/perms", get(administrators::list).post(administrators::grant)),
+        ("/v2/admin/perms/{username}", delete(administrators::revoke)),
         ("/v2/keys", get(keys::list).post(keys::add)),
         ("/v2/keys/{id}", get(keys::show).delete(keys::delete)),
         ("/v2/apps", get(apps::list).post(apps::create)),
