@@ -8,6 +8,7 @@ use deis_proto::logger::Entry;
 use redis::aio::MultiplexedConnection;
 
 use super::contents::{Filter, Raw, Stored, dropped};
+use super::link::Unreached;
 use super::read::{End, History};
 use super::{Store, stream_key};
 use crate::error::Error;
@@ -85,9 +86,14 @@ impl Follower {
         call
     }
 
+    /// A connection on which Redis answers: while it loads its data it takes connections and refuses commands.
     async fn dial(&self) -> MultiplexedConnection {
         loop {
-            let dial = || self.store.link.dial(Some(ANSWER_LIMIT));
+            let dial = || async {
+                let mut connection = self.store.link.dial(Some(ANSWER_LIMIT)).await?;
+                redis::cmd("PING").exec_async(&mut connection).await?;
+                Ok::<_, Unreached>(connection)
+            };
             // It never gives up, so that an error cannot come.
             if let Ok(connection) = dial.retry(patience()).await {
                 return connection;

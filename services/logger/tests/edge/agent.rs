@@ -320,6 +320,25 @@ async fn files_from_before_the_agent_are_read_in_their_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_is_replaced_and_nothing_is_lost() {
+    const LINES: u64 = 4000;
+    let redis = Redis::start();
+    let mut service = Service::start(&redis, &ALL).await;
+    let mut node = TestNode::new().await;
+    let mut container = node.app("a");
+    node.start_agent(&service);
+    for round in 0..4 {
+        container.print_all(numbered(round * LINES..(round + 1) * LINES - LINES / 2));
+        service.replace(&redis, &ALL).await;
+        container.print_all(numbered((round + 1) * LINES - LINES / 2..(round + 1) * LINES));
+    }
+    service.ready().await;
+    let entries = service.read(follow("a")).await;
+    let reader = Reader::default().read(entries, "a", 4 * LINES, &watch::channel(0).0).await;
+    assert_eq!((reader.lines, reader.dropped), (4 * LINES, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_whose_notes_are_gone_loses_nothing() {
     let redis = Redis::start();
     let service = Service::start(&redis, &ALL).await;

@@ -45,17 +45,16 @@ impl Service {
             authority.certify_service(name, &folder.path().join(name));
         }
         let tls = folder.path().join("logger");
-        let (address, password) = (redis.address(), redis.password_file());
-        let usual = ["logger", "serve", "--redis", &address, "--tls", tls.to_str().unwrap()];
-        let secret = ["--redis-password-file", password.to_str().unwrap()];
-        let arguments = [usual.as_slice(), &secret, more].concat();
-        let Role::Serve(config) = Config::parse_from(arguments).role else { panic!("another role") };
-        let context = Context::new("logger");
-        let listener = context.bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let serving = deis_logger::server::serve(listener, config, context.clone());
-        context.tasks.spawn("service", async { serving.await.unwrap() });
+        let (context, address) = serve(redis, &tls, more, (Ipv4Addr::LOCALHOST, 0).into()).await;
         Self { context, folder, address }
+    }
+
+    /// Ends it and runs another at its address, as a Deployment does.
+    pub(crate) async fn replace(&mut self, redis: &Redis, more: &[&str]) {
+        self.context.shutdown.cancel();
+        deadline(PATIENCE, self.context.tasks.finished()).await.unwrap();
+        let tls = self.certificates("logger");
+        (self.context, self.address) = serve(redis, &tls, more, self.address).await;
     }
 
     /// Waits until the process is ready. It has no event to wait for: the kubelet asks as well.
@@ -102,6 +101,20 @@ impl Service {
         }
         texts
     }
+}
+
+async fn serve(redis: &Redis, tls: &Path, more: &[&str], address: SocketAddr) -> (Context, SocketAddr) {
+    let (redis, password) = (redis.address(), redis.password_file());
+    let usual = ["logger", "serve", "--redis", &redis, "--tls", tls.to_str().unwrap()];
+    let secret = ["--redis-password-file", password.to_str().unwrap()];
+    let arguments = [usual.as_slice(), &secret, more].concat();
+    let Role::Serve(config) = Config::parse_from(arguments).role else { panic!("another role") };
+    let context = Context::new("logger");
+    let listener = context.bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = deis_logger::server::serve(listener, config, context.clone());
+    context.tasks.spawn("service", async { serving.await.unwrap() });
+    (context, address)
 }
 
 impl Drop for Service {
