@@ -10,9 +10,10 @@
 //! | Runs as user | any | root, for the kubelet's log files are root's; no capability beyond, no privilege |
 //! | May in Kubernetes | nothing; no token | ClusterRole: `list` and `watch` of `pods` and `namespaces` |
 //!
-//! Redis keeps what it has in an append-only file (`appendonly yes`) and evicts nothing (no `maxmemory`: the bounds below are kept
-//! by us, and an eviction would take a whole app). With `appendfsync always` nothing acknowledged is lost whatever dies. With
-//! `everysec` up to two seconds may be; the server counts them in the apps' logs, unless it dies in the same moment.
+//! Redis keeps what it has in an append-only file (`appendonly yes`) and evicts nothing (`maxmemory-policy noeviction`, with a
+//! `maxmemory` half as large again as the bound of all apps, if any: the bounds are kept by us, and an eviction would take a whole
+//! app). With `appendfsync always` nothing acknowledged is lost whatever dies. With `everysec` up to two seconds may be; the server
+//! counts them in the apps' logs, unless it dies in the same moment.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
