@@ -1,9 +1,9 @@
 use std::io;
 
 use clap::Args;
+use deis_api::rest::Build;
 use deis_cli::{Failure, OutputArgs, Ui};
 
-use super::Build;
 use crate::app::AppArgs;
 use crate::context::Context;
 

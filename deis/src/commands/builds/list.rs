@@ -1,7 +1,8 @@
 use clap::Args;
+use deis_api::rest::Build;
 use deis_cli::{Failure, OutputArgs};
 
-use super::{Build, State};
+use super::SUCCEEDED;
 use crate::app::AppArgs;
 use crate::context::{Context, PageArgs};
 use crate::format;
@@ -23,9 +24,9 @@ impl List {
         let builds = session.list::<Build>(&["builds", ""], &self.page).await?;
         self.output.show(&mut context.ui, &builds.results, |ui, results| {
             format::head(ui, format_args!("{} Builds", session.app), &builds)?;
-            results.iter().try_for_each(|build| match build.state {
-                State::Succeeded => ui.line(format_args!("{} {}", build.uuid, build.created)),
-                state => ui.line(format_args!("{} {} {state}", build.uuid, build.created)),
+            results.iter().try_for_each(|Build { uuid, created, state, .. }| match state.as_str() {
+                SUCCEEDED => ui.line(format_args!("{uuid} {created}")),
+                state => ui.line(format_args!("{uuid} {created} {state}")),
             })
         })
     }

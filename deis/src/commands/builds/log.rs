@@ -1,7 +1,7 @@
 use clap::Args;
+use deis_api::rest::Build;
 use deis_cli::Failure;
 
-use super::Build;
 use crate::app::AppArgs;
 use crate::context::{Context, PageArgs};
 
