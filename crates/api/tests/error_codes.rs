@@ -18,7 +18,8 @@ may rely on it; the sentence that comes with it is for people and may change. A 
 
 - as `Code:` below an error of `deis` or `deisctl`, and in brackets at the end of a failed `git push`,
 - in the header `Deis-Error-Code` of the REST API's answers and of the router's own error pages,
-- as `reason` of the `ErrorInfo` (domain `deis.io`) in gRPC statuses.
+- as `reason` of the `ErrorInfo` (domain `deis.io`) in gRPC statuses,
+- as the reason of the Event that `kubectl describe service <app>` shows of a deploy that failed.
 
 *Again* says whether the same call may succeed later without anybody changing anything.
 ";
