@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests assert by panicking")]
 
 mod components;
+mod first_week;
 mod forced_deletes;
 mod languages;
 mod logs;
