@@ -90,7 +90,7 @@ async fn deisctl_sets_shows_and_takes_away_a_setting() {
 async fn init_keeps_what_it_made() {
     let platform = Platform::connect().await;
     let printed = output(&deisctl(), &["init", &format!("--domain={}", platform.domain)]).await;
-    assert_eq!(printed.lines().count(), 16, "{printed}");
+    assert_eq!(printed.lines().count(), 19, "{printed}");
     assert!(printed.lines().all(|line| line.ends_with(" kept")), "{printed}");
 }
 
