@@ -15,12 +15,61 @@ use crate::{labels, names};
 
 /// The program in every app image that starts a process type.
 const LAUNCHER: &str = "/cnb/lifecycle/launcher";
+/// What runs the commands that a Procfile gives an image from elsewhere.
+const SHELL: [&str; 2] = ["/bin/bash", "-c"];
 /// The numeric user of the stack's images.
 const USER: i64 = 1000;
 /// How long a leaving pod goes on serving, so that the routers have stopped choosing it, in seconds.
 const DRAIN_SECONDS: i64 = 5;
 /// How much longer than the deploy's patience the startup probe waits, in seconds: the deploy is to judge, not the kubelet.
 const STARTUP_MARGIN: i32 = 60;
+
+/// How a process is started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// By the launcher, which an image of the stack has, as the stack's user.
+    #[default]
+    Launcher,
+    /// As an image from elsewhere says.
+    Foreign {
+        /// The number of its user; its group is the one that the image's own list of users names.
+        user: u32,
+        /// Takes the place of the image's own entry point and arguments.
+        program: Program,
+    },
+}
+
+/// What an image from elsewhere is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// Its own entry point with its own arguments.
+    Own,
+    /// Its own entry point with these arguments.
+    Arguments(Vec<String>),
+    /// This command, by a shell of the image.
+    Shell(String),
+}
+
+impl Start {
+    /// The command and arguments of the container.
+    fn command(&self, proc_type: &ProcType) -> (Option<Vec<String>>, Option<Vec<String>>) {
+        match self {
+            Self::Launcher => (Some(vec![LAUNCHER.to_owned()]), Some(vec![proc_type.to_string()])),
+            Self::Foreign { program: Program::Own, .. } => (None, None),
+            Self::Foreign { program: Program::Arguments(arguments), .. } => (None, Some(arguments.clone())),
+            Self::Foreign { program: Program::Shell(command), .. } => {
+                (Some(SHELL.map(str::to_owned).into()), Some(vec![command.clone()]))
+            }
+        }
+    }
+
+    fn user(&self) -> i64 {
+        match self {
+            Self::Launcher => USER,
+            Self::Foreign { user, .. } => (*user).into(),
+        }
+    }
+}
 
 /// One process type of one release.
 #[derive(Clone, Debug)]
@@ -33,6 +82,8 @@ pub struct Process<'a> {
     pub proc_type: &'a ProcType,
     /// The image, by digest.
     pub image: &'a str,
+    /// How it is started.
+    pub start: Start,
     /// The port it listens on, if it is the served type.
     pub port: Option<u16>,
     /// How long it may take to become ready, in seconds.
@@ -116,6 +167,7 @@ pub fn release_phase(process: &Process<'_>) -> Pod {
 }
 
 fn pod(process: &Process<'_>) -> PodSpec {
+    let group = (process.start == Start::Launcher).then_some(USER);
     PodSpec {
         containers: vec![container(process)],
         node_selector: (!process.tags.is_empty()).then(|| process.tags.clone()),
@@ -126,9 +178,9 @@ fn pod(process: &Process<'_>) -> PodSpec {
         termination_grace_period_seconds: Some(process.grace_seconds),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
-            run_as_user: Some(USER),
-            run_as_group: Some(USER),
-            fs_group: Some(USER),
+            run_as_user: Some(process.start.user()),
+            run_as_group: group,
+            fs_group: group,
             seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
             // An app may listen on port 80 without being root.
             sysctls: Some(vec![Sysctl {
@@ -143,12 +195,13 @@ fn pod(process: &Process<'_>) -> PodSpec {
 
 fn container(process: &Process<'_>) -> Container {
     let environment = names::environment(process.app, process.version);
+    let (command, args) = process.start.command(process.proc_type);
     Container {
         name: process.proc_type.to_string(),
         image: Some(process.image.to_owned()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        command: Some(vec![LAUNCHER.to_owned()]),
-        args: Some(vec![process.proc_type.to_string()]),
+        command,
+        args,
         env_from: Some(vec![EnvFromSource {
             secret_ref: Some(SecretEnvSource { name: environment, optional: Some(false) }),
             ..EnvFromSource::default()
@@ -226,6 +279,7 @@ mod tests {
             version: "v3".parse().unwrap(),
             proc_type: &proc_type.parse().unwrap(),
             image: "127.0.0.1:5555/peachy-waxworks@sha256:00",
+            start: Start::Launcher,
             port,
             patience_seconds: 120,
             grace_seconds: 30,
@@ -249,6 +303,7 @@ mod tests {
             version: "v3".parse().unwrap(),
             proc_type: &ProcType::release(),
             image: "127.0.0.1:5555/shop@sha256:00",
+            start: Start::Launcher,
             port: None,
             patience_seconds: 120,
             grace_seconds: 30,

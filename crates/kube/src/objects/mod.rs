@@ -7,7 +7,7 @@ mod secrets;
 mod service;
 
 pub use build_pod::{BUILD_PODS, Build, Limits, build_pod};
-pub use controller::{Amount, Process, controller, release_phase};
+pub use controller::{Amount, Process, Program, Start, controller, release_phase};
 pub use namespace::namespace;
 pub use secrets::{REGISTRY, environment, pull_secret};
 pub use service::service;

@@ -22,6 +22,7 @@ fn process<'a>(assignment: &'a Assignment, proc_type: &'a ProcType) -> Option<ob
         version: assignment.release,
         proc_type,
         image: assignment.image.as_ref()?,
+        start: objects::Start::Launcher,
         port: (assignment.served().as_ref() == Some(proc_type)).then(|| assignment.port()),
         patience_seconds: i32::try_from(assignment.patience().as_secs()).unwrap_or(i32::MAX),
         grace_seconds: assignment.grace_seconds().into(),
