@@ -29,6 +29,7 @@ pub mod config;
 pub mod configs;
 pub mod deploy;
 pub mod error;
+pub mod images;
 mod keeper;
 pub mod kubernetes;
 pub mod ledger;

@@ -94,15 +94,16 @@ fn overdue(assignment: &Assignment, proc_type: &ProcType, pod: &Pod) -> Failure 
         Some(Trouble::Unschedulable(words)) => {
             (Code::NoRoom, format!("No node had room for {proc_type} within {seconds} s: {words}."))
         }
-        _ if assignment.served().as_ref() == Some(proc_type) => (
-            Code::NeverReady,
-            format!(
-                "The process {proc_type} did not become ready within {seconds} s: it runs, but nothing listens on port {} \
-                 (variable PORT).",
-                assignment.port()
+        _ => match assignment.port().filter(|_| assignment.served().as_ref() == Some(proc_type)) {
+            Some(port) => (
+                Code::NeverReady,
+                format!(
+                    "The process {proc_type} did not become ready within {seconds} s: it runs, but nothing listens on port \
+                     {port} (variable PORT)."
+                ),
             ),
-        ),
-        _ => (Code::NeverReady, format!("The process {proc_type} did not become ready within {seconds} s.")),
+            None => (Code::NeverReady, format!("The process {proc_type} did not become ready within {seconds} s.")),
+        },
     };
     Failure { code, message, pod: Some(pod.name.clone()) }
 }
@@ -132,6 +133,8 @@ mod tests {
             phase: Default::default(),
             processes: BTreeMap::from([(ProcType::web(), 1)]),
             shape: Default::default(),
+            procfile: BTreeMap::new(),
+            pulled: None,
             values: BTreeMap::new(),
             summary: String::new(),
             created: jiff::Timestamp::UNIX_EPOCH,

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Probe;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::configs::{Shape, limits, probes};
+use crate::images::Pulled;
 
 /// What an app's pods are to look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,10 @@ pub struct Assignment {
     pub phase: ReleasePhase,
     /// The process types of the build with the replicas asked for.
     pub processes: BTreeMap<ProcType, u32>,
+    /// Process type to command, as the build names them.
+    pub procfile: BTreeMap<ProcType, String>,
+    /// What an image says about itself that came from elsewhere.
+    pub pulled: Option<Pulled>,
     /// How the pods are shaped.
     pub shape: Shape,
     /// The app's environment variables.
@@ -98,10 +103,11 @@ impl Assignment {
         [ProcType::web(), ProcType::cmd()].into_iter().find(|served| self.processes.contains_key(served))
     }
 
-    /// The port of the served process type.
+    /// The port of the served process type; only an image from elsewhere may leave it open.
     #[must_use]
-    pub fn port(&self) -> u16 {
-        self.number("PORT").filter(|port| *port != 0).unwrap_or(DEFAULT_PORT)
+    pub fn port(&self) -> Option<u16> {
+        let set = self.number("PORT").filter(|port| *port != 0);
+        set.or_else(|| self.pulled.as_ref().map_or(Some(DEFAULT_PORT), |pulled| pulled.exposed_port))
     }
 
     /// How long pods may take to become ready while nothing moves; probes that begin late are waited for besides.
@@ -146,8 +152,8 @@ impl Assignment {
             ("WORKFLOW_RELEASE".to_owned(), self.release.to_string()),
             ("WORKFLOW_RELEASE_SUMMARY".to_owned(), self.summary.clone()),
             ("WORKFLOW_RELEASE_CREATED_AT".to_owned(), self.created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-            ("PORT".to_owned(), self.port().to_string()),
         ]);
+        environment.extend(self.port().map(|port| ("PORT".to_owned(), port.to_string())));
         environment.extend(self.sha.iter().map(|sha| ("SOURCE_VERSION".to_owned(), sha.to_string())));
         environment.extend(self.values.iter().map(|(key, value)| (key.clone(), value.expose_secret().to_owned())));
         environment
@@ -188,6 +194,8 @@ mod tests {
             phase: ReleasePhase::None,
             processes: BTreeMap::from([("worker".parse().unwrap(), 1), (ProcType::cmd(), 2)]),
             shape: Shape::default(),
+            procfile: BTreeMap::new(),
+            pulled: None,
             values: values.iter().map(|(key, value)| ((*key).to_owned(), SecretString::from(*value))).collect(),
             summary: "bob deployed aaaaaaa".to_owned(),
             created: jiff::Timestamp::UNIX_EPOCH,
@@ -197,7 +205,7 @@ mod tests {
     #[test]
     fn config_steers_the_platform() {
         let plain = assignment(&[]);
-        assert_eq!((plain.port(), plain.patience().as_secs(), plain.grace_seconds()), (5000, 120, 30));
+        assert_eq!((plain.port(), plain.patience().as_secs(), plain.grace_seconds()), (Some(5000), 120, 30));
         assert_eq!(plain.goal().batch, None);
         assert_eq!(plain.served(), Some(ProcType::cmd()));
         let set = assignment(&[
@@ -206,7 +214,7 @@ mod tests {
             ("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS", "1"),
             ("DEIS_DEPLOY_BATCHES", "1"),
         ]);
-        assert_eq!((set.port(), set.patience().as_secs(), set.grace_seconds()), (8080, 7, 1));
+        assert_eq!((set.port(), set.patience().as_secs(), set.grace_seconds()), (Some(8080), 7, 1));
         assert_eq!(set.goal().batch, Some(1));
     }
 

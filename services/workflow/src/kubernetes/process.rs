@@ -1,5 +1,5 @@
 use deis_api::ProcType;
-use deis_kube::objects;
+use deis_kube::objects::{self, Program, Start};
 use k8s_openapi::api::core::v1::{Pod, ReplicationController};
 
 use crate::configs::probes::{LIVENESS, READINESS};
@@ -22,8 +22,8 @@ fn process<'a>(assignment: &'a Assignment, proc_type: &'a ProcType) -> Option<ob
         version: assignment.release,
         proc_type,
         image: assignment.image.as_ref()?,
-        start: objects::Start::Launcher,
-        port: (assignment.served().as_ref() == Some(proc_type)).then(|| assignment.port()),
+        start: start(assignment, proc_type),
+        port: assignment.port().filter(|_| assignment.served().as_ref() == Some(proc_type)),
         patience_seconds: i32::try_from(assignment.patience().as_secs()).unwrap_or(i32::MAX),
         grace_seconds: assignment.grace_seconds().into(),
         memory: assignment.memory(proc_type),
@@ -32,6 +32,19 @@ fn process<'a>(assignment: &'a Assignment, proc_type: &'a ProcType) -> Option<ob
         liveness: assignment.probe(proc_type, LIVENESS),
         readiness: assignment.probe(proc_type, READINESS),
     })
+}
+
+/// How the image is started: what is not built here has no launcher.
+fn start(assignment: &Assignment, proc_type: &ProcType) -> Start {
+    let Some(pulled) = &assignment.pulled else { return Start::Launcher };
+    let program = match assignment.procfile.get(proc_type) {
+        None => Program::Own,
+        Some(arguments) if *proc_type == ProcType::cmd() => {
+            Program::Arguments(arguments.split_whitespace().map(str::to_owned).collect())
+        }
+        Some(command) => Program::Shell(command.clone()),
+    };
+    Start::Foreign { user: pulled.user, program }
 }
 
 #[cfg(test)]
@@ -43,6 +56,7 @@ mod tests {
 
     use super::*;
     use crate::configs::{Shape, probes};
+    use crate::images;
 
     fn assignment() -> Assignment {
         let checks = json!({
@@ -69,6 +83,8 @@ mod tests {
                 tags: [("disk".to_owned(), "ssd".to_owned())].into(),
                 healthcheck: probes::merge(&BTreeMap::new(), checks).unwrap(),
             },
+            procfile: BTreeMap::new(),
+            pulled: None,
             values: BTreeMap::new(),
             summary: String::new(),
             created: jiff::Timestamp::UNIX_EPOCH,
@@ -90,6 +106,39 @@ mod tests {
             })
         });
         insta::assert_yaml_snapshot!(pods);
+    }
+
+    fn pulled(procfile: &[(&str, &str)], exposed_port: Option<u16>) -> Assignment {
+        let procfile = procfile.iter().map(|(kind, command)| (kind.parse().unwrap(), (*command).to_owned()));
+        let procfile = procfile.collect::<BTreeMap<ProcType, String>>();
+        Assignment {
+            processes: images::kinds(&procfile, true).map(|kind| (kind, 1)).collect(),
+            procfile,
+            pulled: Some(images::Pulled { user: 101, exposed_port, ..images::Pulled::default() }),
+            shape: Shape::default(),
+            ..assignment()
+        }
+    }
+
+    #[test]
+    fn an_image_from_elsewhere_runs_what_it_says_as_its_own_user() {
+        let controller = controller(&pulled(&[], Some(8080)), &ProcType::cmd()).unwrap();
+        insta::assert_yaml_snapshot!(controller.spec.unwrap().template);
+    }
+
+    #[test]
+    fn a_procfile_says_what_an_image_from_elsewhere_runs() {
+        let assignment =
+            pulled(&[("worker", "work --hard"), ("cmd", "-g  'daemon off;'"), ("release", "migrate")], None);
+        let started = |kind: &str| {
+            let kind = kind.parse().unwrap();
+            let template = controller(&assignment, &kind).unwrap().spec.unwrap().template.unwrap();
+            let container = template.spec.unwrap().containers.remove(0);
+            json!([container.command, container.args, container.ports, container.startup_probe])
+        };
+        let phase = release_phase(&assignment).unwrap().spec.unwrap();
+        let phase = json!([phase.containers[0].command, phase.containers[0].args, phase.security_context]);
+        insta::assert_yaml_snapshot!([started("worker"), started("cmd"), phase]);
     }
 
     #[test]

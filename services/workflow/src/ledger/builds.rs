@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Answer, Listed, RequestKey, Window};
+use crate::images::Pulled;
 
 /// How a build ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct Build {
     pub procfile: BTreeMap<ProcType, String>,
     /// Empty unless it was built from a Dockerfile.
     pub dockerfile: String,
+    /// What an image says about itself that came from elsewhere.
+    pub pulled: Option<Pulled>,
     /// When it was made.
     pub created: Timestamp,
 }
@@ -63,6 +66,8 @@ pub struct NewBuild {
     pub sha: Option<GitSha>,
     /// Process type to command.
     pub procfile: BTreeMap<ProcType, String>,
+    /// What an image says about itself that came from elsewhere.
+    pub pulled: Option<Pulled>,
     /// What people read meanwhile.
     pub log: BuildLog,
 }

@@ -76,6 +76,8 @@ pub struct Ground {
     pub build: Option<Build>,
     /// The release that was asked for.
     pub target: Option<Release>,
+    /// Its build.
+    pub target_build: Option<Build>,
 }
 
 /// Which other release a decision needs.

@@ -3,10 +3,12 @@ use std::collections::BTreeMap;
 use deis_api::{AppName, Code, GitSha, ProcType, Username};
 use uuid::Uuid;
 
+use super::structure::structure;
 use super::summary;
 use crate::error::Error;
+use crate::images::served;
 use crate::ledger::releases::ConfigDraft;
-use crate::ledger::{BuildDraft, BuildLog, Draft, Ground, Ledger, NewBuild, Released, RequestKey, Structure, Target};
+use crate::ledger::{BuildDraft, BuildLog, Draft, Ground, Ledger, NewBuild, Released, RequestKey, Target};
 
 /// An image that was built for an app.
 #[derive(Clone, Debug)]
@@ -32,7 +34,8 @@ pub async fn build(
     key: &RequestKey,
     request: BuildRequest,
 ) -> Result<Released, Error> {
-    check(app, &request)?;
+    check_image(app, &request.image)?;
+    check_procfile(&request.procfile)?;
     let user = user.clone();
     ledger.release(app, key, Target::None, Box::new(move |ground| Ok(draft(ground, user, request)))).await
 }
@@ -44,36 +47,34 @@ fn draft(ground: &Ground, user: Username, request: BuildRequest) -> Draft {
         summary_if_failed: summary::failed_build(&user, uuid),
         owner: user,
         config: ConfigDraft::Keep(ground.latest.config),
-        structure: structure(&ground.app.structure, &request.procfile),
+        structure: structure(ground, served(&request.procfile, false), false),
         build: BuildDraft::New(NewBuild {
             uuid,
             image: request.image,
             sha: Some(request.sha),
             procfile: request.procfile,
+            pulled: None,
             log: request.log,
         }),
     }
 }
 
-/// What is asked for from now on: of a first build one `web`, of later ones what there was. Process types that the build has not are
-/// forgotten when its deploy has succeeded: if it fails, the release before runs them again.
-fn structure(before: &Structure, procfile: &BTreeMap<ProcType, String>) -> Structure {
-    if before.is_empty() && procfile.contains_key(&ProcType::web()) {
-        return Structure::from([(ProcType::web(), 1)]);
-    }
-    before.clone()
-}
-
-fn check(app: &AppName, request: &BuildRequest) -> Result<(), Error> {
+/// Only an app's own images can be its builds, by digest.
+pub(super) fn check_image(app: &AppName, image: &str) -> Result<(), Error> {
     let repository = format!("{}/{app}@sha256:", deis_kube::objects::REGISTRY);
-    let digest = request.image.strip_prefix(&repository);
+    let digest = image.strip_prefix(&repository);
     let is_digest = |text: &str| {
         text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     };
-    if !digest.is_some_and(is_digest) {
-        return Err(Error::field("image", format!("The image must be {repository} and a digest.")));
+    if digest.is_some_and(is_digest) {
+        return Ok(());
     }
-    for (kind, command) in &request.procfile {
+    Err(Error::field("image", format!("The image must be {repository} and a digest.")))
+}
+
+/// What a Procfile may declare.
+pub(super) fn check_procfile(procfile: &BTreeMap<ProcType, String>) -> Result<(), Error> {
+    for (kind, command) in procfile {
         // The command of the release phase stands among the processes, although it is none that is kept running.
         if kind.is_reserved() && *kind != ProcType::release() {
             let message =
@@ -84,6 +85,10 @@ fn check(app: &AppName, request: &BuildRequest) -> Result<(), Error> {
             let message = "Command can't be empty for process type".to_owned();
             return Err(Error::Field { field: "procfile", message, code: Code::SourceInvalid });
         }
+        if command.contains('\0') {
+            let message = format!("The command of {kind} holds a NUL character, which no command can");
+            return Err(Error::Field { field: "procfile", message, code: Code::SourceInvalid });
+        }
     }
     Ok(())
 }
@@ -92,20 +97,8 @@ fn check(app: &AppName, request: &BuildRequest) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn counts(pairs: &[(&str, u32)]) -> Structure {
-        pairs.iter().map(|(kind, count)| (kind.parse().unwrap(), *count)).collect()
-    }
-
     fn procfile(kinds: &[&str]) -> BTreeMap<ProcType, String> {
         kinds.iter().map(|kind| (kind.parse().unwrap(), "run".to_owned())).collect()
-    }
-
-    #[test]
-    fn the_first_build_gets_one_web_and_later_ones_what_there_was() {
-        assert_eq!(structure(&counts(&[]), &procfile(&["web", "worker"])), counts(&[("web", 1)]));
-        assert_eq!(structure(&counts(&[]), &procfile(&["worker"])), counts(&[]));
-        let before = counts(&[("web", 0), ("worker", 3)]);
-        assert_eq!(structure(&before, &procfile(&["web", "clock"])), before);
     }
 
     #[test]
@@ -114,7 +107,8 @@ mod tests {
         let refusal = |image: String, kinds: &[&str]| {
             let sha = "a".repeat(40).parse().unwrap();
             let request = BuildRequest { image, sha, procfile: procfile(kinds), log: BuildLog::default() };
-            check(&"shop".parse().unwrap(), &request).map_err(|error| error.to_string())
+            let checked = check_image(&"shop".parse().unwrap(), &request.image);
+            checked.and_then(|()| check_procfile(&request.procfile)).map_err(|error| error.to_string())
         };
         assert_eq!(refusal(format!("127.0.0.1:5555/shop@sha256:{digest}"), &["web"]), Ok(()));
         for image in [

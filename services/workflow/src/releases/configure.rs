@@ -4,6 +4,7 @@ use super::summary;
 use crate::configs::{Patch, tags};
 use crate::deploy::Cluster;
 use crate::error::Error;
+use crate::images;
 use crate::ledger::releases::ConfigDraft;
 use crate::ledger::{BuildDraft, Draft, Ground, Ledger, Released, RequestKey, Target};
 
@@ -39,6 +40,12 @@ async fn find_node(ledger: &dyn Ledger, cluster: &dyn Cluster, app: &AppName, pa
 
 fn draft(ground: &Ground, user: Username, patch: Patch) -> Result<Draft, Error> {
     let settings = ground.config.settings.merged(patch)?;
+    if let Some(build) = &ground.build
+        && let Some(pulled) = &build.pulled
+    {
+        // An image that names no port goes on only with the port that it is given.
+        images::first(&settings, &build.procfile, pulled)?;
+    }
     let Some(summary) = ground.config.settings.summary(&settings, &user) else {
         let message = format!("{user} changed nothing - release stopped");
         return Err(Error::refused(Code::NothingChanged, message));

@@ -2,11 +2,14 @@
 
 mod build;
 mod configure;
+mod pull;
 mod rollback;
+mod structure;
 pub mod summary;
 
 pub use build::{BuildRequest, build};
 pub use configure::configure;
+pub use pull::{PullRequest, pull};
 pub use rollback::rollback;
 
 use std::sync::Arc;
@@ -42,6 +45,25 @@ pub async fn deployed(
         return Err(Error::Unavailable(cause));
     }
     Ok(Released { release, ..released })
+}
+
+/// Records a release; while another deploy is under way, that is waited for first.
+///
+/// # Errors
+/// What `record` says; [`Error::Unavailable`] when the end of the other deploy cannot be waited for.
+pub async fn in_turn<F>(deployer: &Deployer, app: &AppName, record: impl Fn() -> F) -> Result<Released, Error>
+where
+    F: Future<Output = Result<Released, Error>>,
+{
+    loop {
+        match record().await {
+            Err(Error::DeployInProgress(_)) => {
+                let ended = deployer.converge(app).ended().await;
+                ended.map_err(|error| Error::Unavailable(error.to_string().into()))?;
+            }
+            other => return other,
+        }
+    }
 }
 
 /// What became of a release, from the ledger.

@@ -1,9 +1,10 @@
 use deis_api::{AppName, Code, ReleaseVersion, Username};
 
+use super::structure::structure;
 use super::summary;
 use crate::error::Error;
 use crate::ledger::releases::ConfigDraft;
-use crate::ledger::{BuildDraft, Draft, Ground, Ledger, ReleaseState, Released, RequestKey, Target};
+use crate::ledger::{BuildDraft, Draft, Ground, Ledger, ReleaseState, Released, RequestKey, Structure, Target};
 
 /// Makes a new release with the build and config of an earlier one; without a version, of the one before the latest good one.
 ///
@@ -51,8 +52,14 @@ fn draft(ground: &Ground, user: Username, target: Target) -> Result<Draft, Error
         owner: user,
         config: ConfigDraft::Keep(release.config),
         build: BuildDraft::Keep(release.build),
-        structure: ground.app.structure.clone(),
+        structure: structure_of(ground),
     })
+}
+
+/// A build from elsewhere has other process types than one from here.
+fn structure_of(ground: &Ground) -> Structure {
+    let Some(build) = &ground.target_build else { return ground.app.structure.clone() };
+    structure(ground, build.served(), build.pulled.is_some())
 }
 
 fn refused(message: &str) -> Error {

@@ -19,6 +19,7 @@ mod keys;
 mod logger;
 mod logs;
 mod postgres;
+mod pull;
 mod push;
 mod releases;
 mod restart;

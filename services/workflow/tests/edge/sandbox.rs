@@ -13,6 +13,7 @@ use deis_workflow::accounts::{Passwords, RegistrationMode};
 use deis_workflow::builds::Builder;
 use deis_workflow::deploy::{Deployer, EffectError, Guard, Held, Holder, Locks, Outside, Progress};
 use deis_workflow::error::Error;
+use deis_workflow::images::{Copied, Order};
 use deis_workflow::ledger::Ledger;
 use deis_workflow::ledger::postgres::Postgres;
 use deis_workflow::logs::{Events, LogStore, Logs};
@@ -24,6 +25,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedMutexGuard, watch};
@@ -278,6 +280,8 @@ pub(crate) struct TestBuilder {
     running: Mutex<Option<String>>,
     cancelled_by: Mutex<Vec<String>>,
     away: Mutex<bool>,
+    pulled: Mutex<Vec<String>>,
+    next: Mutex<Option<Result<Copied, (Code, String)>>>,
 }
 
 impl TestBuilder {
@@ -287,6 +291,16 @@ impl TestBuilder {
 
     pub(crate) fn cancelled_by(&self) -> Vec<String> {
         self.cancelled_by.lock().clone()
+    }
+
+    /// What comes of the next pull.
+    pub(crate) fn answer_pull(&self, answer: Result<Copied, (Code, &str)>) {
+        *self.next.lock() = Some(answer.map_err(|(code, message)| (code, message.to_owned())));
+    }
+
+    /// What was to be pulled: `shop <- nginx as bob:secret`.
+    pub(crate) fn pulled(&self) -> Vec<String> {
+        self.pulled.lock().clone()
     }
 
     pub(crate) fn go_away(&self) {
@@ -309,6 +323,18 @@ impl Builder for TestBuilder {
         let away = || Error::refused(Code::Unavailable, "The builder cannot be reached, try again later.");
         let answer = if *self.away.lock() { Err(away()) } else { Ok(4096) };
         Box::pin(async move { answer })
+    }
+
+    fn pull<'a>(
+        &'a self,
+        order: Order<'a>,
+        step: &'a (dyn Fn(String) + Send + Sync),
+    ) -> deis_workflow::ledger::Answer<'a, Copied> {
+        let login = order.credentials.map(|(user, password)| format!(" as {user}:{}", password.expose_secret()));
+        self.pulled.lock().push(format!("{} <- {}{}", order.app, order.image, login.unwrap_or_default()));
+        step("copying 1 of 1 layers, 3 of 3 MiB".to_owned());
+        let answer = self.next.lock().take().expect("an answer for each pull");
+        Box::pin(async move { answer.map_err(|(code, message)| Error::refused(code, message)) })
     }
 }
 

@@ -52,7 +52,7 @@ impl Builds for Postgres {
             let total = total.fetch_one(&self.pool).await?.try_get("total")?;
             // All but the logs, which are long.
             let found = query(
-                "SELECT uuid, owner, image, sha, procfile, dockerfile, created, state, failure_code, failure
+                "SELECT uuid, owner, image, sha, procfile, dockerfile, pulled, created, state, failure_code, failure
                  FROM builds WHERE app = $1 ORDER BY created DESC, uuid LIMIT $2 OFFSET $3",
             );
             let found = found.bind(app.as_str()).bind(window.limit).bind(window.offset).fetch_all(&self.pool).await?;
@@ -63,7 +63,7 @@ impl Builds for Postgres {
     fn build<'a>(&'a self, app: &'a AppName, uuid: Uuid) -> Answer<'a, Option<Build>> {
         Box::pin(async move {
             let row = query(
-                "SELECT uuid, owner, image, sha, procfile, dockerfile, created, state, failure_code, failure
+                "SELECT uuid, owner, image, sha, procfile, dockerfile, pulled, created, state, failure_code, failure
                  FROM builds WHERE app = $1 AND uuid = $2",
             );
             let row = row.bind(app.as_str()).bind(uuid);
@@ -87,12 +87,13 @@ pub(super) async fn insert_build(
     build: &NewBuild,
 ) -> Result<Uuid, Error> {
     let inserted = query(
-        "INSERT INTO builds (uuid, app, owner, image, sha, procfile, dockerfile, log, created)
-         VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8)",
+        "INSERT INTO builds (uuid, app, owner, image, sha, procfile, dockerfile, log, created, pulled)
+         VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8, $9)",
     );
     let inserted = inserted.bind(build.uuid).bind(app.as_str()).bind(draft.owner.as_str()).bind(&build.image);
     let sha = build.sha.as_ref().map_or("", |sha| sha.as_str());
     let inserted = inserted.bind(sha).bind(Json(&build.procfile)).bind(build.log.as_str()).bind(now());
+    let inserted = inserted.bind(build.pulled.as_ref().map(Json));
     inserted.execute(&mut *tx).await?;
     forget_logs(tx, app).await?;
     Ok(build.uuid)

@@ -12,6 +12,7 @@ use crate::deploy::failure::Failure;
 use crate::deploy::goal::ReleasePhase;
 use crate::deploy::{Assignment, Grant};
 use crate::error::Error;
+use crate::images::{self, Pulled};
 use crate::ledger::{Answer, Deploys, ReleaseState, Structure};
 
 impl Deploys for Postgres {
@@ -62,7 +63,9 @@ impl Deploys for Postgres {
             let forgotten = query(
                 "UPDATE apps SET structure =
                      (SELECT coalesce(jsonb_object_agg(kind, replicas), '{}')
-                      FROM jsonb_each(apps.structure) AS asked (kind, replicas) WHERE builds.procfile ? kind)
+                      FROM jsonb_each(apps.structure) AS asked (kind, replicas)
+                      WHERE builds.procfile ? kind
+                         OR kind = 'cmd' AND builds.pulled IS NOT NULL AND NOT builds.procfile ? 'web')
                  FROM releases JOIN builds ON builds.uuid = releases.build
                  WHERE apps.id = $1 AND releases.app = $1 AND releases.version = $2",
             );
@@ -162,7 +165,7 @@ impl Postgres {
                     configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
                     ARRAY(SELECT domain FROM domains WHERE app = apps.id) AS domains,
                     ARRAY(SELECT pod_uid FROM restarts WHERE app = apps.id) AS restarting,
-                    builds.image, coalesce(builds.sha, '') AS sha, builds.procfile
+                    builds.image, coalesce(builds.sha, '') AS sha, builds.procfile, builds.pulled
              FROM apps
              JOIN releases ON releases.app = apps.id AND releases.version = apps.desired_release
              JOIN configs ON configs.uuid = releases.config
@@ -190,7 +193,8 @@ fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
         (true, false) => ReleasePhase::ToRun,
         (true, true) => ReleasePhase::Done,
     };
-    let kinds = procfile.into_keys().filter(|kind| !kind.is_reserved());
+    let pulled = row.try_get::<Option<Json<Pulled>>, _>("pulled")?.map(|pulled| pulled.0);
+    let kinds = images::kinds(&procfile, pulled.is_some());
     let processes = kinds.map(|kind| (kind.clone(), structure.get(&kind).copied().unwrap_or(0))).collect();
     let entries = row.try_get::<Json<BTreeMap<String, String>>, _>("entries")?.0;
     let (intent, settled) = (row.try_get::<i64, _>("intent")?, row.try_get::<i64, _>("settled")?);
@@ -206,6 +210,8 @@ fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
         sha: row.try_get::<String, _>("sha")?.parse().ok(),
         phase,
         processes,
+        procfile,
+        pulled,
         shape: rows::shape(row)?,
         values: entries.into_iter().map(|(key, value)| (key, SecretString::from(value))).collect(),
         summary: release.summary,

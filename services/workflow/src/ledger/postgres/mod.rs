@@ -22,7 +22,7 @@ use super::{Answer, Ledger};
 use crate::error::Error;
 
 /// The schema, oldest change first. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "ledger", include_str!("../../../migrations/1_ledger.sql")),
     (2, "domains", include_str!("../../../migrations/2_domains.sql")),
     (3, "collaborators", include_str!("../../../migrations/3_collaborators.sql")),
@@ -31,6 +31,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "destroying", include_str!("../../../migrations/6_destroying.sql")),
     (7, "builds", include_str!("../../../migrations/7_builds.sql")),
     (8, "release_phase", include_str!("../../../migrations/8_release_phase.sql")),
+    (9, "pulled", include_str!("../../../migrations/9_pulled.sql")),
 ];
 
 /// How many connections one process holds at most.

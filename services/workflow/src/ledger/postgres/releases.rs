@@ -86,7 +86,8 @@ pub(super) async fn ground(tx: &mut PgConnection, app: &AppName, target: Target)
         Some(version) => release_at(&mut *tx, app, version).await?,
         None => None,
     };
-    Ok(Some(Ground { app: rows::app(&row)?, latest, config, build, target }))
+    let target_build = self::build(&mut *tx, target.as_ref().and_then(|target| target.build)).await?;
+    Ok(Some(Ground { app: rows::app(&row)?, latest, config, build, target, target_build }))
 }
 
 async fn made_by(tx: &mut PgConnection, app: &AppName, key: &RequestKey) -> Result<Option<Release>, Error> {
@@ -180,7 +181,7 @@ async fn config(tx: &mut PgConnection, uuid: Uuid) -> Result<Config, Error> {
 async fn build(tx: &mut PgConnection, uuid: Option<Uuid>) -> Result<Option<Build>, Error> {
     let Some(uuid) = uuid else { return Ok(None) };
     let row = query(
-        "SELECT uuid, owner, image, sha, procfile, dockerfile, created, state, failure_code, failure
+        "SELECT uuid, owner, image, sha, procfile, dockerfile, pulled, created, state, failure_code, failure
          FROM builds WHERE uuid = $1",
     );
     row.bind(uuid).fetch_optional(tx).await?.as_ref().map(rows::build).transpose()

@@ -13,6 +13,7 @@ use crate::configs::probes::Healthcheck;
 use crate::configs::tags::Tags;
 use crate::configs::{Limits, Settings, Shape};
 use crate::error::Error;
+use crate::images::Pulled;
 use crate::ledger::{App, Build, BuildState, Config, Domain, Key, Release, ReleaseState, Structure, User, Variables};
 
 pub(super) fn user(row: &PgRow) -> Result<User, Error> {
@@ -111,6 +112,7 @@ pub(super) fn build(row: &PgRow) -> Result<Build, Error> {
         sha: if sha.is_empty() { None } else { Some(sha.parse().map_err(broken)?) },
         procfile: row.try_get::<Json<BTreeMap<ProcType, String>>, _>("procfile")?.0,
         dockerfile: row.try_get("dockerfile")?,
+        pulled: row.try_get::<Option<Json<Pulled>>, _>("pulled")?.map(|pulled| pulled.0),
         created: time(row, "created")?,
     })
 }

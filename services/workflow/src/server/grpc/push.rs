@@ -75,19 +75,8 @@ impl Push {
         let sha = request.sha.parse().map_err(Error::name("sha"))?;
         let build = BuildRequest { image: request.image.clone(), sha, procfile, log: request.log.clone().into() };
         let ledger = self.workflow.ledger.as_ref();
-        loop {
-            match releases::build(ledger, &user.username, &app.id, &key, build.clone()).await {
-                Err(Error::DeployInProgress(_)) => {
-                    self.workflow
-                        .deployer
-                        .converge(&app.id)
-                        .ended()
-                        .await
-                        .map_err(|error| Error::Unavailable(error.to_string().into()))?;
-                }
-                other => return other,
-            }
-        }
+        let record = || releases::build(ledger, &user.username, &app.id, &key, build.clone());
+        releases::in_turn(&self.workflow.deployer, &app.id, record).await
     }
 }
 

@@ -72,7 +72,7 @@ fn parsed(uuid: &str) -> Result<Uuid, Error> {
     uuid.parse().map_err(|_| Error::Missing(Kind::Build))
 }
 
-fn shown(app: &AppName, build: Build) -> rest::Build {
+pub(super) fn shown(app: &AppName, build: Build) -> rest::Build {
     rest::Build {
         uuid: build.uuid,
         owner: build.owner.to_string(),

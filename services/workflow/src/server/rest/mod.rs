@@ -16,6 +16,7 @@ mod logs;
 mod pages;
 mod perms;
 mod pods;
+mod pull;
 mod releases;
 mod restart;
 mod scale;
@@ -58,7 +59,7 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps/{app}/domains/{domain}", delete(domains::remove)),
         ("/v2/apps/{app}/logs", get(logs::show)),
         ("/v2/apps/{app}/settings", get(settings::show)),
-        ("/v2/apps/{app}/builds", get(builds::list)),
+        ("/v2/apps/{app}/builds", get(builds::list).post(pull::pull)),
         ("/v2/apps/{app}/builds/running", delete(builds::cancel)),
         ("/v2/apps/{app}/builds/cache", delete(builds::clear_cache)),
         ("/v2/apps/{app}/builds/{uuid}", get(builds::show)),

@@ -227,6 +227,8 @@ impl Surroundings for Sandbox {
             phase: state.phase,
             processes: state.processes.clone(),
             shape: Default::default(),
+            procfile: BTreeMap::new(),
+            pulled: None,
             values: BTreeMap::new(),
             summary: String::new(),
             created: jiff::Timestamp::UNIX_EPOCH,

@@ -1,0 +1,96 @@
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, Code, ProcType, Username};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::build::{check_image, check_procfile};
+use super::structure::structure;
+use super::{in_turn, summary};
+use crate::builds::Builder;
+use crate::deploy::Deployer;
+use crate::error::Error;
+use crate::images::{self, Copied, Order};
+use crate::ledger::releases::ConfigDraft;
+use crate::ledger::{BuildDraft, Draft, Ground, Ledger, NewBuild, Released, RequestKey, Target};
+
+/// An image that was built elsewhere and is to run as an app.
+#[derive(Clone, Debug)]
+pub struct PullRequest {
+    /// As the user wrote it.
+    pub image: String,
+    /// Process type to command; may be empty.
+    pub procfile: BTreeMap<ProcType, String>,
+}
+
+/// Copies an image to the platform's registry and records it as a build with the release that has it. What cannot run is refused
+/// before there is a release.
+///
+/// # Errors
+/// [`Error::Field`] for process types that cannot be, [`Error::Refused`] for what the builder refuses, half a login and a port that
+/// nobody names.
+pub async fn pull(
+    ledger: &dyn Ledger,
+    deployer: &Deployer,
+    builder: &dyn Builder,
+    user: &Username,
+    app: &AppName,
+    key: &RequestKey,
+    request: PullRequest,
+) -> Result<Released, Error> {
+    check_procfile(&request.procfile)?;
+    let ground = ledger.ground(app).await?;
+    ground.app.check_stays()?;
+    let credentials = images::credentials(&ground.config.settings, &request.image)?;
+    let steps = Mutex::new(format!("-----> Pulling {}\n", request.image));
+    let step = |text: String| {
+        tracing::debug!(%app, step = text, "an image is pulled");
+        let mut steps = steps.lock();
+        steps.push_str(&text);
+        steps.push('\n');
+    };
+    let order = Order { app, image: &request.image, credentials };
+    let copied = match builder.pull(order, &step).await {
+        Ok(copied) => copied,
+        Err(error) => {
+            deployer.events().record(app, "pull-failed", format!("{error} ({})", error.code()));
+            return Err(error);
+        }
+    };
+    check_image(app, &copied.image)?;
+    step(format!("{} is here as {}", request.image, copied.image));
+    let log = steps.into_inner();
+    in_turn(deployer, app, || {
+        let (user, request, copied, log) = (user.clone(), request.clone(), copied.clone(), log.clone());
+        let decide = Box::new(move |ground: &Ground| draft(ground, user, request, copied, log));
+        ledger.release(app, key, Target::None, decide)
+    })
+    .await
+}
+
+fn draft(ground: &Ground, user: Username, request: PullRequest, copied: Copied, log: String) -> Result<Draft, Error> {
+    let Copied { image, pulled } = copied;
+    // The config may have changed while the image was copied.
+    let first = images::first(&ground.config.settings, &request.procfile, &pulled)?;
+    if pulled.entrypoint.is_empty() && pulled.command.is_empty() && first == Some(ProcType::cmd()) {
+        let message =
+            format!("{} does not say what it runs. Name a process in a Procfile: web: ./serve", request.image);
+        return Err(Error::refused(Code::FailedPrecondition, message));
+    }
+    let uuid = Uuid::new_v4();
+    Ok(Draft {
+        summary: summary::build(&user, None, &request.image),
+        summary_if_failed: summary::failed_build(&user, uuid),
+        owner: user,
+        config: ConfigDraft::Keep(ground.latest.config),
+        structure: structure(ground, first, true),
+        build: BuildDraft::New(NewBuild {
+            uuid,
+            image,
+            sha: None,
+            procfile: request.procfile,
+            pulled: Some(pulled),
+            log: log.into(),
+        }),
+    })
+}

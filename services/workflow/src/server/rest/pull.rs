@@ -1,0 +1,68 @@
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use deis_api::{Code, rest};
+use serde::Deserialize;
+
+use super::apps::find;
+use super::body::Object;
+use super::builds::shown;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::request_key;
+use crate::access::Verb;
+use crate::error::{Error, Kind};
+use crate::releases::{self, PullRequest};
+use crate::server::Workflow;
+
+/// What is asked for; fields that clients leave out or send empty are nothing.
+#[derive(Deserialize)]
+struct Body {
+    image: String,
+    procfile: Option<BTreeMap<String, Option<String>>>,
+    sha: Option<String>,
+    dockerfile: Option<String>,
+}
+
+/// `POST /v2/apps/{app}/builds/`: copies an image that was built elsewhere, releases, deploys, and answers when that is done.
+pub(super) async fn pull(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Object,
+) -> Result<(StatusCode, Json<rest::Build>), ApiError> {
+    let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
+    let request = request(body.decode(&["image"])?)?;
+    let key = request_key(&headers)?;
+    let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
+    let pulling = async move {
+        let (ledger, deployer) = (work.ledger.as_ref(), &work.deployer);
+        let released = releases::pull(ledger, deployer, work.builder.as_ref(), &user, &id, &key, request).await?;
+        releases::deployed(ledger, deployer, &id, released).await
+    };
+    let released = workflow.to_the_end("pull an image", pulling).await?;
+    let uuid = released.release.build.ok_or(Error::Missing(Kind::Build))?;
+    let build = workflow.ledger.build(&app.id, uuid).await?.ok_or(Error::Missing(Kind::Build))?;
+    Ok((StatusCode::CREATED, Json(shown(&app.id, build))))
+}
+
+fn request(body: Body) -> Result<PullRequest, Error> {
+    let image = body.image.trim().to_owned();
+    if image.is_empty() {
+        return Err(Error::field("image", "This field may not be blank."));
+    }
+    for (field, value) in [("sha", body.sha), ("dockerfile", body.dockerfile)] {
+        if value.is_some_and(|value| !value.is_empty()) {
+            let message = "What is built from source comes by git push; an image from elsewhere has none.".to_owned();
+            return Err(Error::Field { field, message, code: Code::FailedPrecondition });
+        }
+    }
+    // A type without a command is refused with those whose command is empty.
+    let procfile = body.procfile.unwrap_or_default().into_iter();
+    let procfile = procfile.map(|(kind, command)| Ok((kind.parse()?, command.unwrap_or_default())));
+    let procfile = procfile.collect::<Result<_, _>>().map_err(Error::name("procfile"))?;
+    Ok(PullRequest { image, procfile })
+}
