@@ -120,6 +120,8 @@ fn told(status: StatusCode, body: Option<&ErrorBody>, text: &str) -> Option<Stri
     let message = match (status, body) {
         (StatusCode::BAD_REQUEST, Some(body)) => return field_text(body).map(str::to_owned),
         (StatusCode::UNAUTHORIZED, _) => "Unauthorized: Missing or Invalid Token",
+        // More than the contract says where the server says more: "it is the platform's own registry".
+        (StatusCode::FORBIDDEN, Some(ErrorBody::Detail { detail })) => return Some(detail.clone()),
         (StatusCode::FORBIDDEN, _) => "You do not have permission to perform this action.",
         (StatusCode::NOT_FOUND, _) if text.is_empty() => "Not Found",
         (StatusCode::NOT_FOUND, body) => return Some(not_found(body, text)),
