@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    const LOCK: &str = "GEM\n  remote: https://rubygems.org/\n  specs:\n    nio4r (2.7.0)\n    puma (6.4.2)\n      \
+    const LOCK: &str = "GEM\n  remote: https://gems.example.com/\n  specs:\n    nio4r (2.7.0)\n    puma (6.4.2)\n      \
                         nio4r (~> 2.0)\n\nPLATFORMS\n  ruby\n\nDEPENDENCIES\n  puma\n\nRUBY VERSION\n   ruby 3.1.2p20\n\n\
                         BUNDLED WITH\n   2.4.10\n";
 
