@@ -5,6 +5,7 @@
 //! dialled.
 #![warn(missing_docs)]
 
+mod answers;
 mod client;
 mod fault;
 mod guard;
@@ -13,6 +14,7 @@ mod server;
 mod tls;
 mod trace;
 
+pub use answers::{Answers, Refusal, answers, refusal};
 pub use client::{Client, connect, request};
 pub use fault::{Fault, status};
 pub use guard::{Calls, caller};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use deis_api::Code;
+use deis_rpc::Refusal;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,16 +33,18 @@ pub enum Error {
     Ending,
 }
 
-impl Error {
-    /// The stable code, which also says whether a retry can help.
-    #[must_use]
-    pub fn code(&self) -> Code {
+impl Refusal for Error {
+    fn code(&self) -> Code {
         match self {
             Self::Invalid { .. } => Code::InvalidArgument,
             Self::Away | Self::Redis(_) | Self::Ending => Code::Unavailable,
             Self::Corrupt(_) => Code::Internal,
             Self::TooMany(..) => Code::LimitReached,
         }
+    }
+
+    fn ending() -> Self {
+        Self::Ending
     }
 }
 

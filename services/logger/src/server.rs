@@ -4,7 +4,6 @@ mod append;
 mod events;
 mod read;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,11 +14,10 @@ use deis_proto::logger::{
     AppendRequest, AppendResponse, DeleteAppRequest, DeleteAppResponse, Entry, ReadRequest, RecordEventRequest,
     RecordEventResponse,
 };
-use deis_rpc::{Contract, Identity, Server};
-use futures_util::stream::{self, Stream, StreamExt as _};
+use deis_rpc::{Answers, Contract, Identity, Server, refusal};
+use futures_util::stream::Stream;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::config::ServeConfig;
@@ -31,9 +29,6 @@ use crate::store::{Link, Store};
 const MOST_FOLLOWERS: usize = 1000;
 /// How many callers may be given an app's newest lines at once: each holds as many bytes as are kept of an app.
 const MOST_READERS: usize = 64;
-
-/// A stream of answers.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Serves `deis.logger.v1` until the process is asked to end. The process is not ready from this call on until Redis is reached.
 ///
@@ -124,34 +119,8 @@ impl LogService for Edge {
 impl Edge {
     /// A stream that ends with its first error, or when the process does.
     fn answers<T: Send + 'static>(&self, stream: impl Stream<Item = Result<T, Error>> + Send + 'static) -> Answers<T> {
-        let start = Some((Box::pin(stream), self.context.shutdown.clone()));
-        Box::pin(stream::unfold(start, async |state| {
-            let (mut stream, shutdown) = state?;
-            let item = next_or_ending(&mut stream, &shutdown).await?;
-            let rest = item.is_ok().then_some((stream, shutdown));
-            Some((item.map_err(refusal), rest))
-        }))
+        deis_rpc::answers(stream, self.context.shutdown.clone().cancelled_owned())
     }
-}
-
-async fn next_or_ending<T>(
-    stream: &mut (impl Stream<Item = Result<T, Error>> + Unpin),
-    shutdown: &CancellationToken,
-) -> Option<Result<T, Error>> {
-    tokio::select! {
-        biased;
-        () = shutdown.cancelled() => Some(Err(Error::Ending)),
-        item = stream.next() => item,
-    }
-}
-
-/// An error as the caller gets it; our own troubles are logged here, and nowhere else.
-#[expect(clippy::needless_pass_by_value, reason = "it is the end of the error, and fits `map_err`")]
-fn refusal(error: Error) -> Status {
-    if let Some(source) = std::error::Error::source(&error) {
-        tracing::warn!(%error, source, "a call failed");
-    }
-    deis_rpc::status(error.code(), error.to_string())
 }
 
 fn app(name: &str) -> Result<AppName, Error> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use deis_api::Code;
+use deis_rpc::Refusal;
 
 use crate::names::Path;
 use crate::store::Revision;
@@ -65,10 +66,8 @@ pub enum Error {
     Corrupt(String, #[source] serde_json::Error),
 }
 
-impl Error {
-    /// The stable code, which also says whether a retry can help.
-    #[must_use]
-    pub fn code(&self) -> Code {
+impl Refusal for Error {
+    fn code(&self) -> Code {
         match self {
             Self::Invalid { .. } => Code::InvalidArgument,
             Self::LeaseGone => Code::LeaseGone,
@@ -80,6 +79,10 @@ impl Error {
             Self::Contended(_) | Self::Unavailable(_) | Self::Ending => Code::Unavailable,
             Self::Corrupt(..) => Code::Internal,
         }
+    }
+
+    fn ending() -> Self {
+        Self::Ending
     }
 }
 

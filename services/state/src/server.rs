@@ -6,7 +6,6 @@ mod lock;
 mod progress;
 mod settings;
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use deis_bootstrap::Context;
@@ -15,10 +14,9 @@ use deis_proto::state::lease_service_server::LeaseServiceServer;
 use deis_proto::state::lock_service_server::LockServiceServer;
 use deis_proto::state::progress_service_server::ProgressServiceServer;
 use deis_proto::state::settings_service_server::SettingsServiceServer;
-use deis_rpc::{Contract, Identity, Server};
-use futures_util::stream::{self, Stream, StreamExt as _};
+use deis_rpc::{Answers, Contract, Identity, Server, refusal};
+use futures_util::stream::Stream;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::error::{Error, StartError};
@@ -26,9 +24,6 @@ use crate::store::Store;
 
 /// Bytes in the longest text that is meant for people.
 const LONGEST_TEXT: usize = 256;
-
-/// A stream of answers.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Serves `deis.state.v1` from a store until the process is asked to end.
 ///
@@ -70,35 +65,8 @@ impl<S> Edge<S> {
 
     /// A stream that ends with its first error, or when the process does.
     fn answers<T: Send + 'static>(&self, stream: impl Stream<Item = Result<T, Error>> + Send + 'static) -> Answers<T> {
-        let start = Some((Box::pin(stream), self.context.shutdown.clone()));
-        Box::pin(stream::unfold(start, async |state| {
-            let (mut stream, shutdown) = state?;
-            let item = next_or_ending(&mut stream, &shutdown).await?;
-            let rest = item.is_ok().then_some((stream, shutdown));
-            Some((item.map_err(refusal), rest))
-        }))
+        deis_rpc::answers(stream, self.context.shutdown.clone().cancelled_owned())
     }
-}
-
-async fn next_or_ending<T>(
-    stream: &mut (impl Stream<Item = Result<T, Error>> + Unpin),
-    shutdown: &CancellationToken,
-) -> Option<Result<T, Error>> {
-    tokio::select! {
-        // First, because streams that are fed by tasks end at the same moment, without a word.
-        biased;
-        () = shutdown.cancelled() => Some(Err(Error::Ending)),
-        item = stream.next() => item,
-    }
-}
-
-/// An error as the caller gets it; our own troubles are logged here, and nowhere else.
-#[expect(clippy::needless_pass_by_value, reason = "it is the end of the error, and fits `map_err`")]
-fn refusal(error: Error) -> Status {
-    if let Some(source) = std::error::Error::source(&error) {
-        tracing::warn!(%error, source, "a call failed");
-    }
-    deis_rpc::status(error.code(), error.to_string())
 }
 
 /// A text for people, as long as it is not a novel.
