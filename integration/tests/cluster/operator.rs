@@ -94,6 +94,22 @@ async fn init_keeps_what_it_made() {
     assert!(printed.lines().all(|line| line.ends_with(" kept")), "{printed}");
 }
 
+/// Two controllers with two ledgers would undo each other's work.
+#[tokio::test]
+async fn a_controller_by_itself_is_refused_beside_the_platform() {
+    let _platform = Platform::connect().await;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    #[expect(clippy::disallowed_methods, reason = "the tests run the programs that people run")]
+    let mut command = tokio::process::Command::new(root().join("target/debug/workflow"));
+    command.args(["serve", "--embedded", "--rest-listen=127.0.0.1:0", "--admin-address=127.0.0.1:0", "--data"]);
+    let output = command.arg(&data).stdin(Stdio::null()).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("deis-state is in this cluster's namespace deis: the platform's own controller"), "{log}");
+    assert!(!data.exists(), "nothing was made");
+}
+
 fn deisctl() -> PathBuf {
     root().join("target/debug/deisctl")
 }

@@ -9,18 +9,47 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::accounts::RegistrationMode;
+use crate::apps::ReservedNames;
 use crate::kubernetes::PullKey;
 
 /// The controller: users, apps and releases, and the deploys that bring releases to life.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "workflow", version)]
 pub struct Config {
+    /// What this process does.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What a process does.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Serves the API and deploys releases.
+    Serve(Box<ServeConfig>),
+}
+
+/// The configuration of the controller.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ServeConfig {
     /// What every process has.
     #[command(flatten)]
     pub process: ProcessConfig,
 
-    /// Address of the REST API.
-    #[arg(long, env = "DEIS_REST_LISTEN", default_value = "0.0.0.0:8000")]
+    /// Run by itself, for trying out: the ledger in a file of SQLite, no other service beside it. Refuses a cluster with a platform.
+    #[arg(long)]
+    pub embedded: bool,
+
+    /// Folder of a controller that runs by itself, made if missing.
+    #[arg(long, env = "DEIS_DATA", default_value = "deis-data")]
+    pub data: PathBuf,
+
+    /// Address of the REST API; of a controller that runs by itself 127.0.0.1:8000, for whoever comes first administers it.
+    #[arg(
+        long,
+        env = "DEIS_REST_LISTEN",
+        default_value = "0.0.0.0:8000",
+        default_value_if("embedded", "true", "127.0.0.1:8000")
+    )]
     pub rest_listen: SocketAddr,
 
     /// Address of the gRPC services.
@@ -82,7 +111,8 @@ pub struct Config {
 
 impl AsRef<ProcessConfig> for Config {
     fn as_ref(&self) -> &ProcessConfig {
-        &self.process
+        let Command::Serve(config) = &self.command;
+        &config.process
     }
 }
 
@@ -94,7 +124,7 @@ pub struct Unreadable {
     source: std::io::Error,
 }
 
-impl Config {
+impl ServeConfig {
     /// How to reach the database.
     ///
     /// # Errors
@@ -111,6 +141,12 @@ impl Config {
             .options([("client_min_messages", "warning")])
             .application_name("deis-workflow");
         Ok(options)
+    }
+
+    /// Names that no app may have.
+    #[must_use]
+    pub fn reserved(&self) -> ReservedNames {
+        self.reserved_names.iter().map(|name| name.trim().to_owned()).collect()
     }
 
     /// The key from which the pull passwords of apps are made.
@@ -140,4 +176,27 @@ fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
 fn text(path: &Path) -> Result<SecretString, Unreadable> {
     let text = fs::read_to_string(path).map_err(|source| Unreadable { path: path.to_owned(), source })?;
     Ok(SecretString::from(text.trim_end_matches('\n')))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn a_controller_by_itself_is_not_for_the_whole_network() {
+        let listen = |arguments: &[&str]| {
+            let Command::Serve(config) = Config::parse_from([&["workflow", "serve"], arguments].concat()).command;
+            config.rest_listen.to_string()
+        };
+        assert_eq!(listen(&[]), "0.0.0.0:8000");
+        assert_eq!(listen(&["--embedded"]), "127.0.0.1:8000");
+        assert_eq!(listen(&["--embedded", "--rest-listen=0.0.0.0:80"]), "0.0.0.0:80");
+    }
 }

@@ -5,7 +5,7 @@
 //! turns by locks in state, and fences in the ledger make a process that has lost its lock harmless.
 //!
 //! Ports: REST `/v2` on 8000, gRPC `workflow.v1.PushService` on 50051. It leans on PostgreSQL, state, Kubernetes, the routers, builder
-//! and logger.
+//! and logger; with `--embedded` on Kubernetes and a folder alone ([`embedded`]), for trying out and for tests.
 //!
 //! What it does in Kubernetes (the chart grants exactly this):
 //!
@@ -28,6 +28,7 @@ pub mod builds;
 pub mod config;
 pub mod configs;
 pub mod deploy;
+pub mod embedded;
 pub mod error;
 pub mod images;
 mod keeper;

@@ -1,6 +1,6 @@
 //! The ledger: history and intent, in SQL. What was answered with success is committed.
 //!
-//! The traits are what the domain asks of a store; [`postgres`] is the one there is. Rules that need a row to stand still run inside
+//! The traits are what the domain asks of a store; [`sql`] is the one there is. Rules that need a row to stand still run inside
 //! the store's transaction as pure functions that the domain hands over ([`releases::Decide`]), so they are written once for every store.
 
 pub mod accounts;
@@ -9,10 +9,10 @@ pub mod builds;
 pub mod deploys;
 pub mod domains;
 pub mod keys;
-pub mod postgres;
 pub mod releases;
 pub mod restarts;
 pub mod sharing;
+pub mod sql;
 
 use futures_util::future::BoxFuture;
 

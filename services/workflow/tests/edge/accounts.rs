@@ -2,7 +2,7 @@ use deis_workflow::accounts::{RegistrationMode, ensure_admin};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::sandbox::{Sandbox, stable};
+use super::sandbox::{Sandbox, stable};
 
 #[tokio::test]
 async fn the_first_user_is_the_administrator() {

@@ -1,7 +1,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::sandbox::{Sandbox, stable};
+use super::sandbox::{Sandbox, stable};
 
 #[tokio::test]
 async fn an_app_gets_a_name_and_its_initial_release() {

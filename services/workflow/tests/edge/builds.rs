@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::push::{build, events, image};
-use crate::sandbox::{Sandbox, stable};
+use super::push::{build, events, image};
+use super::sandbox::{Sandbox, stable};
 
 fn failed(code: &str, message: &str) -> RecordFailedBuildRequest {
     RecordFailedBuildRequest {

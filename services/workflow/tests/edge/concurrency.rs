@@ -5,9 +5,9 @@ use deis_workflow::deploy::{Ending, News};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::cluster::SLOW;
-use crate::push::{build, events, image};
-use crate::sandbox::Sandbox;
+use super::cluster::SLOW;
+use super::push::{build, events, image};
+use super::sandbox::Sandbox;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn fifty_clients_make_fifty_releases() {

@@ -1,7 +1,7 @@
 use serde_json::json;
 
-use crate::push::{deploy, image};
-use crate::sandbox::{Sandbox, stable};
+use super::push::{deploy, image};
+use super::sandbox::{Sandbox, stable};
 
 #[tokio::test]
 async fn variables_are_merged_and_released() {

@@ -2,9 +2,9 @@ use deis_workflow::deploy::Ending;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::cluster::SLOW;
-use crate::push::{build, deploy, events, image};
-use crate::sandbox::{Answer, Sandbox};
+use super::cluster::SLOW;
+use super::push::{build, deploy, events, image};
+use super::sandbox::{Answer, Sandbox};
 
 async fn destroy(sandbox: &Sandbox, app: &str, token: &str) -> Answer {
     sandbox.call(Method::DELETE, &format!("/v2/apps/{app}/"), Some(token), None).await

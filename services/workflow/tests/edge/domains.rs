@@ -1,14 +1,9 @@
-use deis_workflow::ledger::postgres::Postgres;
-use deis_workflow::ledger::{Deploys as _, Domains as _};
 use reqwest::Method;
 use serde_json::json;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Executor as _, PgPool, SqlSafeStr as _};
 
-use crate::cluster::SLOW;
-use crate::postgres;
-use crate::push::{build, image};
-use crate::sandbox::{Sandbox, stable};
+use super::cluster::SLOW;
+use super::push::{build, image};
+use super::sandbox::{Sandbox, stable};
 
 const PATH: &str = "/v2/apps/shop/domains/";
 
@@ -76,23 +71,5 @@ async fn a_domain_whose_process_died_is_not_forgotten() {
     assert_eq!(ledger.unsettled().await.unwrap(), std::slice::from_ref(&app));
     sandbox.replica().converge(&app).ended().await.unwrap();
     assert_eq!(sandbox.cluster.domains("shop"), ["example.com", "shop"]);
-    assert!(ledger.unsettled().await.unwrap().is_empty());
-}
-
-/// A ledger of the first version, with an app in it.
-#[tokio::test]
-async fn apps_from_before_there_were_domains_keep_their_own() {
-    let options = postgres::database().await;
-    let first = include_str!("../../migrations/1_ledger.sql");
-    let first = Migration::new(1, "ledger".into(), MigrationType::Simple, first.into_sql_str(), false);
-    let pool = PgPool::connect_with(options.clone()).await.unwrap();
-    Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
-    let old = "INSERT INTO users VALUES ('bob', '', '', '', '', true, true, true, NULL, 0);
-               INSERT INTO apps VALUES ('shop', gen_random_uuid(), 'bob', '{}', 1, 0, 0, 0)";
-    pool.execute(old).await.unwrap();
-    let ledger = Postgres::new(options);
-    ledger.migrate().await.unwrap();
-    let domains = ledger.all_domains(&"shop".parse().unwrap()).await.unwrap();
-    assert_eq!(domains, ["shop".parse().unwrap()].into());
     assert!(ledger.unsettled().await.unwrap().is_empty());
 }

@@ -13,10 +13,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::CRASHING;
-use crate::logger::LATER;
-use crate::push::{build, deploy, events, image};
-use crate::sandbox::Sandbox;
+use super::cluster::CRASHING;
+use super::logger::LATER;
+use super::push::{build, deploy, events, image};
+use super::sandbox::Sandbox;
 
 /// The pods' own logs, by the pod's name; those of other pods cannot be read.
 #[derive(Default)]

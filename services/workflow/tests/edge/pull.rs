@@ -4,9 +4,9 @@ use deis_api::Code;
 use deis_workflow::images::{Copied, Pulled};
 use serde_json::{Value, json};
 
-use crate::cluster::CRASHING;
-use crate::push::{deploy, image};
-use crate::sandbox::{Answer, Sandbox, stable};
+use super::cluster::CRASHING;
+use super::push::{deploy, image};
+use super::sandbox::{Answer, Sandbox, stable};
 
 fn copied(end: &str, exposed_port: Option<u16>) -> Result<Copied, (Code, &'static str)> {
     let pulled = Pulled { user: 101, exposed_port, entrypoint: vec!["/serve".to_owned()], command: Vec::new() };

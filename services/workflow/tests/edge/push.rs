@@ -7,8 +7,8 @@ use deis_proto::workflow::{
 use deis_rpc::Fault;
 use serde_json::json;
 
-use crate::cluster::{CRASHING, SLOW};
-use crate::sandbox::Sandbox;
+use super::cluster::{CRASHING, SLOW};
+use super::sandbox::Sandbox;
 
 /// An image whose digest ends like this.
 pub(crate) fn image(app: &str, end: &str) -> String {
@@ -75,12 +75,12 @@ async fn a_build_is_released_and_deployed() {
     let app = sandbox.get("/v2/apps/shop/", &token).await;
     assert_eq!(app.body["structure"], json!({ "web": 1 }));
     let builds = sandbox.get("/v2/apps/shop/builds/", &token).await.body;
-    insta::assert_json_snapshot!(crate::sandbox::stable(builds.clone()));
+    insta::assert_json_snapshot!(super::sandbox::stable(builds.clone()));
     let uuid = builds["results"][0]["uuid"].as_str().unwrap();
     let shown = sandbox.get(&format!("/v2/apps/shop/builds/{uuid}/"), &token).await;
     assert_eq!(shown.body, builds["results"][0]);
     let pods = sandbox.get("/v2/apps/shop/pods/", &token).await;
-    insta::assert_json_snapshot!(crate::sandbox::stable(pods.body));
+    insta::assert_json_snapshot!(super::sandbox::stable(pods.body));
 }
 
 #[tokio::test]

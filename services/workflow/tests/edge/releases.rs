@@ -1,8 +1,8 @@
 use serde_json::json;
 
-use crate::cluster::{CRASHING, SLOW};
-use crate::push::{build, deploy, events, image};
-use crate::sandbox::{Sandbox, stable};
+use super::cluster::{CRASHING, SLOW};
+use super::push::{build, deploy, events, image};
+use super::sandbox::{Sandbox, stable};
 
 #[tokio::test]
 async fn the_story_of_the_talk() {

@@ -1,8 +1,8 @@
 use deis_proto::workflow::CreateBuildRequest;
 use serde_json::{Value, json};
 
-use crate::push::{build, events, image};
-use crate::sandbox::Sandbox;
+use super::push::{build, events, image};
+use super::sandbox::Sandbox;
 
 /// An app with three pods of `web` and one of `worker`.
 async fn app() -> (Sandbox, String) {

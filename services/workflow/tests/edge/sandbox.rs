@@ -1,6 +1,5 @@
 //! The whole service but for its peers: REST and gRPC on loopback, the ledger in a database of its own.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,36 +10,34 @@ use deis_proto::workflow::push_service_client::PushServiceClient;
 use deis_proto::workflow::push_service_server::PushServiceServer;
 use deis_workflow::accounts::{Passwords, RegistrationMode};
 use deis_workflow::builds::Builder;
-use deis_workflow::deploy::{Deployer, EffectError, Guard, Held, Holder, Locks, Outside, Progress};
+use deis_workflow::deploy::{Deployer, EffectError, Holder, Outside};
+use deis_workflow::embedded::{OwnLocks, OwnProgress};
 use deis_workflow::error::Error;
 use deis_workflow::images::{Copied, Order};
 use deis_workflow::ledger::Ledger;
-use deis_workflow::ledger::postgres::Postgres;
+use deis_workflow::ledger::sql::SqlLedger;
 use deis_workflow::logs::{Events, LogStore, Logs};
 use deis_workflow::peers::Logger;
 use deis_workflow::server::grpc::Push;
 use deis_workflow::server::{Workflow, rest};
-use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedMutexGuard, watch};
-use tokio_stream::wrappers::{TcpListenerStream, WatchStream};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
+use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Channel;
 
-use crate::cluster::{NoRouters, TestCluster};
-use crate::logger::TestLogger;
-use crate::logs::TestPodLogs;
-use crate::postgres;
+use super::cluster::{NoRouters, TestCluster};
+use super::logger::TestLogger;
+use super::logs::TestPodLogs;
 
 pub(crate) struct Sandbox {
     pub(crate) cluster: Arc<TestCluster>,
-    pub(crate) ledger: Postgres,
+    pub(crate) ledger: SqlLedger,
     pub(crate) mode: watch::Sender<RegistrationMode>,
     pub(crate) push: PushServiceClient<Channel>,
     pub(crate) workflow: Workflow,
@@ -52,6 +49,8 @@ pub(crate) struct Sandbox {
     context: Context,
     rest: SocketAddr,
     client: reqwest::Client,
+    _folder: Option<TempDir>,
+    _snapshots: insta::internals::SettingsBindDropGuard,
 }
 
 /// An answer of the REST API.
@@ -73,7 +72,7 @@ impl Answer {
 impl Sandbox {
     pub(crate) async fn start() -> Self {
         let context = Context::new("workflow");
-        let ledger = Postgres::new(postgres::database().await);
+        let (ledger, folder) = crate::ledger().await;
         ledger.migrate().await.unwrap();
         let cluster = Arc::new(TestCluster::default());
         let (mode, registration) = watch::channel(RegistrationMode::Enabled);
@@ -98,8 +97,26 @@ impl Sandbox {
         drop(context.tasks.spawn("grpc", async move { server.serve_with_incoming(incoming).await.unwrap() }));
         let push = PushServiceClient::connect(grpc).await.unwrap();
         let (holder, builder) = (Arc::clone(&peers.holder), Arc::clone(&peers.builder));
-        let client = reqwest::Client::new();
-        Self { cluster, ledger, mode, push, workflow, logger, pod_logs, holder, builder, peers, context, rest, client }
+        // Both databases have the same snapshots: the name of the test program is not in theirs.
+        let mut snapshots = insta::Settings::clone_current();
+        snapshots.set_prepend_module_to_snapshot(false);
+        Self {
+            cluster,
+            ledger,
+            mode,
+            push,
+            workflow,
+            logger,
+            pod_logs,
+            holder,
+            builder,
+            peers,
+            context,
+            rest,
+            client: reqwest::Client::new(),
+            _folder: folder,
+            _snapshots: snapshots.bind_to_scope(),
+        }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
@@ -165,7 +182,7 @@ impl Sandbox {
 
 fn workflow(
     context: &Context,
-    ledger: &Postgres,
+    ledger: &SqlLedger,
     cluster: &Arc<TestCluster>,
     registration: watch::Receiver<RegistrationMode>,
     peers: &Peers,
@@ -189,8 +206,8 @@ fn workflow(
 /// What replicas share beside the ledger and the cluster.
 #[derive(Clone)]
 struct Peers {
-    locks: Arc<TestLocks>,
-    progress: Arc<TestProgress>,
+    locks: Arc<OwnLocks>,
+    progress: Arc<OwnProgress>,
     events: Events,
     holder: Arc<TestHolder>,
     logger: Arc<Logger>,
@@ -221,23 +238,6 @@ impl Sandbox {
     /// Another process that deploys.
     pub(crate) fn replica(&self) -> Deployer {
         self.peers.deployer(&self.context, &self.workflow.ledger, &self.cluster)
-    }
-}
-
-/// The last step of each run; `None` when it has ended.
-#[derive(Default)]
-struct TestProgress(Mutex<HashMap<i64, watch::Sender<Option<String>>>>);
-
-impl Progress for TestProgress {
-    fn publish<'a>(&'a self, _app: &'a AppName, fence: i64, text: String, last: bool) -> BoxFuture<'a, ()> {
-        self.0.lock().entry(fence).or_default().send_replace((!last).then_some(text));
-        Box::pin(async {})
-    }
-
-    fn follow<'a>(&'a self, _app: &'a AppName, fence: i64) -> BoxStream<'a, String> {
-        let steps = self.0.lock().entry(fence).or_default().subscribe();
-        let texts = WatchStream::new(steps).take_while(|text| std::future::ready(text.is_some()));
-        texts.filter_map(std::future::ready).boxed()
     }
 }
 
@@ -335,27 +335,6 @@ impl Builder for TestBuilder {
         step("copying 1 of 1 layers, 3 of 3 MiB".to_owned());
         let answer = self.next.lock().take().expect("an answer for each pull");
         Box::pin(async move { answer.map_err(|(code, message)| Error::refused(code, message)) })
-    }
-}
-
-/// Locks in memory that are never lost.
-#[derive(Default)]
-struct TestLocks(Mutex<HashMap<AppName, Arc<tokio::sync::Mutex<()>>>>);
-
-#[derive(Debug)]
-struct TestGuard {
-    _guard: OwnedMutexGuard<()>,
-}
-
-impl Guard for TestGuard {}
-
-impl Locks for TestLocks {
-    fn acquire<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<Held, EffectError>> {
-        let lock = Arc::clone(self.0.lock().entry(app.clone()).or_default());
-        Box::pin(async move {
-            let guard = Box::new(TestGuard { _guard: lock.lock_owned().await });
-            Ok(Held { lost: CancellationToken::new(), guard })
-        })
     }
 }
 

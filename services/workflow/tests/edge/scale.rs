@@ -1,7 +1,7 @@
 use serde_json::json;
 
-use crate::push::{deploy, image};
-use crate::sandbox::Sandbox;
+use super::push::{deploy, image};
+use super::sandbox::Sandbox;
 
 #[tokio::test]
 async fn as_many_pods_as_asked_for() {

@@ -2,8 +2,8 @@ use deis_proto::workflow::{AuthorizeGitRequest, GitAccess};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::push::{build, deploy, events, image};
-use crate::sandbox::Sandbox;
+use super::push::{build, deploy, events, image};
+use super::sandbox::Sandbox;
 
 fn ids(body: &Value) -> Vec<&str> {
     body["results"].as_array().unwrap().iter().map(|app| app["id"].as_str().unwrap()).collect()

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use deis_api::{Code, ProcType, ReleaseVersion};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
+use super::Row;
 use crate::configs::probes::Healthcheck;
 use crate::configs::tags::Tags;
 use crate::configs::{Limits, Settings, Shape};
@@ -16,7 +15,7 @@ use crate::error::Error;
 use crate::images::Pulled;
 use crate::ledger::{App, Build, BuildState, Config, Domain, Key, Release, ReleaseState, Structure, User, Variables};
 
-pub(super) fn user(row: &PgRow) -> Result<User, Error> {
+pub(super) fn user(row: &Row) -> Result<User, Error> {
     Ok(User {
         username: parsed(row, "username")?,
         email: row.try_get("email")?,
@@ -25,12 +24,12 @@ pub(super) fn user(row: &PgRow) -> Result<User, Error> {
         is_superuser: row.try_get("is_superuser")?,
         is_staff: row.try_get("is_staff")?,
         is_active: row.try_get("is_active")?,
-        last_login: row.try_get::<Option<i64>, _>("last_login")?.map(moment).transpose()?,
+        last_login: row.try_get::<Option<i64>>("last_login")?.map(moment).transpose()?,
         joined: time(row, "joined")?,
     })
 }
 
-pub(super) fn key(row: &PgRow) -> Result<Key, Error> {
+pub(super) fn key(row: &Row) -> Result<Key, Error> {
     Ok(Key {
         uuid: row.try_get("uuid")?,
         owner: parsed(row, "owner")?,
@@ -42,25 +41,30 @@ pub(super) fn key(row: &PgRow) -> Result<Key, Error> {
     })
 }
 
-pub(super) fn app(row: &PgRow) -> Result<App, Error> {
+pub(super) fn app(row: &Row) -> Result<App, Error> {
     Ok(App {
         uuid: row.try_get("uuid")?,
         id: parsed(row, "id")?,
         owner: parsed(row, "owner")?,
         collaborators: names(row, "collaborators")?,
-        structure: row.try_get::<Json<Structure>, _>("structure")?.0,
+        structure: structure(row)?,
         desired_release: version(row, "desired_release")?,
-        destroying: row.try_get::<Option<i64>, _>("destroying")?.map(moment).transpose()?,
+        destroying: row.try_get::<Option<i64>>("destroying")?.map(moment).transpose()?,
         created: time(row, "created")?,
         updated: time(row, "updated")?,
     })
 }
 
-pub(super) fn domain(row: &PgRow) -> Result<Domain, Error> {
+/// Process type to replicas asked for.
+pub(super) fn structure(row: &Row) -> Result<Structure, Error> {
+    Ok(row.try_get::<Json<Structure>>("structure")?.0)
+}
+
+pub(super) fn domain(row: &Row) -> Result<Domain, Error> {
     Ok(Domain { domain: parsed(row, "domain")?, owner: parsed(row, "owner")?, created: time(row, "created")? })
 }
 
-pub(super) fn config(row: &PgRow) -> Result<Config, Error> {
+pub(super) fn config(row: &Row) -> Result<Config, Error> {
     Ok(Config {
         uuid: row.try_get("uuid")?,
         owner: parsed(row, "owner")?,
@@ -74,17 +78,17 @@ pub(super) fn config(row: &PgRow) -> Result<Config, Error> {
 }
 
 /// The shape of an app's pods, from a row with the columns of a config.
-pub(super) fn shape(row: &PgRow) -> Result<Shape, Error> {
+pub(super) fn shape(row: &Row) -> Result<Shape, Error> {
     Ok(Shape {
-        memory: row.try_get::<Json<Limits>, _>("memory")?.0,
-        cpu: row.try_get::<Json<Limits>, _>("cpu")?.0,
-        tags: row.try_get::<Json<Tags>, _>("tags")?.0,
-        healthcheck: row.try_get::<Json<Healthcheck>, _>("healthcheck")?.0,
+        memory: row.try_get::<Json<Limits>>("memory")?.0,
+        cpu: row.try_get::<Json<Limits>>("cpu")?.0,
+        tags: row.try_get::<Json<Tags>>("tags")?.0,
+        healthcheck: row.try_get::<Json<Healthcheck>>("healthcheck")?.0,
     })
 }
 
-fn variables(row: &PgRow, column: &str) -> Result<Variables, Error> {
-    let entries = row.try_get::<Json<BTreeMap<String, String>>, _>(column)?.0;
+fn variables(row: &Row, column: &str) -> Result<Variables, Error> {
+    let entries = row.try_get::<Json<BTreeMap<String, String>>>(column)?.0;
     let values = entries.into_iter().map(|(key, value)| Ok((key.parse()?, SecretString::from(value))));
     values.collect::<Result<Variables, deis_api::NameError>>().map_err(broken)
 }
@@ -94,15 +98,26 @@ pub(super) fn entries(values: &Variables) -> Json<BTreeMap<&str, &str>> {
     Json(values.iter().map(|(key, value)| (key.as_str(), value.expose_secret())).collect())
 }
 
-pub(super) fn build(row: &PgRow) -> Result<Build, Error> {
-    let sha = row.try_get::<String, _>("sha")?;
-    let state = match row.try_get::<&str, _>("state")? {
+/// Process type to command; none where there is no build.
+pub(super) fn procfile(row: &Row) -> Result<BTreeMap<ProcType, String>, Error> {
+    let procfile = row.try_get::<Option<Json<BTreeMap<ProcType, String>>>>("procfile")?;
+    Ok(procfile.map(|procfile| procfile.0).unwrap_or_default())
+}
+
+/// What an image from elsewhere says about itself.
+pub(super) fn pulled(row: &Row) -> Result<Option<Pulled>, Error> {
+    Ok(row.try_get::<Option<Json<Pulled>>>("pulled")?.map(|pulled| pulled.0))
+}
+
+pub(super) fn build(row: &Row) -> Result<Build, Error> {
+    let sha = row.try_get::<String>("sha")?;
+    let state = match row.try_get::<String>("state")?.as_str() {
         "succeeded" => BuildState::Succeeded,
         "cancelled" => BuildState::Cancelled,
         _ => BuildState::Failed,
     };
-    let code = row.try_get::<Option<String>, _>("failure_code")?;
-    let message = row.try_get::<Option<String>, _>("failure")?;
+    let code = row.try_get::<Option<String>>("failure_code")?;
+    let message = row.try_get::<Option<String>>("failure")?;
     Ok(Build {
         state,
         failure: code.zip(message).map(|(code, message)| (code.parse().unwrap_or(Code::Internal), message)),
@@ -110,18 +125,18 @@ pub(super) fn build(row: &PgRow) -> Result<Build, Error> {
         owner: parsed(row, "owner")?,
         image: row.try_get("image")?,
         sha: if sha.is_empty() { None } else { Some(sha.parse().map_err(broken)?) },
-        procfile: row.try_get::<Json<BTreeMap<ProcType, String>>, _>("procfile")?.0,
+        procfile: procfile(row)?,
         dockerfile: row.try_get("dockerfile")?,
-        pulled: row.try_get::<Option<Json<Pulled>>, _>("pulled")?.map(|pulled| pulled.0),
+        pulled: pulled(row)?,
         created: time(row, "created")?,
     })
 }
 
-pub(super) fn release(row: &PgRow) -> Result<Release, Error> {
-    let code = row.try_get::<Option<String>, _>("failure_code")?;
-    let exception = row.try_get::<Option<String>, _>("exception")?;
+pub(super) fn release(row: &Row) -> Result<Release, Error> {
+    let code = row.try_get::<Option<String>>("failure_code")?;
+    let exception = row.try_get::<Option<String>>("exception")?;
     let failure = code.zip(exception).map(|(code, message)| (code.parse().unwrap_or(Code::Internal), message));
-    let state = match row.try_get::<&str, _>("state")? {
+    let state = match row.try_get::<String>("state")?.as_str() {
         "deploying" => ReleaseState::Deploying,
         "good" => ReleaseState::Good,
         _ => ReleaseState::Failed,
@@ -133,7 +148,7 @@ pub(super) fn release(row: &PgRow) -> Result<Release, Error> {
         summary: row.try_get("summary")?,
         state,
         failure,
-        log_tail: row.try_get::<Option<Json<Vec<String>>>, _>("log_tail")?.map(|lines| lines.0).unwrap_or_default(),
+        log_tail: row.try_get::<Option<Json<Vec<String>>>>("log_tail")?.map(|lines| lines.0).unwrap_or_default(),
         config: row.try_get("config")?,
         build: row.try_get("build")?,
         created: time(row, "created")?,
@@ -141,27 +156,33 @@ pub(super) fn release(row: &PgRow) -> Result<Release, Error> {
     })
 }
 
-pub(super) fn parsed<T>(row: &PgRow, column: &str) -> Result<T, Error>
+pub(super) fn parsed<T>(row: &Row, column: &str) -> Result<T, Error>
 where
     T: TryFrom<String, Error = deis_api::NameError>,
 {
-    T::try_from(row.try_get::<String, _>(column)?).map_err(broken)
+    T::try_from(row.try_get::<String>(column)?).map_err(broken)
 }
 
-/// A column with an array of names.
-pub(super) fn names<T>(row: &PgRow, column: &str) -> Result<BTreeSet<T>, Error>
+/// A column with words, with spaces between them.
+pub(super) fn words(row: &Row, column: &str) -> Result<Vec<String>, Error> {
+    let words = row.try_get::<Option<String>>(column)?.unwrap_or_default();
+    Ok(words.split_ascii_whitespace().map(str::to_owned).collect())
+}
+
+/// A column with names, with spaces between them.
+pub(super) fn names<T>(row: &Row, column: &str) -> Result<BTreeSet<T>, Error>
 where
     T: TryFrom<String, Error = deis_api::NameError> + Ord,
 {
-    let names = row.try_get::<Vec<String>, _>(column)?.into_iter().map(T::try_from);
+    let names = words(row, column)?.into_iter().map(T::try_from);
     names.collect::<Result<_, _>>().map_err(broken)
 }
 
-pub(super) fn version(row: &PgRow, column: &str) -> Result<ReleaseVersion, Error> {
-    ReleaseVersion::try_from(row.try_get::<i64, _>(column)?).map_err(broken)
+pub(super) fn version(row: &Row, column: &str) -> Result<ReleaseVersion, Error> {
+    ReleaseVersion::try_from(row.try_get::<i64>(column)?).map_err(broken)
 }
 
-pub(super) fn time(row: &PgRow, column: &str) -> Result<Timestamp, Error> {
+pub(super) fn time(row: &Row, column: &str) -> Result<Timestamp, Error> {
     moment(row.try_get(column)?)
 }
 

@@ -2,32 +2,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use secrecy::SecretString;
-use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{PgConnection, Row as _, query};
 
 use super::apps::delete;
-use super::{Postgres, now, rows};
+use super::{Row, SqlLedger, Transaction, now, rows};
 use crate::deploy::failure::Failure;
 use crate::deploy::goal::ReleasePhase;
 use crate::deploy::{Assignment, Grant};
 use crate::error::Error;
-use crate::images::{self, Pulled};
-use crate::ledger::{Answer, Deploys, ReleaseState, Structure};
+use crate::images;
+use crate::ledger::{Answer, Deploys, ReleaseState};
 
-impl Deploys for Postgres {
+impl Deploys for SqlLedger {
     fn fence<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<i64>> {
         Box::pin(async move {
-            let row = query("SELECT fence FROM apps WHERE id = $1").bind(app.as_str());
-            Ok(row.fetch_optional(&self.pool).await?.map(|row| row.try_get("fence")).transpose()?)
+            let row = self.database.query("SELECT fence FROM apps WHERE id = $1").bind(app.as_str());
+            Ok(row.fetch_optional().await?.map(|row| row.try_get("fence")).transpose()?)
         })
     }
 
     fn begin_deploy<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Grant>> {
         Box::pin(async move {
-            let row = query("UPDATE apps SET fence = fence + 1 WHERE id = $1 RETURNING fence").bind(app.as_str());
-            let Some(row) = row.fetch_optional(&self.pool).await? else { return Ok(None) };
-            Ok(Some(Grant { app: app.clone(), fence: row.try_get("fence")? }))
+            // In a transaction, whose end is told: SQLite's driver does not say when a statement of its own could not be committed.
+            let mut tx = self.database.begin().await?;
+            let row = tx.query("UPDATE apps SET fence = fence + 1 WHERE id = $1 RETURNING fence").bind(app.as_str());
+            let Some(row) = row.fetch_optional().await? else { return Ok(None) };
+            let grant = Grant { app: app.clone(), fence: row.try_get("fence")? };
+            tx.commit().await?;
+            Ok(Some(grant))
         })
     }
 
@@ -41,12 +43,12 @@ impl Deploys for Postgres {
 
     fn phase_done<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             if !hold(&mut tx, grant).await? {
                 return Ok(false);
             }
-            let done = query("UPDATE releases SET phase_done = true WHERE app = $1 AND version = $2");
-            done.bind(grant.app.as_str()).bind(release.get()).execute(&mut *tx).await?;
+            let done = tx.query("UPDATE releases SET phase_done = true WHERE app = $1 AND version = $2");
+            done.bind(grant.app.as_str()).bind(release.get()).execute().await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -54,22 +56,13 @@ impl Deploys for Postgres {
 
     fn deployed<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             if !hold(&mut tx, grant).await? {
                 return Ok(false);
             }
-            let done = query("UPDATE releases SET state = 'good', updated = $3 WHERE app = $1 AND version = $2");
-            done.bind(grant.app.as_str()).bind(release.get()).bind(now()).execute(&mut *tx).await?;
-            let forgotten = query(
-                "UPDATE apps SET structure =
-                     (SELECT coalesce(jsonb_object_agg(kind, replicas), '{}')
-                      FROM jsonb_each(apps.structure) AS asked (kind, replicas)
-                      WHERE builds.procfile ? kind
-                         OR kind = 'cmd' AND builds.pulled IS NOT NULL AND NOT builds.procfile ? 'web')
-                 FROM releases JOIN builds ON builds.uuid = releases.build
-                 WHERE apps.id = $1 AND releases.app = $1 AND releases.version = $2",
-            );
-            forgotten.bind(grant.app.as_str()).bind(release.get()).execute(&mut *tx).await?;
+            let done = tx.query("UPDATE releases SET state = 'good', updated = $3 WHERE app = $1 AND version = $2");
+            done.bind(grant.app.as_str()).bind(release.get()).bind(now()).execute().await?;
+            forget_replicas(&mut tx, &grant.app, release).await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -83,24 +76,24 @@ impl Deploys for Postgres {
         log_tail: &'a [String],
     ) -> Answer<'a, bool> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             if !hold(&mut tx, grant).await? {
                 return Ok(false);
             }
-            let failed = query(
+            let failed = tx.query(
                 "UPDATE releases
                  SET state = 'failed', summary = summary_if_failed, failure_code = $3, exception = $4, log_tail = $5,
                      updated = $6
                  WHERE app = $1 AND version = $2",
             );
             let failed = failed.bind(grant.app.as_str()).bind(release.get()).bind(failure.code.as_str());
-            failed.bind(&failure.message).bind(Json(log_tail)).bind(now()).execute(&mut *tx).await?;
-            let back = query(
+            failed.bind(&failure.message).bind(Json(log_tail)).bind(now()).execute().await?;
+            let back = tx.query(
                 "UPDATE apps SET updated = $2, desired_release =
                      (SELECT max(version) FROM releases WHERE app = $1 AND state = 'good')
                  WHERE id = $1",
             );
-            back.bind(grant.app.as_str()).bind(now()).execute(&mut *tx).await?;
+            back.bind(grant.app.as_str()).bind(now()).execute().await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -108,13 +101,14 @@ impl Deploys for Postgres {
 
     fn spare<'a>(&'a self, grant: &'a Grant, pod_uids: &'a BTreeSet<String>) -> Answer<'a, bool> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             if !hold(&mut tx, grant).await? {
                 return Ok(false);
             }
-            let uids = pod_uids.iter().cloned().collect::<Vec<_>>();
-            let spared = query("DELETE FROM restarts WHERE app = $1 AND pod_uid = ANY ($2)");
-            spared.bind(grant.app.as_str()).bind(uids).execute(&mut *tx).await?;
+            for pod_uid in pod_uids {
+                let spared = tx.query("DELETE FROM restarts WHERE app = $1 AND pod_uid = $2");
+                spared.bind(grant.app.as_str()).bind(pod_uid).execute().await?;
+            }
             tx.commit().await?;
             Ok(true)
         })
@@ -122,7 +116,7 @@ impl Deploys for Postgres {
 
     fn forget<'a>(&'a self, grant: &'a Grant) -> Answer<'a, bool> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             if !hold(&mut tx, grant).await? {
                 return Ok(false);
             }
@@ -134,22 +128,22 @@ impl Deploys for Postgres {
 
     fn unsettled(&self) -> Answer<'_, Vec<AppName>> {
         Box::pin(async move {
-            let found = query(
+            let found = self.database.query(
                 "SELECT id FROM apps WHERE intent <> settled
                  UNION SELECT app FROM releases WHERE state = 'deploying' ORDER BY 1",
             );
-            found.fetch_all(&self.pool).await?.iter().map(|row| rows::parsed(row, "id")).collect()
+            found.fetch_all().await?.iter().map(|row| rows::parsed(row, "id")).collect()
         })
     }
 
     fn settled<'a>(&'a self, grant: &'a Grant, intent: i64) -> Answer<'a, bool> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
-            let row = query("UPDATE apps SET settled = $3 WHERE id = $1 AND fence = $2 RETURNING intent");
-            let row = row.bind(grant.app.as_str()).bind(grant.fence).bind(intent).fetch_optional(&mut *tx).await?;
+            let mut tx = self.database.begin().await?;
+            let row = tx.query("UPDATE apps SET settled = $3 WHERE id = $1 AND fence = $2 RETURNING intent");
+            let row = row.bind(grant.app.as_str()).bind(grant.fence).bind(intent).fetch_optional().await?;
             let Some(row) = row else { return Ok(false) };
-            if row.try_get::<i64, _>("intent")? == intent {
-                query("DELETE FROM restarts WHERE app = $1").bind(grant.app.as_str()).execute(&mut *tx).await?;
+            if row.try_get::<i64>("intent")? == intent {
+                tx.query("DELETE FROM restarts WHERE app = $1").bind(grant.app.as_str()).execute().await?;
             }
             tx.commit().await?;
             Ok(true)
@@ -157,57 +151,72 @@ impl Deploys for Postgres {
     }
 }
 
-impl Postgres {
+impl SqlLedger {
     async fn wanted(&self, app: &AppName, fence: Option<i64>) -> Result<Option<Assignment>, Error> {
         // One statement, so that structure, release and config belong together.
-        let row = query(
+        let row = self.database.query(
             "SELECT releases.*, apps.structure, apps.intent, apps.settled, apps.destroying,
                     configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
-                    ARRAY(SELECT domain FROM domains WHERE app = apps.id) AS domains,
-                    ARRAY(SELECT pod_uid FROM restarts WHERE app = apps.id) AS restarting,
+                    (SELECT string_agg(domain, ' ') FROM domains WHERE app = apps.id) AS domains,
+                    (SELECT string_agg(pod_uid, ' ') FROM restarts WHERE app = apps.id) AS restarting,
                     builds.image, coalesce(builds.sha, '') AS sha, builds.procfile, builds.pulled
              FROM apps
              JOIN releases ON releases.app = apps.id AND releases.version = apps.desired_release
              JOIN configs ON configs.uuid = releases.config
              LEFT JOIN builds ON builds.uuid = releases.build
-             WHERE apps.id = $1 AND ($2::bigint IS NULL OR apps.fence = $2)",
+             WHERE apps.id = $1 AND (CAST($2 AS bigint) IS NULL OR apps.fence = $2)",
         );
-        let row = row.bind(app.as_str()).bind(fence).fetch_optional(&self.pool).await?;
+        let row = row.bind(app.as_str()).bind(fence).fetch_optional().await?;
         row.map(|row| assignment(app, &row)).transpose()
     }
 }
 
 /// Locks the app's row if the grant is still the newest: nobody takes over until the transaction ends.
-async fn hold(tx: &mut PgConnection, grant: &Grant) -> Result<bool, Error> {
-    let row = query("SELECT 1 FROM apps WHERE id = $1 AND fence = $2 FOR UPDATE");
-    Ok(row.bind(grant.app.as_str()).bind(grant.fence).fetch_optional(tx).await?.is_some())
+async fn hold(tx: &mut Transaction, grant: &Grant) -> Result<bool, Error> {
+    let row = tx.query_for_update("SELECT 1 FROM apps WHERE id = $1 AND fence = $2");
+    Ok(row.bind(grant.app.as_str()).bind(grant.fence).fetch_optional().await?.is_some())
 }
 
-fn assignment(app: &AppName, row: &PgRow) -> Result<Assignment, Error> {
+/// Forgets the replicas of process types that the release has not.
+async fn forget_replicas(tx: &mut Transaction, app: &AppName, release: ReleaseVersion) -> Result<(), Error> {
+    let row = tx.query(
+        "SELECT apps.structure, builds.procfile, builds.pulled FROM apps
+         JOIN releases ON releases.app = apps.id JOIN builds ON builds.uuid = releases.build
+         WHERE apps.id = $1 AND releases.version = $2",
+    );
+    let Some(row) = row.bind(app.as_str()).bind(release.get()).fetch_optional().await? else { return Ok(()) };
+    let kinds = images::kinds(&rows::procfile(&row)?, rows::pulled(&row)?.is_some()).collect::<BTreeSet<_>>();
+    let mut structure = rows::structure(&row)?;
+    structure.retain(|kind, _| kinds.contains(kind));
+    let kept = tx.query("UPDATE apps SET structure = $2 WHERE id = $1").bind(app.as_str());
+    kept.bind(Json(&structure)).execute().await?;
+    Ok(())
+}
+
+fn assignment(app: &AppName, row: &Row) -> Result<Assignment, Error> {
     let release = rows::release(row)?;
-    let structure = row.try_get::<Json<Structure>, _>("structure")?.0;
-    let procfile = row.try_get::<Option<Json<BTreeMap<ProcType, String>>>, _>("procfile")?;
-    let procfile = procfile.map(|procfile| procfile.0).unwrap_or_default();
+    let structure = rows::structure(row)?;
+    let procfile = rows::procfile(row)?;
     let phase = match (procfile.contains_key(&ProcType::release()), row.try_get("phase_done")?) {
         (false, _) => ReleasePhase::None,
         (true, false) => ReleasePhase::ToRun,
         (true, true) => ReleasePhase::Done,
     };
-    let pulled = row.try_get::<Option<Json<Pulled>>, _>("pulled")?.map(|pulled| pulled.0);
+    let pulled = rows::pulled(row)?;
     let kinds = images::kinds(&procfile, pulled.is_some());
     let processes = kinds.map(|kind| (kind.clone(), structure.get(&kind).copied().unwrap_or(0))).collect();
-    let entries = row.try_get::<Json<BTreeMap<String, String>>, _>("entries")?.0;
-    let (intent, settled) = (row.try_get::<i64, _>("intent")?, row.try_get::<i64, _>("settled")?);
+    let entries = row.try_get::<Json<BTreeMap<String, String>>>("entries")?.0;
+    let (intent, settled) = (row.try_get::<i64>("intent")?, row.try_get::<i64>("settled")?);
     Ok(Assignment {
         app: app.clone(),
         domains: rows::names(row, "domains")?,
-        destroying: row.try_get::<Option<i64>, _>("destroying")?.is_some(),
-        restarting: row.try_get::<Vec<String>, _>("restarting")?.into_iter().collect(),
+        destroying: row.try_get::<Option<i64>>("destroying")?.is_some(),
+        restarting: rows::words(row, "restarting")?.into_iter().collect(),
         unsettled: (intent != settled).then_some(intent),
         release: release.version,
         deploying: release.state == ReleaseState::Deploying,
         image: row.try_get("image")?,
-        sha: row.try_get::<String, _>("sha")?.parse().ok(),
+        sha: row.try_get::<String>("sha")?.parse().ok(),
         phase,
         processes,
         procfile,

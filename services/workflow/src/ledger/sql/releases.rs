@@ -1,11 +1,10 @@
 use deis_api::{AppName, ReleaseVersion};
 use sqlx::types::Json;
-use sqlx::{PgConnection, Row as _, query};
 use uuid::Uuid;
 
 use super::apps::set_structure;
 use super::builds::insert_build;
-use super::{Postgres, now, rows};
+use super::{SqlLedger, Statement, Transaction, now, rows};
 use crate::configs::Settings;
 use crate::error::{Error, Kind};
 use crate::ledger::releases::ConfigDraft;
@@ -14,7 +13,7 @@ use crate::ledger::{
     Window,
 };
 
-impl Releases for Postgres {
+impl Releases for SqlLedger {
     fn release<'a>(
         &'a self,
         app: &'a AppName,
@@ -23,7 +22,7 @@ impl Releases for Postgres {
         decide: Decide<'a>,
     ) -> Answer<'a, Released> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             // The ground locks the app's row: whoever comes second sees what the first has made.
             let ground = ground(&mut tx, app, target).await?.ok_or(Error::Missing(Kind::App))?;
             if let Some(release) = made_by(&mut tx, app, key).await? {
@@ -46,75 +45,76 @@ impl Releases for Postgres {
 
     fn ground<'a>(&'a self, app: &'a AppName) -> Answer<'a, Ground> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             ground(&mut tx, app, Target::None).await?.ok_or(Error::Missing(Kind::App))
         })
     }
 
     fn releases<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Release>> {
         Box::pin(async move {
-            let total = query("SELECT count(*) AS total FROM releases WHERE app = $1").bind(app.as_str());
-            let total = total.fetch_one(&self.pool).await?.try_get("total")?;
-            let found = query("SELECT * FROM releases WHERE app = $1 ORDER BY version DESC LIMIT $2 OFFSET $3");
-            let found = found.bind(app.as_str()).bind(window.limit).bind(window.offset).fetch_all(&self.pool).await?;
+            let total = self.database.query("SELECT count(*) AS total FROM releases WHERE app = $1").bind(app.as_str());
+            let total = total.fetch_one().await?.try_get("total")?;
+            let found =
+                self.database.query("SELECT * FROM releases WHERE app = $1 ORDER BY version DESC LIMIT $2 OFFSET $3");
+            let found = found.bind(app.as_str()).bind(window.limit).bind(window.offset).fetch_all().await?;
             Ok(Listed { total, items: found.iter().map(rows::release).collect::<Result<_, _>>()? })
         })
     }
 
     fn release_at<'a>(&'a self, app: &'a AppName, version: ReleaseVersion) -> Answer<'a, Option<Release>> {
-        Box::pin(async move { release_at(&mut *self.pool.acquire().await?, app, version).await })
+        Box::pin(async move { release_at(self.database.query(RELEASE_AT), app, version).await })
     }
 }
 
 /// Reads what a decision is made from, and locks the app until the transaction ends.
-pub(super) async fn ground(tx: &mut PgConnection, app: &AppName, target: Target) -> Result<Option<Ground>, Error> {
-    let row = query(
-        "SELECT *, ARRAY(SELECT username FROM collaborators WHERE app = id) AS collaborators
-         FROM apps WHERE id = $1 FOR UPDATE OF apps",
+pub(super) async fn ground(tx: &mut Transaction, app: &AppName, target: Target) -> Result<Option<Ground>, Error> {
+    let row = tx.query_for_update(
+        "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators
+         FROM apps WHERE id = $1",
     );
-    let Some(row) = row.bind(app.as_str()).fetch_optional(&mut *tx).await? else { return Ok(None) };
-    let latest = query("SELECT * FROM releases WHERE app = $1 AND state <> 'failed' ORDER BY version DESC LIMIT 1");
-    let latest = rows::release(&latest.bind(app.as_str()).fetch_one(&mut *tx).await?)?;
-    let config = config(&mut *tx, latest.config).await?;
-    let build = build(&mut *tx, latest.build).await?;
+    let Some(row) = row.bind(app.as_str()).fetch_optional().await? else { return Ok(None) };
+    let latest = tx.query("SELECT * FROM releases WHERE app = $1 AND state <> 'failed' ORDER BY version DESC LIMIT 1");
+    let latest = rows::release(&latest.bind(app.as_str()).fetch_one().await?)?;
+    let config = config(tx, latest.config).await?;
+    let build = build(tx, latest.build).await?;
     let wanted = match target {
         Target::None => None,
         Target::Previous => ReleaseVersion::try_from(latest.version.get().saturating_sub(1)).ok(),
         Target::Version(version) => Some(version),
     };
     let target = match wanted {
-        Some(version) => release_at(&mut *tx, app, version).await?,
+        Some(version) => release_at(tx.query(RELEASE_AT), app, version).await?,
         None => None,
     };
-    let target_build = self::build(&mut *tx, target.as_ref().and_then(|target| target.build)).await?;
+    let target_build = self::build(tx, target.as_ref().and_then(|target| target.build)).await?;
     Ok(Some(Ground { app: rows::app(&row)?, latest, config, build, target, target_build }))
 }
 
-async fn made_by(tx: &mut PgConnection, app: &AppName, key: &RequestKey) -> Result<Option<Release>, Error> {
-    let row = query(
+async fn made_by(tx: &mut Transaction, app: &AppName, key: &RequestKey) -> Result<Option<Release>, Error> {
+    let row = tx.query(
         "SELECT releases.* FROM requests JOIN releases USING (app, version)
          WHERE requests.app = $1 AND requests.key = $2",
     );
-    let row = row.bind(app.as_str()).bind(key.as_str()).fetch_optional(tx).await?;
+    let row = row.bind(app.as_str()).bind(key.as_str()).fetch_optional().await?;
     row.as_ref().map(rows::release).transpose()
 }
 
-async fn is_deploying(tx: &mut PgConnection, app: &AppName) -> Result<bool, Error> {
-    let row = query("SELECT EXISTS (SELECT 1 FROM releases WHERE app = $1 AND state = 'deploying') AS found");
-    Ok(row.bind(app.as_str()).fetch_one(tx).await?.try_get("found")?)
+async fn is_deploying(tx: &mut Transaction, app: &AppName) -> Result<bool, Error> {
+    let row = tx.query("SELECT EXISTS (SELECT 1 FROM releases WHERE app = $1 AND state = 'deploying') AS found");
+    Ok(row.bind(app.as_str()).fetch_one().await?.try_get("found")?)
 }
 
 /// Writes the next release with what is new in it, and makes it the desired one.
-async fn record(tx: &mut PgConnection, app: &AppName, key: &RequestKey, draft: &Draft) -> Result<Released, Error> {
+async fn record(tx: &mut Transaction, app: &AppName, key: &RequestKey, draft: &Draft) -> Result<Released, Error> {
     let config_uuid = match &draft.config {
-        ConfigDraft::New(settings) => insert_config(&mut *tx, app, draft, settings).await?,
+        ConfigDraft::New(settings) => insert_config(tx, app, draft, settings).await?,
         ConfigDraft::Keep(uuid) => *uuid,
     };
     let build_uuid = match &draft.build {
-        BuildDraft::New(build) => Some(insert_build(&mut *tx, app, draft, build).await?),
+        BuildDraft::New(build) => Some(insert_build(tx, app, draft, build).await?),
         BuildDraft::Keep(uuid) => *uuid,
     };
-    let row = query(
+    let row = tx.query(
         "INSERT INTO releases
              (uuid, app, version, owner, summary, summary_if_failed, state, config, build, created, updated)
          SELECT $1, $2, max(version) + 1, $3, $4, $5, $6, $7, $8, $9, $9 FROM releases WHERE app = $2
@@ -123,34 +123,29 @@ async fn record(tx: &mut PgConnection, app: &AppName, key: &RequestKey, draft: &
     let state = if build_uuid.is_some() { "deploying" } else { "good" };
     let row = row.bind(Uuid::new_v4()).bind(app.as_str()).bind(draft.owner.as_str()).bind(&draft.summary);
     let row = row.bind(&draft.summary_if_failed).bind(state).bind(config_uuid).bind(build_uuid).bind(now());
-    let release = rows::release(&row.fetch_one(&mut *tx).await?)?;
+    let release = rows::release(&row.fetch_one().await?)?;
 
-    query("INSERT INTO requests (app, key, version, created) VALUES ($1, $2, $3, $4)")
+    tx.query("INSERT INTO requests (app, key, version, created) VALUES ($1, $2, $3, $4)")
         .bind(app.as_str())
         .bind(key.as_str())
         .bind(release.version.get())
         .bind(now())
-        .execute(&mut *tx)
+        .execute()
         .await?;
-    query("UPDATE apps SET desired_release = $2, updated = $3 WHERE id = $1")
+    tx.query("UPDATE apps SET desired_release = $2, updated = $3 WHERE id = $1")
         .bind(app.as_str())
         .bind(release.version.get())
         .bind(now())
-        .execute(&mut *tx)
+        .execute()
         .await?;
-    let config = config(&mut *tx, release.config).await?;
+    let config = config(tx, release.config).await?;
     Ok(Released { release, config })
 }
 
-async fn insert_config(
-    tx: &mut PgConnection,
-    app: &AppName,
-    draft: &Draft,
-    settings: &Settings,
-) -> Result<Uuid, Error> {
+async fn insert_config(tx: &mut Transaction, app: &AppName, draft: &Draft, settings: &Settings) -> Result<Uuid, Error> {
     let uuid = Uuid::new_v4();
     let Settings { values, registry, shape } = settings;
-    query(
+    tx.query(
         "INSERT INTO configs (uuid, app, owner, entries, registry, memory, cpu, tags, healthcheck, created)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
@@ -164,25 +159,32 @@ async fn insert_config(
     .bind(Json(&shape.tags))
     .bind(Json(&shape.healthcheck))
     .bind(now())
-    .execute(tx)
+    .execute()
     .await?;
     Ok(uuid)
 }
 
-async fn release_at(tx: &mut PgConnection, app: &AppName, version: ReleaseVersion) -> Result<Option<Release>, Error> {
-    let row = query("SELECT * FROM releases WHERE app = $1 AND version = $2").bind(app.as_str()).bind(version.get());
-    row.fetch_optional(tx).await?.as_ref().map(rows::release).transpose()
+/// One release of an app.
+const RELEASE_AT: &str = "SELECT * FROM releases WHERE app = $1 AND version = $2";
+
+async fn release_at(
+    statement: Statement<'_>,
+    app: &AppName,
+    version: ReleaseVersion,
+) -> Result<Option<Release>, Error> {
+    let row = statement.bind(app.as_str()).bind(version.get()).fetch_optional().await?;
+    row.as_ref().map(rows::release).transpose()
 }
 
-async fn config(tx: &mut PgConnection, uuid: Uuid) -> Result<Config, Error> {
-    rows::config(&query("SELECT * FROM configs WHERE uuid = $1").bind(uuid).fetch_one(tx).await?)
+async fn config(tx: &mut Transaction, uuid: Uuid) -> Result<Config, Error> {
+    rows::config(&tx.query("SELECT * FROM configs WHERE uuid = $1").bind(uuid).fetch_one().await?)
 }
 
-async fn build(tx: &mut PgConnection, uuid: Option<Uuid>) -> Result<Option<Build>, Error> {
+async fn build(tx: &mut Transaction, uuid: Option<Uuid>) -> Result<Option<Build>, Error> {
     let Some(uuid) = uuid else { return Ok(None) };
-    let row = query(
+    let row = tx.query(
         "SELECT uuid, owner, image, sha, procfile, dockerfile, pulled, created, state, failure_code, failure
          FROM builds WHERE uuid = $1",
     );
-    row.bind(uuid).fetch_optional(tx).await?.as_ref().map(rows::build).transpose()
+    row.bind(uuid).fetch_optional().await?.as_ref().map(rows::build).transpose()
 }

@@ -1,64 +1,63 @@
 use deis_api::{AppName, Code, Hostname, ReleaseVersion, Username};
 use sqlx::types::Json;
-use sqlx::{PgConnection, Row as _, query};
 use uuid::Uuid;
 
 use super::domains::insert_domain;
 use super::releases::ground;
-use super::{Postgres, now, rows, violated};
+use super::{SqlLedger, Transaction, now, rows, violated};
 use crate::error::{Error, Kind};
 use crate::ledger::apps::Restructure;
 use crate::ledger::{Answer, App, Apps, Listed, NewApp, Structure, Target, Window};
 
-impl Apps for Postgres {
+impl Apps for SqlLedger {
     fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>> {
         Box::pin(async move {
-            let row = query(
-                "SELECT *, ARRAY(SELECT username FROM collaborators WHERE app = id) AS collaborators
+            let row = self.database.query(
+                "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators
                  FROM apps WHERE id = $1",
             );
-            row.bind(id.as_str()).fetch_optional(&self.pool).await?.as_ref().map(rows::app).transpose()
+            row.bind(id.as_str()).fetch_optional().await?.as_ref().map(rows::app).transpose()
         })
     }
 
     fn apps<'a>(&'a self, user: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>> {
         Box::pin(async move {
             let user = user.map(Username::as_str);
-            let total = query(
+            let total = self.database.query(
                 "SELECT count(*) AS total FROM apps
-                 WHERE $1::text IS NULL OR owner = $1
+                 WHERE CAST($1 AS text) IS NULL OR owner = $1
                      OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $1)",
             );
-            let total = total.bind(user).fetch_one(&self.pool).await?.try_get("total")?;
-            let found = query(
-                "SELECT *, ARRAY(SELECT username FROM collaborators WHERE app = id) AS collaborators FROM apps
-                 WHERE $1::text IS NULL OR owner = $1
+            let total = total.bind(user).fetch_one().await?.try_get("total")?;
+            let found = self.database.query(
+                "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators FROM apps
+                 WHERE CAST($1 AS text) IS NULL OR owner = $1
                      OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $1)
                  ORDER BY id LIMIT $2 OFFSET $3",
             );
-            let found = found.bind(user).bind(window.limit).bind(window.offset).fetch_all(&self.pool).await?;
+            let found = found.bind(user).bind(window.limit).bind(window.offset).fetch_all().await?;
             Ok(Listed { total, items: found.iter().map(rows::app).collect::<Result<_, _>>()? })
         })
     }
 
     fn app_names(&self) -> Answer<'_, Vec<AppName>> {
         Box::pin(async move {
-            let found = query("SELECT id FROM apps ORDER BY id").fetch_all(&self.pool).await?;
+            let found = self.database.query("SELECT id FROM apps ORDER BY id").fetch_all().await?;
             found.iter().map(|row| rows::parsed(row, "id")).collect()
         })
     }
 
     fn create_app(&self, app: NewApp) -> Answer<'_, App> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
-            let row = query(
+            let mut tx = self.database.begin().await?;
+            let row = tx.query(
                 "INSERT INTO apps (id, uuid, owner, structure, desired_release, fence, created, updated)
-                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6) RETURNING *, '{}'::text[] AS collaborators",
+                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6) RETURNING *, '' AS collaborators",
             );
             let row = row.bind(app.id.as_str()).bind(Uuid::new_v4()).bind(app.owner.as_str());
             let row = row.bind(Json(&app.structure)).bind(ReleaseVersion::FIRST.get()).bind(now());
-            let row = row.fetch_one(&mut *tx).await.map_err(|error| match violated(&error) {
-                Some("apps_pkey") => Error::Field {
+            let row = row.fetch_one().await.map_err(|error| match violated(&error) {
+                Some("apps_pkey" | "apps.id") => Error::Field {
                     field: "id",
                     message: "Application with this id already exists.".to_owned(),
                     code: Code::AlreadyExists,
@@ -74,17 +73,17 @@ impl Apps for Postgres {
 
     fn condemn<'a>(&'a self, id: &'a AppName) -> Answer<'a, bool> {
         Box::pin(async move {
-            let noted = query(
+            let noted = self.database.query(
                 "UPDATE apps SET destroying = coalesce(destroying, $2), fence = fence + 1, intent = intent + 1
                  WHERE id = $1",
             );
-            Ok(noted.bind(id.as_str()).bind(now()).execute(&self.pool).await?.rows_affected() > 0)
+            Ok(noted.bind(id.as_str()).bind(now()).execute().await? > 0)
         })
     }
 
     fn delete_app<'a>(&'a self, id: &'a AppName) -> Answer<'a, ()> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             delete(&mut tx, id).await?;
             tx.commit().await?;
             Ok(())
@@ -93,7 +92,7 @@ impl Apps for Postgres {
 
     fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, (Structure, Structure)> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             let ground = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
             let structure = decide(&ground)?;
             if structure != ground.app.structure {
@@ -106,34 +105,34 @@ impl Apps for Postgres {
 
     fn undo_restructure<'a>(&'a self, id: &'a AppName, from: &'a Structure, to: &'a Structure) -> Answer<'a, ()> {
         Box::pin(async move {
-            let undone = query(
+            let undone = self.database.query(
                 "UPDATE apps SET structure = $2, intent = intent + 1, updated = $4 WHERE id = $1 AND structure = $3",
             );
-            undone.bind(id.as_str()).bind(Json(from)).bind(Json(to)).bind(now()).execute(&self.pool).await?;
+            undone.bind(id.as_str()).bind(Json(from)).bind(Json(to)).bind(now()).execute().await?;
             Ok(())
         })
     }
 }
 
 /// Deletes an app with all that belongs to it.
-pub(super) async fn delete(tx: &mut PgConnection, id: &AppName) -> Result<(), Error> {
+pub(super) async fn delete(tx: &mut Transaction, id: &AppName) -> Result<(), Error> {
     // Releases point at configs and builds, which go with the app as well: they go first.
-    query("DELETE FROM releases WHERE app = $1").bind(id.as_str()).execute(&mut *tx).await?;
-    query("DELETE FROM apps WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+    tx.query("DELETE FROM releases WHERE app = $1").bind(id.as_str()).execute().await?;
+    tx.query("DELETE FROM apps WHERE id = $1").bind(id.as_str()).execute().await?;
     Ok(())
 }
 
 /// The empty config and release v1, which has no build.
-async fn initial_release(tx: &mut PgConnection, app: &NewApp) -> Result<(), Error> {
+async fn initial_release(tx: &mut Transaction, app: &NewApp) -> Result<(), Error> {
     let config = Uuid::new_v4();
-    query("INSERT INTO configs (uuid, app, owner, entries, created) VALUES ($1, $2, $3, '{}', $4)")
+    tx.query("INSERT INTO configs (uuid, app, owner, entries, created) VALUES ($1, $2, $3, '{}', $4)")
         .bind(config)
         .bind(app.id.as_str())
         .bind(app.owner.as_str())
         .bind(now())
-        .execute(&mut *tx)
+        .execute()
         .await?;
-    query(
+    tx.query(
         "INSERT INTO releases (uuid, app, version, owner, summary, summary_if_failed, state, config, created, updated)
          VALUES ($1, $2, $3, $4, $5, $5, 'good', $6, $7, $7)",
     )
@@ -144,13 +143,13 @@ async fn initial_release(tx: &mut PgConnection, app: &NewApp) -> Result<(), Erro
     .bind(&app.summary)
     .bind(config)
     .bind(now())
-    .execute(&mut *tx)
+    .execute()
     .await?;
     Ok(())
 }
 
-pub(super) async fn set_structure(tx: &mut PgConnection, id: &AppName, structure: &Structure) -> Result<(), Error> {
-    let updated = query("UPDATE apps SET structure = $2, intent = intent + 1, updated = $3 WHERE id = $1");
-    updated.bind(id.as_str()).bind(Json(structure)).bind(now()).execute(tx).await?;
+pub(super) async fn set_structure(tx: &mut Transaction, id: &AppName, structure: &Structure) -> Result<(), Error> {
+    let updated = tx.query("UPDATE apps SET structure = $2, intent = intent + 1, updated = $3 WHERE id = $1");
+    updated.bind(id.as_str()).bind(Json(structure)).bind(now()).execute().await?;
     Ok(())
 }

@@ -1,8 +1,7 @@
 use deis_api::{Code, Username};
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::{Row as _, query};
 
-use super::{Postgres, now, rows, violated};
+use super::{SqlLedger, now, rows, violated};
 use crate::error::Error;
 use crate::ledger::accounts::{Accounts, Admit, NewUser, TokenHash, User};
 use crate::ledger::{Answer, Listed, Window};
@@ -10,41 +9,41 @@ use crate::ledger::{Answer, Listed, Window};
 /// How many logins of a user stay valid.
 const TOKENS: i64 = 100;
 
-impl Accounts for Postgres {
+impl Accounts for SqlLedger {
     fn user<'a>(&'a self, username: &'a Username) -> Answer<'a, Option<(User, SecretString)>> {
         Box::pin(async move {
-            let row = query("SELECT * FROM users WHERE username = $1").bind(username.as_str());
-            let Some(row) = row.fetch_optional(&self.pool).await? else { return Ok(None) };
-            let password = row.try_get::<String, _>("password")?;
+            let row = self.database.query("SELECT * FROM users WHERE username = $1").bind(username.as_str());
+            let Some(row) = row.fetch_optional().await? else { return Ok(None) };
+            let password = row.try_get::<String>("password")?;
             Ok(Some((rows::user(&row)?, password.into())))
         })
     }
 
     fn user_of_token(&self, hash: TokenHash) -> Answer<'_, Option<User>> {
         Box::pin(async move {
-            let row = query(
+            let row = self.database.query(
                 "SELECT users.* FROM users JOIN tokens USING (username) WHERE tokens.hash = $1 AND users.is_active",
             );
-            row.bind(hash.as_slice()).fetch_optional(&self.pool).await?.as_ref().map(rows::user).transpose()
+            row.bind(hash.as_slice()).fetch_optional().await?.as_ref().map(rows::user).transpose()
         })
     }
 
     fn register<'a>(&'a self, user: NewUser, admit: Admit<'a>) -> Answer<'a, User> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             // Two first registrations at once must not both become superusers.
-            query("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
-            let row = query("SELECT EXISTS (SELECT 1 FROM users WHERE is_superuser) AS found");
-            let superuser = admit(row.fetch_one(&mut *tx).await?.try_get("found")?)?;
-            let row = query(
+            tx.lock_users().await?;
+            let row = tx.query("SELECT EXISTS (SELECT 1 FROM users WHERE is_superuser) AS found");
+            let superuser = admit(row.fetch_one().await?.try_get("found")?)?;
+            let row = tx.query(
                 "INSERT INTO users
                      (username, email, first_name, last_name, password, is_superuser, is_staff, is_active, joined)
                  VALUES ($1, $2, $3, $4, $5, $6, $6, true, $7) RETURNING *",
             );
             let row = row.bind(user.username.as_str()).bind(&user.email).bind(&user.first_name).bind(&user.last_name);
-            let row = row.bind(user.password.expose_secret()).bind(superuser).bind(now()).fetch_one(&mut *tx).await;
+            let row = row.bind(user.password.expose_secret()).bind(superuser).bind(now()).fetch_one().await;
             let row = row.map_err(|error| match violated(&error) {
-                Some("users_pkey") => Error::Field {
+                Some("users_pkey" | "users.username") => Error::Field {
                     field: "username",
                     message: "A user with that username already exists.".to_owned(),
                     code: Code::AlreadyExists,
@@ -58,46 +57,47 @@ impl Accounts for Postgres {
 
     fn users(&self, only_superusers: bool, window: Window) -> Answer<'_, Listed<User>> {
         Box::pin(async move {
-            let total = query("SELECT count(*) AS total FROM users WHERE NOT $1 OR (is_superuser AND is_active)");
-            let total = total.bind(only_superusers).fetch_one(&self.pool).await?.try_get("total")?;
-            let found = query(
+            let total =
+                self.database.query("SELECT count(*) AS total FROM users WHERE NOT $1 OR (is_superuser AND is_active)");
+            let total = total.bind(only_superusers).fetch_one().await?.try_get("total")?;
+            let found = self.database.query(
                 "SELECT * FROM users WHERE NOT $1 OR (is_superuser AND is_active) ORDER BY username LIMIT $2 OFFSET $3",
             );
             let found = found.bind(only_superusers).bind(window.limit).bind(window.offset);
-            let found = found.fetch_all(&self.pool).await?;
+            let found = found.fetch_all().await?;
             Ok(Listed { total, items: found.iter().map(rows::user).collect::<Result<_, _>>()? })
         })
     }
 
     fn set_superuser<'a>(&'a self, username: &'a Username, superuser: bool) -> Answer<'a, bool> {
         Box::pin(async move {
-            let set = query("UPDATE users SET is_superuser = $2, is_staff = $2 WHERE username = $1");
-            Ok(set.bind(username.as_str()).bind(superuser).execute(&self.pool).await?.rows_affected() > 0)
+            let set = self.database.query("UPDATE users SET is_superuser = $2, is_staff = $2 WHERE username = $1");
+            Ok(set.bind(username.as_str()).bind(superuser).execute().await? > 0)
         })
     }
 
     fn add_token<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, ()> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             let now = now();
-            query("UPDATE users SET last_login = $2 WHERE username = $1")
+            tx.query("UPDATE users SET last_login = $2 WHERE username = $1")
                 .bind(username.as_str())
                 .bind(now)
-                .execute(&mut *tx)
+                .execute()
                 .await?;
-            query("INSERT INTO tokens (hash, username, created) VALUES ($1, $2, $3)")
+            tx.query("INSERT INTO tokens (hash, username, created) VALUES ($1, $2, $3)")
                 .bind(hash.as_slice())
                 .bind(username.as_str())
                 .bind(now)
-                .execute(&mut *tx)
+                .execute()
                 .await?;
-            query(
-                "DELETE FROM tokens WHERE hash IN
-                     (SELECT hash FROM tokens WHERE username = $1 ORDER BY created DESC, hash OFFSET $2)",
+            tx.query(
+                "DELETE FROM tokens WHERE username = $1 AND hash NOT IN
+                     (SELECT hash FROM tokens WHERE username = $1 ORDER BY created DESC, hash LIMIT $2)",
             )
             .bind(username.as_str())
             .bind(TOKENS)
-            .execute(&mut *tx)
+            .execute()
             .await?;
             tx.commit().await?;
             Ok(())

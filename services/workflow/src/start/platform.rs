@@ -1,60 +1,28 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::serve::ListenerExt as _;
 use backon::{ExponentialBuilder, Retryable as _};
-use deis_bootstrap::{BindFailed, Context};
+use deis_bootstrap::Context;
 use deis_proto::workflow::push_service_server::PushServiceServer;
-use deis_rpc::{Contract, Identity, IdentityError, ServeError, Server};
+use deis_rpc::{Contract, Identity, Server};
 use futures_util::try_join;
 use secrecy::ExposeSecret as _;
 
+use super::{StartError, serve_rest};
 use crate::accounts::{Passwords, ensure_admin};
-use crate::config::{Config, Unreadable};
+use crate::config::ServeConfig;
 use crate::deploy::{Deployer, Outside};
 use crate::keeper::Keeper;
 use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
-use crate::ledger::postgres::Postgres;
+use crate::ledger::sql::SqlLedger;
 use crate::logs::{Events, Logs};
 use crate::peers::{Builder, LiveRouters, Logger, Session, StateLocks, StateProgress, follow_registration_mode, lead};
+use crate::server::Workflow;
 use crate::server::grpc::Push;
-use crate::server::{Workflow, rest};
 
-/// The service cannot start, or ended by itself.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A file of the configuration cannot be read.
-    #[error("the configuration is not complete")]
-    Config(#[from] Unreadable),
-    /// The certificates cannot be used.
-    #[error("the service has no identity")]
-    Identity(#[from] IdentityError),
-    /// There is no way to Kubernetes.
-    #[error("Kubernetes cannot be reached")]
-    Kubernetes(#[from] deis_kube::watch::ClientError),
-    /// The database's schema cannot be brought up to date.
-    #[error("the ledger cannot be opened")]
-    Schema(#[from] sqlx::migrate::MigrateError),
-    /// The first administrator cannot be made.
-    #[error("the first administrator cannot be made")]
-    Admin(#[source] crate::error::Error),
-    /// A port cannot be had.
-    #[error(transparent)]
-    Bind(#[from] BindFailed),
-    /// The REST server failed.
-    #[error("the REST server failed")]
-    Rest(#[source] std::io::Error),
-    /// The gRPC server failed.
-    #[error(transparent)]
-    Grpc(#[from] ServeError),
-}
-
-/// Runs the service until the process ends.
-///
-/// # Errors
-/// It cannot start.
-pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
+/// Runs the controller of a platform until the process ends.
+pub(super) async fn run(config: ServeConfig, context: Context) -> Result<(), StartError> {
     let opening = context.readiness.latch("the ledger");
     let identity = Identity::load(&config.tls)?;
     let client = deis_kube::watch::client().await?;
@@ -63,15 +31,15 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
     let routers = LiveRouters::follow(&context, &client, &config.namespace, identity.clone());
     let kubernetes = Kubernetes::new(client, cache.clone(), config.pull_key()?);
 
-    let postgres = Postgres::new(config.database()?);
+    let sql = SqlLedger::postgres(config.database()?);
     let passwords = Passwords::new(context.tasks.clone());
-    let opened = context.shutdown.run_until_cancelled(open(&postgres, &passwords, &config)).await;
+    let opened = context.shutdown.run_until_cancelled(open(&sql, &passwords, &config)).await;
     opened.transpose()?;
     opening.release();
 
     let state = deis_rpc::connect("state", config.state.clone(), &identity);
     let session = Session::start(&context, state.clone(), config.pod_name.clone());
-    let ledger = Arc::new(postgres.clone()) as Arc<dyn Ledger>;
+    let ledger = Arc::new(sql.clone()) as Arc<dyn Ledger>;
     // Nobody waits for the logger: without it apps run as ever, and their logs come from the pods.
     let logger = Arc::new(Logger::new(deis_rpc::connect("logger", config.logger.clone(), &identity)));
     let builder = Builder::new(deis_rpc::connect("builder", config.builder.clone(), &identity));
@@ -100,21 +68,21 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
         passwords,
         registration: follow_registration_mode(&context, state, config.registration_mode),
         tasks: context.tasks.clone(),
-        reserved: config.reserved_names.iter().map(|name| name.trim().to_owned()).collect(),
+        reserved: config.reserved(),
     };
     serve(&config, &context, &identity, workflow).await?;
-    postgres.close().await;
+    sql.close().await;
     Ok(())
 }
 
 /// Brings the schema up to date and makes the first administrator. Waits for a database that is still starting.
-async fn open(postgres: &Postgres, passwords: &Passwords, config: &Config) -> Result<(), StartError> {
+async fn open(sql: &SqlLedger, passwords: &Passwords, config: &ServeConfig) -> Result<(), StartError> {
     let patience = ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(Duration::from_secs(5))
         .with_jitter()
         .without_max_times();
-    let migrate = || postgres.migrate();
+    let migrate = || sql.migrate();
     let is_away = |error: &sqlx::migrate::MigrateError| matches!(error, sqlx::migrate::MigrateError::Execute(_));
     migrate
         .retry(patience)
@@ -125,7 +93,7 @@ async fn open(postgres: &Postgres, passwords: &Passwords, config: &Config) -> Re
         .await?;
     let Some((username, password)) = config.admin()? else { return Ok(()) };
     match username.expose_secret().parse() {
-        Ok(username) => ensure_admin(postgres, passwords, username, password).await.map_err(StartError::Admin),
+        Ok(username) => ensure_admin(sql, passwords, username, password).await.map_err(StartError::Admin),
         Err(error) => {
             tracing::error!(%error, "the administrator's name cannot be used");
             Ok(())
@@ -133,20 +101,19 @@ async fn open(postgres: &Postgres, passwords: &Passwords, config: &Config) -> Re
     }
 }
 
-async fn serve(config: &Config, context: &Context, identity: &Identity, workflow: Workflow) -> Result<(), StartError> {
+async fn serve(
+    config: &ServeConfig,
+    context: &Context,
+    identity: &Identity,
+    workflow: Workflow,
+) -> Result<(), StartError> {
     let contract = Contract { callers: deis_proto::CALLERS, descriptors: deis_proto::DESCRIPTORS };
     let push = PushServiceServer::new(Push::new(workflow.clone(), context.clone()));
     let grpc = Server::new(identity, contract).add(push);
     context.metrics.register("grpc_calls", "gRPC calls answered", grpc.calls());
-    let grpc_listener = context.bind(config.listen).await?;
-    // Small answers are to leave at once.
-    let rest_listener = context.bind(config.rest_listen).await?.tap_io(|connection| {
-        drop(connection.set_nodelay(true));
-    });
-    let rest = axum::serve(rest_listener, rest::router(workflow));
-    let rest = rest.with_graceful_shutdown(context.shutdown.clone().cancelled_owned());
-    try_join!(async { rest.await.map_err(StartError::Rest) }, async {
-        grpc.serve(grpc_listener, context.shutdown.clone().cancelled_owned()).await.map_err(StartError::Grpc)
-    },)?;
+    let listener = context.bind(config.listen).await?;
+    let grpc = grpc.serve(listener, context.shutdown.clone().cancelled_owned());
+    let rest = context.bind(config.rest_listen).await?;
+    try_join!(serve_rest(rest, context, workflow), async { grpc.await.map_err(StartError::Grpc) })?;
     Ok(())
 }

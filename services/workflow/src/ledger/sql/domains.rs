@@ -1,33 +1,32 @@
 use std::collections::BTreeSet;
 
 use deis_api::{AppName, Code, Hostname, Username};
-use sqlx::{PgConnection, Row as _, query};
 
-use super::{Postgres, now, rows, violated};
+use super::{SqlLedger, Transaction, now, rows, violated};
 use crate::error::Error;
 use crate::ledger::{Answer, Domain, Domains, Listed, Window};
 
-impl Domains for Postgres {
+impl Domains for SqlLedger {
     fn domains<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Domain>> {
         Box::pin(async move {
-            let total = query("SELECT count(*) AS total FROM domains WHERE app = $1").bind(app.as_str());
-            let total = total.fetch_one(&self.pool).await?.try_get("total")?;
-            let found = query("SELECT * FROM domains WHERE app = $1 ORDER BY domain LIMIT $2 OFFSET $3");
-            let found = found.bind(app.as_str()).bind(window.limit).bind(window.offset).fetch_all(&self.pool).await?;
+            let total = self.database.query("SELECT count(*) AS total FROM domains WHERE app = $1").bind(app.as_str());
+            let total = total.fetch_one().await?.try_get("total")?;
+            let found = self.database.query("SELECT * FROM domains WHERE app = $1 ORDER BY domain LIMIT $2 OFFSET $3");
+            let found = found.bind(app.as_str()).bind(window.limit).bind(window.offset).fetch_all().await?;
             Ok(Listed { total, items: found.iter().map(rows::domain).collect::<Result<_, _>>()? })
         })
     }
 
     fn all_domains<'a>(&'a self, app: &'a AppName) -> Answer<'a, BTreeSet<Hostname>> {
         Box::pin(async move {
-            let found = query("SELECT domain FROM domains WHERE app = $1").bind(app.as_str());
-            found.fetch_all(&self.pool).await?.iter().map(|row| rows::parsed(row, "domain")).collect()
+            let found = self.database.query("SELECT domain FROM domains WHERE app = $1").bind(app.as_str());
+            found.fetch_all().await?.iter().map(|row| rows::parsed(row, "domain")).collect()
         })
     }
 
     fn add_domain<'a>(&'a self, app: &'a AppName, owner: &'a Username, domain: &'a Hostname) -> Answer<'a, Domain> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.database.begin().await?;
             let added = insert_domain(&mut tx, app, owner, domain, "domain").await?;
             want(&mut tx, app).await?;
             tx.commit().await?;
@@ -37,9 +36,9 @@ impl Domains for Postgres {
 
     fn remove_domain<'a>(&'a self, app: &'a AppName, domain: &'a Hostname) -> Answer<'a, bool> {
         Box::pin(async move {
-            let mut tx = self.pool.begin().await?;
-            let removed = query("DELETE FROM domains WHERE app = $1 AND domain = $2").bind(app.as_str());
-            let removed = removed.bind(domain.as_str()).execute(&mut *tx).await?.rows_affected() > 0;
+            let mut tx = self.database.begin().await?;
+            let removed = tx.query("DELETE FROM domains WHERE app = $1 AND domain = $2").bind(app.as_str());
+            let removed = removed.bind(domain.as_str()).execute().await? > 0;
             if removed {
                 want(&mut tx, app).await?;
             }
@@ -51,16 +50,16 @@ impl Domains for Postgres {
 
 /// Adds a domain; one that is taken is refused under the field it was given in.
 pub(super) async fn insert_domain(
-    tx: &mut PgConnection,
+    tx: &mut Transaction,
     app: &AppName,
     owner: &Username,
     domain: &Hostname,
     field: &'static str,
 ) -> Result<Domain, Error> {
-    let row = query("INSERT INTO domains (domain, app, owner, created) VALUES ($1, $2, $3, $4) RETURNING *");
-    let row = row.bind(domain.as_str()).bind(app.as_str()).bind(owner.as_str()).bind(now()).fetch_one(tx).await;
+    let row = tx.query("INSERT INTO domains (domain, app, owner, created) VALUES ($1, $2, $3, $4) RETURNING *");
+    let row = row.bind(domain.as_str()).bind(app.as_str()).bind(owner.as_str()).bind(now()).fetch_one().await;
     let row = row.map_err(|error| match violated(&error) {
-        Some("domains_pkey") => Error::Field {
+        Some("domains_pkey" | "domains.domain") => Error::Field {
             field,
             message: format!("The domain {domain} is already in use by another app"),
             code: Code::AlreadyExists,
@@ -71,8 +70,8 @@ pub(super) async fn insert_domain(
 }
 
 /// Notes that the cluster is to be brought to something new.
-pub(super) async fn want(tx: &mut PgConnection, app: &AppName) -> Result<(), Error> {
-    let noted = query("UPDATE apps SET intent = intent + 1, updated = $2 WHERE id = $1");
-    noted.bind(app.as_str()).bind(now()).execute(tx).await?;
+pub(super) async fn want(tx: &mut Transaction, app: &AppName) -> Result<(), Error> {
+    let noted = tx.query("UPDATE apps SET intent = intent + 1, updated = $2 WHERE id = $1");
+    noted.bind(app.as_str()).bind(now()).execute().await?;
     Ok(())
 }

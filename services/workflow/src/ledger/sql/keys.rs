@@ -1,32 +1,35 @@
 use deis_api::{Code, KeyId, Username};
-use sqlx::{Row as _, query};
 
-use super::{Postgres, rows, violated};
+use super::{SqlLedger, rows, violated};
 use crate::error::Error;
 use crate::ledger::{Answer, Key, Keys, Listed, Window};
 
-impl Keys for Postgres {
+impl Keys for SqlLedger {
     fn keys<'a>(&'a self, owner: &'a Username, window: Window) -> Answer<'a, Listed<Key>> {
         Box::pin(async move {
-            let total = query("SELECT count(*) AS total FROM keys WHERE owner = $1").bind(owner.as_str());
-            let total = total.fetch_one(&self.pool).await?.try_get("total")?;
-            let found = query("SELECT * FROM keys WHERE owner = $1 ORDER BY public LIMIT $2 OFFSET $3");
+            let total = self.database.query("SELECT count(*) AS total FROM keys WHERE owner = $1").bind(owner.as_str());
+            let total = total.fetch_one().await?.try_get("total")?;
+            let found = self.database.query("SELECT * FROM keys WHERE owner = $1 ORDER BY public LIMIT $2 OFFSET $3");
             let found = found.bind(owner.as_str()).bind(window.limit).bind(window.offset);
-            let items = found.fetch_all(&self.pool).await?.iter().map(rows::key).collect::<Result<_, _>>()?;
+            let items = found.fetch_all().await?.iter().map(rows::key).collect::<Result<_, _>>()?;
             Ok(Listed { total, items })
         })
     }
 
     fn key<'a>(&'a self, owner: &'a Username, id: &'a KeyId) -> Answer<'a, Option<Key>> {
         Box::pin(async move {
-            let row = query("SELECT * FROM keys WHERE owner = $1 AND id = $2").bind(owner.as_str()).bind(id.as_str());
-            row.fetch_optional(&self.pool).await?.as_ref().map(rows::key).transpose()
+            let row = self
+                .database
+                .query("SELECT * FROM keys WHERE owner = $1 AND id = $2")
+                .bind(owner.as_str())
+                .bind(id.as_str());
+            row.fetch_optional().await?.as_ref().map(rows::key).transpose()
         })
     }
 
     fn add_key<'a>(&'a self, key: &'a Key) -> Answer<'a, ()> {
         Box::pin(async move {
-            let added = query(
+            let added = self.database.query(
                 "INSERT INTO keys (uuid, owner, id, public, blob, fingerprint, created, updated)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
             );
@@ -34,9 +37,9 @@ impl Keys for Postgres {
             let added = added.bind(&key.blob).bind(&key.fingerprint).bind(key.created.as_millisecond());
             let taken =
                 |field, message: &str| Error::Field { field, message: message.to_owned(), code: Code::AlreadyExists };
-            added.execute(&self.pool).await.map(drop).map_err(|error| match violated(&error) {
-                Some("keys_id") => taken("id", "SSH Key with this id already exists."),
-                Some("keys_blob") => taken("public", "Public Key is already in use"),
+            added.execute().await.map(drop).map_err(|error| match violated(&error) {
+                Some("keys_id" | "keys.id") => taken("id", "SSH Key with this id already exists."),
+                Some("keys_blob" | "keys.blob") => taken("public", "Public Key is already in use"),
                 _ => error.into(),
             })
         })
@@ -44,15 +47,21 @@ impl Keys for Postgres {
 
     fn delete_key<'a>(&'a self, owner: &'a Username, id: &'a KeyId) -> Answer<'a, bool> {
         Box::pin(async move {
-            let deleted = query("DELETE FROM keys WHERE owner = $1 AND id = $2").bind(owner.as_str()).bind(id.as_str());
-            Ok(deleted.execute(&self.pool).await?.rows_affected() > 0)
+            let deleted = self
+                .database
+                .query("DELETE FROM keys WHERE owner = $1 AND id = $2")
+                .bind(owner.as_str())
+                .bind(id.as_str());
+            Ok(deleted.execute().await? > 0)
         })
     }
 
     fn owner_of_key<'a>(&'a self, blob: &'a [u8]) -> Answer<'a, Option<Username>> {
         Box::pin(async move {
-            let row = query("SELECT owner FROM keys JOIN users ON username = owner WHERE blob = $1 AND is_active");
-            let row = row.bind(blob).fetch_optional(&self.pool).await?;
+            let row = self
+                .database
+                .query("SELECT owner FROM keys JOIN users ON username = owner WHERE blob = $1 AND is_active");
+            let row = row.bind(blob).fetch_optional().await?;
             row.as_ref().map(|row| rows::parsed(row, "owner")).transpose()
         })
     }

@@ -1,0 +1,21 @@
+use deis_api::AppName;
+
+use super::domains::want;
+use super::{SqlLedger, now};
+use crate::ledger::{Answer, Restarts};
+
+impl Restarts for SqlLedger {
+    fn restart<'a>(&'a self, app: &'a AppName, pod_uids: &'a [String]) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.database.begin().await?;
+            for pod_uid in pod_uids {
+                let asked =
+                    tx.query("INSERT INTO restarts (app, pod_uid, asked) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
+                asked.bind(app.as_str()).bind(pod_uid).bind(now()).execute().await?;
+            }
+            want(&mut tx, app).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+    }
+}

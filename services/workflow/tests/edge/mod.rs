@@ -1,0 +1,20 @@
+//! What clients see, whatever the ledger is in; the cluster, the routers, the builder and the logger are the tests' own.
+
+mod accounts;
+mod apps;
+mod builds;
+mod cluster;
+mod concurrency;
+mod config;
+mod destroy;
+mod domains;
+mod keys;
+mod logger;
+mod logs;
+mod pull;
+mod push;
+mod releases;
+mod restart;
+mod sandbox;
+mod scale;
+mod sharing;

@@ -1,0 +1,54 @@
+use std::collections::BTreeMap;
+
+use deis_workflow::ledger::sql::SqlLedger;
+use deis_workflow::ledger::{Deploys as _, Domains as _};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{Executor as _, PgPool, Row as _, SqlSafeStr as _, SqlitePool, query};
+
+use super::server;
+
+/// A ledger of the first version, with an app in it.
+#[tokio::test]
+async fn apps_from_before_there_were_domains_keep_their_own() {
+    let options = server::database().await;
+    let first = include_str!("../../migrations/postgres/1_ledger.sql");
+    let first = Migration::new(1, "ledger".into(), MigrationType::Simple, first.into_sql_str(), false);
+    let pool = PgPool::connect_with(options.clone()).await.unwrap();
+    Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
+    let old = "INSERT INTO users VALUES ('bob', '', '', '', '', true, true, true, NULL, 0);
+               INSERT INTO apps VALUES ('shop', gen_random_uuid(), 'bob', '{}', 1, 0, 0, 0)";
+    pool.execute(old).await.unwrap();
+    let ledger = SqlLedger::postgres(options);
+    ledger.migrate().await.unwrap();
+    let domains = ledger.all_domains(&"shop".parse().unwrap()).await.unwrap();
+    assert_eq!(domains, ["shop".parse().unwrap()].into());
+    assert!(ledger.unsettled().await.unwrap().is_empty());
+}
+
+/// What one of the databases gets, the other gets too: tables, columns, and which of them may be empty.
+#[tokio::test]
+async fn both_databases_have_the_same_columns() {
+    let options = server::database().await;
+    SqlLedger::postgres(options.clone()).migrate().await.unwrap();
+    let pool = PgPool::connect_with(options).await.unwrap();
+    let columns = "SELECT table_name::text, column_name::text, is_nullable = 'NO' FROM information_schema.columns
+                   WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'";
+    let of_row = |row: PgRow| ((row.get::<String, _>(0), row.get::<String, _>(1)), row.get::<bool, _>(2));
+    let postgres = query(columns).map(of_row).fetch_all(&pool).await.unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ledger");
+    SqlLedger::sqlite(&file).migrate().await.unwrap();
+    let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(file)).await.unwrap();
+    let columns = "SELECT tables.name, columns.name, columns.\"notnull\"
+                   FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns
+                   WHERE tables.type = 'table' AND tables.name <> '_sqlx_migrations'";
+    let of_row = |row: SqliteRow| ((row.get::<String, _>(0), row.get::<String, _>(1)), row.get::<bool, _>(2));
+    let sqlite = query(columns).map(of_row).fetch_all(&pool).await.unwrap();
+
+    let [postgres, sqlite] = [postgres, sqlite].map(|columns| columns.into_iter().collect::<BTreeMap<_, _>>());
+    assert!(postgres.len() > 80, "{postgres:?}");
+    assert_eq!(postgres, sqlite);
+}
