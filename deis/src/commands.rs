@@ -41,6 +41,10 @@ pub enum Command {
     AppsOpen(apps::open::Open),
     #[command(name = "apps:transfer")]
     AppsTransfer(apps::transfer::Transfer),
+    #[command(name = "apps:allow-root")]
+    AppsAllowRoot(apps::allow_root::AllowRoot),
+    #[command(name = "apps:forbid-root")]
+    AppsForbidRoot(apps::forbid_root::ForbidRoot),
     #[command(name = "auth:register", visible_alias = "register")]
     AuthRegister(auth::register::Register),
     #[command(name = "auth:login", visible_alias = "login")]
@@ -145,6 +149,8 @@ impl Command {
             Self::AppsLogs(command) => command.run(context).await,
             Self::AppsOpen(command) => command.run(context).await,
             Self::AppsTransfer(command) => command.run(context).await,
+            Self::AppsAllowRoot(command) => command.run(context).await,
+            Self::AppsForbidRoot(command) => command.run(context).await,
             Self::AuthRegister(command) => command.run(context).await,
             Self::AuthLogin(command) => command.run(context).await,
             Self::AuthLogout(command) => command.run(context),

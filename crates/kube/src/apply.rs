@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_higher_fence_is_noticed() {
-        let mut object = objects::namespace(&"peachy-waxworks".parse().unwrap());
+        let mut object = objects::namespace(&"peachy-waxworks".parse().unwrap(), false);
         stamp(&mut object, 7);
         assert!(Seen::of(&object).check(7, "Namespace").is_ok());
         assert!(matches!(Seen::of(&object).check(6, "Namespace"), Err(Error::Fenced { .. })));

@@ -1,5 +1,7 @@
+pub mod allow_root;
 pub mod create;
 pub mod destroy;
+pub mod forbid_root;
 pub mod info;
 pub mod list;
 pub mod logs;

@@ -124,6 +124,25 @@ fn refused_transfers_are_told() {
 }
 
 #[test]
+fn administrators_let_images_run_as_root() {
+    let machine = Machine::usual();
+    let mut told = machine.run_all(&["apps:allow-root -a earthy-instinct", "apps:forbid-root -a earthy-instinct"]);
+    let needed = "earthy-instinct runs an image as root (v3): its pods could not start again. Deploy another first.";
+    for refusal in [
+        Answer::new(403, json!({"detail": "You do not have permission to perform this action."}))
+            .code("permission-denied"),
+        Answer::new(400, json!({ "detail": needed })).code("failed-precondition"),
+    ] {
+        let stub = StubBuilder::new().answer("DELETE /v2/apps/earthy-instinct/root/", refusal);
+        told += &Machine::logged_in(stub).run("apps:forbid-root -a earthy-instinct");
+    }
+    let mut allowed = app("earthy-instinct");
+    allowed["allow_root"] = true.into();
+    let stub = StubBuilder::new().answer("GET /v2/apps/earthy-instinct/", Answer::new(200, allowed));
+    insta::assert_snapshot!(told + &Machine::logged_in(stub).run("info -a earthy-instinct"));
+}
+
+#[test]
 fn an_app_is_destroyed_with_its_remotes() {
     let machine = Machine::in_repository();
     machine.git(&["remote", "add", "deis", "ssh://git@deis-builder.example.com:2222/earthy-instinct.git"]);

@@ -241,6 +241,8 @@ fn contract() -> BTreeMap<String, Answer> {
         ("GET /v2/admin/perms/".to_owned(), Answer::new(200, page(1, administrators))),
         ("POST /v2/admin/perms/".to_owned(), Answer::empty(201)),
         ("DELETE /v2/admin/perms/alice".to_owned(), Answer::empty(204)),
+        (app_path("POST", "root/"), Answer::empty(204)),
+        (app_path("DELETE", "root/"), Answer::empty(204)),
         (app_path("GET", "settings/"), Answer::new(200, settings)),
         (app_path("GET", "pods/"), Answer::new(200, web)),
         (app_path("POST", "scale/"), Answer::empty(204)),

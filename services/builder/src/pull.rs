@@ -283,7 +283,7 @@ fn root_refused(name: &ImageName, user: &str) -> Error {
     let says = if user.is_empty() { "names no user".to_owned() } else { format!("runs as {user}") };
     let message = format!(
         "{name} {says}, so it would run as root. Add a line such as USER 1000 to its Dockerfile, or ask an administrator \
-         to allow root for this app."
+         to allow root for this app: deis apps:allow-root"
     );
     refused(Code::RootRefused, message)
 }

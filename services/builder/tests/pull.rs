@@ -221,7 +221,7 @@ async fn the_user_is_a_number_and_root_needs_leave() {
         let name = site.name(&format!("team/web:{tag}"));
         let sentence = format!(
             "{name} {says}, so it would run as root. Add a line such as USER 1000 to its Dockerfile, or ask an \
-             administrator to allow root for this app."
+             administrator to allow root for this app: deis apps:allow-root"
         );
         assert_eq!(site.refusal(image(name)).await, (Code::RootRefused, sentence));
     }

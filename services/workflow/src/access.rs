@@ -96,6 +96,7 @@ mod tests {
             collaborators: ["carol".parse().unwrap()].into(),
             structure: Default::default(),
             desired_release: ReleaseVersion::FIRST,
+            allow_root: false,
             destroying: None,
             created: Timestamp::UNIX_EPOCH,
             updated: Timestamp::UNIX_EPOCH,

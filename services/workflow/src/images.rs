@@ -29,6 +29,8 @@ pub struct Order<'a> {
     pub app: &'a AppName,
     /// As the user wrote it.
     pub image: &'a str,
+    /// Whether it may run as root.
+    pub allow_root: bool,
     /// User and password of its registry.
     pub credentials: Option<(String, SecretString)>,
 }

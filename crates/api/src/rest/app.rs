@@ -26,6 +26,9 @@ pub struct App {
     /// Process type → command of the last Procfile.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub procfile_structure: BTreeMap<String, String>,
+    /// Whether its images may run as root; left out where they may not, as the original knew no such thing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_root: bool,
     pub created: Time,
     pub updated: Time,
 }

@@ -19,6 +19,8 @@ const LAUNCHER: &str = "/cnb/lifecycle/launcher";
 const SHELL: [&str; 2] = ["/bin/bash", "-c"];
 /// The numeric user of the stack's images.
 const USER: i64 = 1000;
+/// What root may do in an image that needs it: prepare its own files and become another user. All within the profile `baseline`.
+const ROOT_CAPABILITIES: [&str; 7] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
 /// How long a leaving pod goes on serving, so that the routers have stopped choosing it, in seconds.
 const DRAIN_SECONDS: i64 = 5;
 /// How much longer than the deploy's patience the startup probe waits, in seconds: the deploy is to judge, not the kubelet.
@@ -61,6 +63,11 @@ impl Start {
                 (Some(SHELL.map(str::to_owned).into()), Some(vec![command.clone()]))
             }
         }
+    }
+
+    /// Whether it is started by the user who may do everything.
+    fn is_root(&self) -> bool {
+        self.user() == 0
     }
 
     fn user(&self) -> i64 {
@@ -177,7 +184,7 @@ fn pod(process: &Process<'_>) -> PodSpec {
         image_pull_secrets: Some(vec![LocalObjectReference { name: names::pull_secret(process.app) }]),
         termination_grace_period_seconds: Some(process.grace_seconds),
         security_context: Some(PodSecurityContext {
-            run_as_non_root: Some(true),
+            run_as_non_root: Some(!process.start.is_root()),
             run_as_user: Some(process.start.user()),
             run_as_group: group,
             fs_group: group,
@@ -241,8 +248,11 @@ fn container(process: &Process<'_>) -> Container {
         resources: Some(resources(process)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
-            run_as_non_root: Some(true),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".to_owned()]),
+                add: process.start.is_root().then(|| ROOT_CAPABILITIES.map(str::to_owned).into()),
+            }),
+            run_as_non_root: Some(!process.start.is_root()),
             seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
             ..SecurityContext::default()
         }),

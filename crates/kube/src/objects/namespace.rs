@@ -4,14 +4,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::labels;
 
-/// Label of Kubernetes' Pod Security admission, and the profile that apps live under.
-const POD_SECURITY: (&str, &str) = ("pod-security.kubernetes.io/enforce", "restricted");
+/// Label of Kubernetes' Pod Security admission.
+const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
 
-/// An app's namespace, which has the app's name.
+/// An app's namespace, which has the app's name. Its pods live under the profile `restricted`, or under `baseline` where they may run
+/// as root.
 #[must_use]
-pub fn namespace(app: &AppName) -> Namespace {
+pub fn namespace(app: &AppName, allow_root: bool) -> Namespace {
     let mut all = labels::of_app(app);
-    all.insert(POD_SECURITY.0.to_owned(), POD_SECURITY.1.to_owned());
+    let profile = if allow_root { "baseline" } else { "restricted" };
+    all.insert(POD_SECURITY.to_owned(), profile.to_owned());
     let metadata = ObjectMeta { name: Some(app.to_string()), labels: Some(all), ..ObjectMeta::default() };
     Namespace { metadata, ..Namespace::default() }
 }
@@ -20,6 +22,8 @@ pub fn namespace(app: &AppName) -> Namespace {
 mod tests {
     #[test]
     fn restricted_and_labelled() {
-        insta::assert_yaml_snapshot!(super::namespace(&"peachy-waxworks".parse().unwrap()));
+        insta::assert_yaml_snapshot!(super::namespace(&"peachy-waxworks".parse().unwrap(), false));
+        let label = |allow_root| super::namespace(&"shop".parse().unwrap(), allow_root).metadata.labels.unwrap();
+        assert_eq!(label(true)[super::POD_SECURITY], "baseline");
     }
 }

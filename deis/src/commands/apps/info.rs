@@ -52,6 +52,9 @@ fn show(ui: &mut Ui, Overview { app, url, processes, domains, labels }: &Overvie
     ui.line(format_args!("url:      {url}"))?;
     ui.line(format_args!("owner:    {}", app.owner))?;
     ui.line(format_args!("id:       {}", app.id))?;
+    if app.allow_root {
+        ui.line("root:     allowed")?;
+    }
     ui.line("")?;
     ps::show(ui, &app.id, processes)?;
     ui.line("")?;

@@ -43,7 +43,8 @@ CREATE TABLE apps (
     updated         INTEGER NOT NULL,
     intent          INTEGER NOT NULL DEFAULT 0,
     settled         INTEGER NOT NULL DEFAULT 0,
-    destroying      INTEGER
+    destroying      INTEGER,
+    allow_root      BOOLEAN NOT NULL DEFAULT false
 );
 CREATE INDEX apps_of_owner ON apps (owner, id);
 

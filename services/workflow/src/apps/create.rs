@@ -54,7 +54,7 @@ pub async fn create(
         }
         None => insert_random(ledger, cluster, reserved, owner, structure).await?,
     };
-    if let Err(error) = cluster.furnish(&app.id, &BTreeSet::from([Hostname::from(&app.id)]), 0).await {
+    if let Err(error) = cluster.furnish(&app.id, &BTreeSet::from([Hostname::from(&app.id)]), app.allow_root, 0).await {
         // Nothing is left of an app that was refused.
         ledger.delete_app(&app.id).await?;
         tracing::error!(app = %app.id, %error, "an app was refused by Kubernetes");

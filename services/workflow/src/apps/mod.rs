@@ -6,6 +6,7 @@ mod domains;
 mod name;
 mod pods;
 mod restart;
+mod root;
 mod scale;
 
 pub use create::{ReservedNames, create};
@@ -13,6 +14,7 @@ pub use destroy::destroy;
 pub use domains::{add_domain, parse_domain, remove_domain};
 pub use pods::pod_views;
 pub use restart::{Selection, restart};
+pub use root::{allow_root, forbid_root};
 pub use scale::scale;
 
 use deis_api::AppName;

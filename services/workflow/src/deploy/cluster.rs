@@ -57,7 +57,13 @@ pub trait Cluster: Send + Sync + 'static {
     /// Whether some node has all these labels.
     fn has_node<'a>(&'a self, tags: &'a Tags) -> BoxFuture<'a, Result<bool, EffectError>>;
     /// Makes the namespace, Service and pull Secret of an app be what they should be.
-    fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, fence: i64) -> Done<'a>;
+    fn furnish<'a>(
+        &'a self,
+        app: &'a AppName,
+        domains: &'a BTreeSet<Hostname>,
+        allow_root: bool,
+        fence: i64,
+    ) -> Done<'a>;
     /// Makes the environment of a release be what it should be.
     fn equip<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a>;
     /// Creates the pod that runs the release phase.

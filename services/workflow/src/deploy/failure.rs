@@ -125,6 +125,7 @@ mod tests {
             domains: BTreeSet::new(),
             unsettled: None,
             restarting: BTreeSet::new(),
+            allow_root: false,
             destroying: false,
             release: ReleaseVersion::FIRST,
             deploying: true,

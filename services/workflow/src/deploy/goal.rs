@@ -41,6 +41,8 @@ pub struct Assignment {
     pub unsettled: Option<i64>,
     /// The uids of pods that are to be replaced in place.
     pub restarting: BTreeSet<String>,
+    /// Whether its images may run as root.
+    pub allow_root: bool,
     /// Whether the app is to be destroyed.
     pub destroying: bool,
     /// The desired release.
@@ -186,6 +188,7 @@ mod tests {
             domains: BTreeSet::new(),
             unsettled: None,
             restarting: BTreeSet::new(),
+            allow_root: false,
             destroying: false,
             release: ReleaseVersion::FIRST.next(),
             deploying: true,

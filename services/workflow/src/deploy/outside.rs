@@ -37,7 +37,7 @@ impl Effects for Outside {
     }
 
     async fn prepare(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
-        self.cluster.furnish(&grant.app, &assignment.domains, grant.fence).await?;
+        self.cluster.furnish(&grant.app, &assignment.domains, assignment.allow_root, grant.fence).await?;
         self.cluster.equip(grant, assignment).await
     }
 

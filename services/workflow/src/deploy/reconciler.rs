@@ -72,8 +72,8 @@ struct Run<'a, W> {
     reachable: BTreeSet<String>,
     /// The newest generation of the world that was looked at.
     generation: u64,
-    /// The release and the domains whose Secrets and Service are known to be right.
-    prepared: Option<(ReleaseVersion, BTreeSet<Hostname>)>,
+    /// The release, the domains and the leave to run as root, for which Secrets, Service and namespace are known to be right.
+    prepared: Option<(ReleaseVersion, BTreeSet<Hostname>, bool)>,
     /// Why pods could not be replaced in place, if so.
     unrestarted: Option<Failure>,
     /// Since when Kubernetes is deleting what the app has, if so.
@@ -148,7 +148,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     }
 
     async fn advance(&mut self, assignment: &Assignment) -> Result<Option<Ending>, EffectError> {
-        let furniture = (assignment.release, assignment.domains.clone());
+        let furniture = (assignment.release, assignment.domains.clone(), assignment.allow_root);
         if self.prepared.as_ref() != Some(&furniture) {
             self.world.prepare(&self.grant, assignment).await?;
             self.prepared = Some(furniture);

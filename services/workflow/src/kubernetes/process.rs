@@ -70,6 +70,7 @@ mod tests {
             domains: [].into(),
             unsettled: None,
             restarting: [].into(),
+            allow_root: false,
             destroying: false,
             release: ReleaseVersion::FIRST.next(),
             deploying: true,
@@ -124,6 +125,15 @@ mod tests {
     fn an_image_from_elsewhere_runs_what_it_says_as_its_own_user() {
         let controller = controller(&pulled(&[], Some(8080)), &ProcType::cmd()).unwrap();
         insta::assert_yaml_snapshot!(controller.spec.unwrap().template);
+    }
+
+    #[test]
+    fn an_image_that_needs_root_gets_no_more_than_that() {
+        let mut assignment = pulled(&[], Some(80));
+        assignment.pulled.as_mut().unwrap().user = 0;
+        let template = controller(&assignment, &ProcType::cmd()).unwrap().spec.unwrap().template.unwrap();
+        let pod = template.spec.unwrap();
+        insta::assert_yaml_snapshot!(json!([pod.security_context, pod.containers[0].security_context]));
     }
 
     #[test]

@@ -105,10 +105,16 @@ impl Cluster for Kubernetes {
         })
     }
 
-    fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, fence: i64) -> Done<'a> {
+    fn furnish<'a>(
+        &'a self,
+        app: &'a AppName,
+        domains: &'a BTreeSet<Hostname>,
+        allow_root: bool,
+        fence: i64,
+    ) -> Done<'a> {
         Box::pin(async move {
             let namespaces = Api::all(self.client.clone());
-            apply::ensure(&namespaces, objects::namespace(app), fence).await?;
+            apply::ensure(&namespaces, objects::namespace(app, allow_root), fence).await?;
             let password = self.pull_key.password(app);
             let password = password.ok_or_else(|| EffectError::Refused("The pull key cannot be used.".to_owned()))?;
             let (services, secrets) = (self.api::<Service>(app), self.api::<Secret>(app));

@@ -21,6 +21,8 @@ pub struct App {
     pub owner: Username,
     /// Who may use it beside the owner.
     pub collaborators: BTreeSet<Username>,
+    /// Whether an administrator lets its images run as root.
+    pub allow_root: bool,
     /// The replicas asked for.
     pub structure: Structure,
     /// The release that is to serve.
@@ -63,6 +65,9 @@ pub struct NewApp {
 /// Decides what structure an app is to have.
 pub type Restructure<'a> = Box<dyn FnOnce(&Ground) -> Result<Structure, Error> + Send + 'a>;
 
+/// Agrees to a change of an app, or refuses it.
+pub type Consent<'a> = Box<dyn FnOnce(&Ground) -> Result<(), Error> + Send + 'a>;
+
 /// Apps.
 pub trait Apps: Send + Sync + 'static {
     /// One app.
@@ -79,6 +84,8 @@ pub trait Apps: Send + Sync + 'static {
     fn delete_app<'a>(&'a self, id: &'a AppName) -> Answer<'a, ()>;
     /// Changes an app's structure; answers the one before and the new one.
     fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, (Structure, Structure)>;
+    /// Lets an app's images run as root, or not any more; that is refused while a deploy is under way.
+    fn set_allow_root<'a>(&'a self, id: &'a AppName, allow: bool, consent: Consent<'a>) -> Answer<'a, ()>;
     /// Gives an app its structure back, unless it has been changed again.
     fn undo_restructure<'a>(&'a self, id: &'a AppName, from: &'a Structure, to: &'a Structure) -> Answer<'a, ()>;
 }

@@ -77,7 +77,7 @@ impl Builder {
             image: order.image.to_owned(),
             username,
             password: password.expose_secret().to_owned(),
-            allow_root: false,
+            allow_root: order.allow_root,
         };
         let request = deis_rpc::request(request, PULL_LIMIT);
         let answer = self.images.clone().pull_image(request).await.map_err(|error| pull_refused(&error))?;

@@ -4,6 +4,7 @@ mod build;
 mod configure;
 mod pull;
 mod rollback;
+mod root;
 mod structure;
 pub mod summary;
 

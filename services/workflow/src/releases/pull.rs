@@ -5,6 +5,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::build::{check_image, check_procfile};
+use super::root::check_root;
 use super::structure::structure;
 use super::{in_turn, summary};
 use crate::builds::Builder;
@@ -49,7 +50,7 @@ pub async fn pull(
         steps.push_str(&text);
         steps.push('\n');
     };
-    let order = Order { app, image: &request.image, credentials };
+    let order = Order { app, image: &request.image, allow_root: ground.app.allow_root, credentials };
     let copied = match builder.pull(order, &step).await {
         Ok(copied) => copied,
         Err(error) => {
@@ -70,6 +71,7 @@ pub async fn pull(
 
 fn draft(ground: &Ground, user: Username, request: PullRequest, copied: Copied, log: String) -> Result<Draft, Error> {
     let Copied { image, pulled } = copied;
+    check_root(ground, Some(&pulled))?;
     // The config may have changed while the image was copied.
     let first = images::first(&ground.config.settings, &request.procfile, &pulled)?;
     if pulled.entrypoint.is_empty() && pulled.command.is_empty() && first == Some(ProcType::cmd()) {

@@ -1,5 +1,6 @@
 use deis_api::{AppName, Code, ReleaseVersion, Username};
 
+use super::root::check_root;
 use super::structure::structure;
 use super::summary;
 use crate::error::Error;
@@ -46,6 +47,7 @@ fn draft(ground: &Ground, user: Username, target: Target) -> Result<Draft, Error
         let version = release.version;
         return Err(refused(&format!("Cannot roll back to {version}: it has no build, so nothing would run.")));
     }
+    check_root(ground, ground.target_build.as_ref().and_then(|build| build.pulled.as_ref()))?;
     Ok(Draft {
         summary: summary::rollback(&user, release.version),
         summary_if_failed: summary::failed_rollback(&ground.app.owner),

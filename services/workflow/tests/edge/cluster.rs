@@ -37,6 +37,7 @@ struct State {
     /// What pods run with, by release.
     environments: BTreeMap<(AppName, ReleaseVersion), BTreeMap<String, String>>,
     reports: Vec<String>,
+    allow_root: BTreeMap<AppName, bool>,
     domains: BTreeMap<AppName, BTreeSet<Hostname>>,
     /// What keeps namespaces from going away, and whether that was noticed.
     kept: Option<String>,
@@ -61,6 +62,11 @@ impl TestCluster {
     pub(crate) fn domains(&self, app: &str) -> Vec<String> {
         let state = self.state.lock();
         state.domains[&app.parse().unwrap()].iter().map(ToString::to_string).collect()
+    }
+
+    /// Whether an app's namespace lets its pods run as root.
+    pub(crate) fn allows_root(&self, app: &str) -> bool {
+        self.state.lock().allow_root[&app.parse().unwrap()]
     }
 
     /// From now on nothing can be written.
@@ -155,9 +161,16 @@ impl Cluster for TestCluster {
         Box::pin(async move { Ok(has_all) })
     }
 
-    fn furnish<'a>(&'a self, app: &'a AppName, domains: &'a BTreeSet<Hostname>, _fence: i64) -> Done<'a> {
+    fn furnish<'a>(
+        &'a self,
+        app: &'a AppName,
+        domains: &'a BTreeSet<Hostname>,
+        allow_root: bool,
+        _fence: i64,
+    ) -> Done<'a> {
         self.write(|state| {
             state.domains.insert(app.clone(), domains.clone());
+            state.allow_root.insert(app.clone(), allow_root);
             Ok(())
         })
     }

@@ -2,10 +2,11 @@
 
 use deis_api::Code;
 use deis_workflow::images::{Copied, Pulled};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::cluster::CRASHING;
-use super::push::{deploy, image};
+use super::cluster::{CRASHING, SLOW};
+use super::push::{build, deploy, image};
 use super::sandbox::{Answer, Sandbox, stable};
 
 fn copied(end: &str, exposed_port: Option<u16>) -> Result<Copied, (Code, &'static str)> {
@@ -112,16 +113,65 @@ async fn refusals_change_nothing() {
     }
     sandbox.builder.answer_pull(copied("1", None));
     lines.push(pull(&sandbox, &token, json!({ "image": "nginx" })).await.line());
-    let foreign = Copied { image: image("other", "1"), pulled: Pulled { exposed_port: Some(80), ..Pulled::default() } };
+    let foreign = Copied {
+        image: image("other", "1"),
+        pulled: Pulled { user: 101, exposed_port: Some(80), ..Pulled::default() },
+    };
     sandbox.builder.answer_pull(Ok(foreign));
     lines.push(pull(&sandbox, &token, json!({ "image": "nginx" })).await.line());
-    let silent = Copied { image: image("shop", "1"), pulled: Pulled { exposed_port: Some(80), ..Pulled::default() } };
+    let silent =
+        Copied { image: image("shop", "1"), pulled: Pulled { user: 101, exposed_port: Some(80), ..Pulled::default() } };
     sandbox.builder.answer_pull(Ok(silent));
     lines.push(pull(&sandbox, &token, json!({ "image": "nginx" })).await.line());
     insta::assert_yaml_snapshot!(lines);
     assert_eq!(count(&sandbox, &token, "builds").await, 0);
     assert_eq!(count(&sandbox, &token, "releases").await, 1);
     assert!(sandbox.cluster.controllers().is_empty());
+}
+
+/// Only an administrator allows it, and it is not taken back from under an image that needs it.
+#[tokio::test]
+async fn an_image_runs_as_root_where_an_administrator_allows_it() {
+    let sandbox = Sandbox::start().await;
+    let (admin, eve) = (sandbox.user("admin").await, sandbox.user("eve").await);
+    assert_eq!(sandbox.post("/v2/apps/", &eve, json!({ "id": "shop" })).await.status.as_u16(), 201);
+    let as_root = || {
+        let pulled =
+            Pulled { user: 0, exposed_port: Some(80), entrypoint: vec!["/serve".to_owned()], command: Vec::new() };
+        Ok(Copied { image: image("shop", "1"), pulled })
+    };
+    let root = async |method: Method, token: &str| sandbox.call(method, "/v2/apps/shop/root/", Some(token), None).await;
+    let mut lines = vec![root(Method::POST, &eve).await.line()];
+    sandbox.builder.answer_pull(as_root());
+    lines.push(pull(&sandbox, &eve, json!({ "image": "nginx" })).await.line());
+    assert!(!sandbox.cluster.allows_root("shop"));
+    assert_eq!(count(&sandbox, &eve, "releases").await, 1);
+
+    assert_eq!(root(Method::POST, &admin).await.line(), "204 - \"\"");
+    assert!(sandbox.cluster.allows_root("shop"));
+    assert_eq!(sandbox.get("/v2/apps/shop/", &eve).await.body["allow_root"], true);
+    sandbox.builder.answer_pull(as_root());
+    assert_eq!(pull(&sandbox, &eve, json!({ "image": "nginx" })).await.status.as_u16(), 201);
+    assert_eq!(sandbox.builder.pulled().last().unwrap(), "shop <- nginx with root");
+    lines.push(root(Method::DELETE, &eve).await.line());
+    lines.push(root(Method::DELETE, &admin).await.line());
+    assert!(sandbox.cluster.allows_root("shop"));
+
+    // A deploy that fails goes back to the image that needs it.
+    let mut slow = build("shop", &image("shop", SLOW));
+    slow.username = "eve".to_owned();
+    let mut slow = sandbox.push.clone().create_build(slow).await.unwrap().into_inner();
+    let _created = slow.message().await.unwrap();
+    lines.push(root(Method::DELETE, &admin).await.line());
+    sandbox.cluster.let_slow_pods_go();
+    while slow.message().await.unwrap().is_some() {}
+
+    sandbox.builder.answer_pull(copied("2", Some(80)));
+    assert_eq!(pull(&sandbox, &eve, json!({ "image": "nginx" })).await.status.as_u16(), 201);
+    assert_eq!(root(Method::DELETE, &admin).await.line(), "204 - \"\"");
+    assert!(!sandbox.cluster.allows_root("shop"));
+    lines.push(sandbox.post("/v2/apps/shop/releases/rollback/", &eve, json!({ "version": 2 })).await.line());
+    insta::assert_yaml_snapshot!(lines);
 }
 
 #[tokio::test]

@@ -331,7 +331,8 @@ impl Builder for TestBuilder {
         step: &'a (dyn Fn(String) + Send + Sync),
     ) -> deis_workflow::ledger::Answer<'a, Copied> {
         let login = order.credentials.map(|(user, password)| format!(" as {user}:{}", password.expose_secret()));
-        self.pulled.lock().push(format!("{} <- {}{}", order.app, order.image, login.unwrap_or_default()));
+        let root = if order.allow_root { " with root" } else { "" };
+        self.pulled.lock().push(format!("{} <- {}{}{root}", order.app, order.image, login.unwrap_or_default()));
         step("copying 1 of 1 layers, 3 of 3 MiB".to_owned());
         let answer = self.next.lock().take().expect("an answer for each pull");
         Box::pin(async move { answer.map_err(|(code, message)| Error::refused(code, message)) })

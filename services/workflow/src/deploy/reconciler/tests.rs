@@ -171,3 +171,12 @@ async fn new_domains_are_told_to_the_routers_and_noted_as_settled() {
     settle(&sandbox).await;
     assert_eq!(sandbox.log()[before..], ["prepare v2", "tidy, keep v2", "settled at 7"]);
 }
+
+/// What is noted as settled has come about, also what was wanted while the run was under way.
+#[tokio::test]
+async fn leave_to_run_as_root_reaches_the_namespace_in_the_middle_of_a_run() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    sandbox.0.lock().root_after = Some(2);
+    settle(&sandbox).await;
+    assert_eq!(sandbox.log().iter().filter(|line| *line == "prepare v2").count(), 2, "{:?}", sandbox.log());
+}

@@ -2,11 +2,11 @@ use deis_api::{AppName, Code, Hostname, ReleaseVersion, Username};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::domains::insert_domain;
-use super::releases::ground;
+use super::domains::{insert_domain, want};
+use super::releases::{ground, is_deploying};
 use super::{SqlLedger, Transaction, now, rows, violated};
 use crate::error::{Error, Kind};
-use crate::ledger::apps::Restructure;
+use crate::ledger::apps::{Consent, Restructure};
 use crate::ledger::{Answer, App, Apps, Listed, NewApp, Structure, Target, Window};
 
 impl Apps for SqlLedger {
@@ -100,6 +100,23 @@ impl Apps for SqlLedger {
             }
             tx.commit().await?;
             Ok((ground.app.structure, structure))
+        })
+    }
+
+    fn set_allow_root<'a>(&'a self, id: &'a AppName, allow: bool, consent: Consent<'a>) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.database.begin().await?;
+            let ground = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
+            // A deploy that fails goes back to what was served before, which may need root.
+            if !allow && is_deploying(&mut tx, id).await? {
+                return Err(Error::DeployInProgress(id.clone()));
+            }
+            consent(&ground)?;
+            let set = tx.query("UPDATE apps SET allow_root = $2 WHERE id = $1");
+            set.bind(id.as_str()).bind(allow).execute().await?;
+            want(&mut tx, id).await?;
+            tx.commit().await?;
+            Ok(())
         })
     }
 

@@ -155,7 +155,7 @@ impl SqlLedger {
     async fn wanted(&self, app: &AppName, fence: Option<i64>) -> Result<Option<Assignment>, Error> {
         // One statement, so that structure, release and config belong together.
         let row = self.database.query(
-            "SELECT releases.*, apps.structure, apps.intent, apps.settled, apps.destroying,
+            "SELECT releases.*, apps.structure, apps.intent, apps.settled, apps.destroying, apps.allow_root,
                     configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
                     (SELECT string_agg(domain, ' ') FROM domains WHERE app = apps.id) AS domains,
                     (SELECT string_agg(pod_uid, ' ') FROM restarts WHERE app = apps.id) AS restarting,
@@ -210,6 +210,7 @@ fn assignment(app: &AppName, row: &Row) -> Result<Assignment, Error> {
     Ok(Assignment {
         app: app.clone(),
         domains: rows::names(row, "domains")?,
+        allow_root: row.try_get("allow_root")?,
         destroying: row.try_get::<Option<i64>>("destroying")?.is_some(),
         restarting: rows::words(row, "restarting")?.into_iter().collect(),
         unsettled: (intent != settled).then_some(intent),

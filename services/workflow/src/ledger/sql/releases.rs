@@ -99,7 +99,7 @@ async fn made_by(tx: &mut Transaction, app: &AppName, key: &RequestKey) -> Resul
     row.as_ref().map(rows::release).transpose()
 }
 
-async fn is_deploying(tx: &mut Transaction, app: &AppName) -> Result<bool, Error> {
+pub(super) async fn is_deploying(tx: &mut Transaction, app: &AppName) -> Result<bool, Error> {
     let row = tx.query("SELECT EXISTS (SELECT 1 FROM releases WHERE app = $1 AND state = 'deploying') AS found");
     Ok(row.bind(app.as_str()).fetch_one().await?.try_get("found")?)
 }

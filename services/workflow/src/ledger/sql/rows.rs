@@ -47,6 +47,7 @@ pub(super) fn app(row: &Row) -> Result<App, Error> {
         id: parsed(row, "id")?,
         owner: parsed(row, "owner")?,
         collaborators: names(row, "collaborators")?,
+        allow_root: row.try_get("allow_root")?,
         structure: structure(row)?,
         desired_release: version(row, "desired_release")?,
         destroying: row.try_get::<Option<i64>>("destroying")?.map(moment).transpose()?,

@@ -6,7 +6,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 type Change = (i64, &'static str, &'static str);
 
-const POSTGRES: [Change; 9] = [
+const POSTGRES: [Change; 10] = [
     (1, "ledger", include_str!("../../../migrations/postgres/1_ledger.sql")),
     (2, "domains", include_str!("../../../migrations/postgres/2_domains.sql")),
     (3, "collaborators", include_str!("../../../migrations/postgres/3_collaborators.sql")),
@@ -16,6 +16,7 @@ const POSTGRES: [Change; 9] = [
     (7, "builds", include_str!("../../../migrations/postgres/7_builds.sql")),
     (8, "release_phase", include_str!("../../../migrations/postgres/8_release_phase.sql")),
     (9, "pulled", include_str!("../../../migrations/postgres/9_pulled.sql")),
+    (10, "allow_root", include_str!("../../../migrations/postgres/10_allow_root.sql")),
 ];
 
 const SQLITE: [Change; 1] = [(1, "ledger", include_str!("../../../migrations/sqlite/1_ledger.sql"))];

@@ -102,6 +102,7 @@ fn shown(app: App) -> rest::App {
         id: app.id.to_string(),
         owner: app.owner.to_string(),
         structure: app.structure.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect(),
+        allow_root: app.allow_root,
         procfile_structure: std::collections::BTreeMap::new(),
         created: app.created.into(),
         updated: app.updated.into(),

@@ -19,6 +19,7 @@ mod pods;
 mod pull;
 mod releases;
 mod restart;
+mod root;
 mod scale;
 mod settings;
 
@@ -64,6 +65,7 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps/{app}/builds/cache", delete(builds::clear_cache)),
         ("/v2/apps/{app}/builds/{uuid}", get(builds::show)),
         ("/v2/apps/{app}/builds/{uuid}/log", get(builds::log)),
+        ("/v2/apps/{app}/root", post(root::allow).delete(root::forbid)),
         ("/v2/apps/{app}/releases", get(releases::list)),
         ("/v2/apps/{app}/releases/{version}", get(releases::show)),
         ("/v2/apps/{app}/releases/rollback", post(releases::rollback)),

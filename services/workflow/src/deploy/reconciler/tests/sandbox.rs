@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) refused: Option<ReleaseVersion>,
     /// The process is killed after so many writes.
     pub(super) dies_after: Option<usize>,
+    /// An administrator allows root after so many writes.
+    pub(super) root_after: Option<usize>,
 }
 
 impl Sandbox {
@@ -58,6 +60,7 @@ impl Sandbox {
             kubernetes_is_down: false,
             refused: None,
             dies_after: None,
+            root_after: None,
         }))
     }
 
@@ -219,6 +222,7 @@ impl Surroundings for Sandbox {
             domains: state.domains.clone(),
             unsettled: state.unsettled,
             restarting: state.restarting.clone(),
+            allow_root: state.root_after.is_some_and(|writes| state.log.len() >= writes),
             destroying: state.destroying,
             release: state.desired,
             deploying: state.deploying,
