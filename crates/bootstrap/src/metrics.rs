@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::{Metric, Registry};
 
 /// The metrics of one service, named `deis_{service}_{metric}`.
@@ -21,6 +22,14 @@ impl Metrics {
         self.registry.lock().register(name, help, metric);
     }
 
+    /// Adds a counter; what is answered counts.
+    #[must_use]
+    pub fn counter(&self, name: &str, help: &str) -> Counter {
+        let counter = Counter::default();
+        self.register(name, help, counter.clone());
+        counter
+    }
+
     /// All metrics in the OpenMetrics text format.
     ///
     /// # Errors
@@ -34,16 +43,12 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use prometheus_client::metrics::counter::Counter;
-
     use super::*;
 
     #[test]
     fn names_carry_the_service() {
         let metrics = Metrics::new("registry-proxy");
-        let counter = Counter::<u64>::default();
-        metrics.register("requests", "Requests answered", counter.clone());
-        counter.inc();
+        metrics.counter("requests", "Requests answered").inc();
         assert!(metrics.encode().unwrap().contains("deis_registry_proxy_requests_total 1\n"));
     }
 }

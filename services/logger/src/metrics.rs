@@ -22,23 +22,18 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn register(metrics: &Metrics) -> Self {
-        let counter = |name, help| {
-            let counter = Counter::default();
-            metrics.register(name, help, counter.clone());
-            counter
-        };
         let followers = Gauge::default();
         metrics.register("followers", "Callers that follow an app now", followers.clone());
         // From a millisecond to half an hour.
         let lag = Histogram::new(exponential_buckets(0.001, 2.0, 21));
         metrics.register("lag_seconds", "From the writing of the newest line of a batch to its storing", lag.clone());
         Self {
-            lines: counter("lines", "Lines stored"),
-            bytes: counter("bytes", "Bytes of the texts of stored lines"),
-            duplicates: counter("duplicates", "Lines that were stored already"),
-            orphans: counter("orphans", "Lines of apps that were deleted after they were written"),
-            dropped: counter("dropped", "Lines that agents have reported as lost"),
-            events: counter("events", "Events stored"),
+            lines: metrics.counter("lines", "Lines stored"),
+            bytes: metrics.counter("bytes", "Bytes of the texts of stored lines"),
+            duplicates: metrics.counter("duplicates", "Lines that were stored already"),
+            orphans: metrics.counter("orphans", "Lines of apps that were deleted after they were written"),
+            dropped: metrics.counter("dropped", "Lines that agents have reported as lost"),
+            events: metrics.counter("events", "Events stored"),
             lag,
             followers,
         }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::process::ExitCode;
 
 use deis_bootstrap::{Context, ProcessConfig};
-use prometheus_client::metrics::counter::Counter;
 
 #[derive(clap::Parser)]
 struct Config {
@@ -41,9 +40,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config, context: Context) -> Result<(), Failed> {
-    let starts = Counter::<u64>::default();
-    context.metrics.register("starts", "Starts of the example", starts.clone());
-    starts.inc();
+    context.metrics.counter("starts", "Starts of the example").inc();
     let latch = context.readiness.latch("a latch that stays");
     tracing::info!("the example runs");
     match config.mode.as_str() {

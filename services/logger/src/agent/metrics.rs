@@ -17,19 +17,14 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn register(metrics: &Metrics) -> Self {
-        let counter = |name, help| {
-            let counter = Counter::default();
-            metrics.register(name, help, counter.clone());
-            counter
-        };
         let sources = Gauge::default();
         metrics.register("agent_sources", "Containers followed, those of earlier restarts included", sources.clone());
         Self {
-            lines: counter("agent_lines", "Lines read"),
-            bytes: counter("agent_bytes", "Bytes of the texts of lines read"),
-            lost: counter("agent_lost", "Lines that could not be read"),
+            lines: metrics.counter("agent_lines", "Lines read"),
+            bytes: metrics.counter("agent_bytes", "Bytes of the texts of lines read"),
+            lost: metrics.counter("agent_lost", "Lines that could not be read"),
             sources,
-            reconnects: counter("agent_reconnects", "Times the logger was lost"),
+            reconnects: metrics.counter("agent_reconnects", "Times the logger was lost"),
         }
     }
 

@@ -48,8 +48,7 @@ impl Events {
     #[must_use]
     pub fn start(context: &Context, store: Arc<dyn LogStore>) -> Self {
         let (queue, events) = mpsc::channel(QUEUE);
-        let dropped = Counter::default();
-        context.metrics.register("events_dropped", "Events of apps that are not in their logs", dropped.clone());
+        let dropped = context.metrics.counter("events_dropped", "Events of apps that are not in their logs");
         let inner = Arc::new(Inner { queue, missing: Mutex::default(), told: Mutex::default(), dropped });
         let worker = Worker { events, store, inner: Arc::clone(&inner) };
         drop(context.tasks.spawn("record events", worker.work(context.shutdown.clone())));

@@ -9,9 +9,10 @@ use deis_proto::builder::{CancelBuildRequest, ClearCacheRequest, DeleteAppReques
 use deis_rpc::{Client, Fault};
 use secrecy::ExposeSecret as _;
 
+use super::kept;
 use crate::builds;
+use crate::deploy::Holder;
 use crate::deploy::cluster::Done;
-use crate::deploy::{EffectError, Holder};
 use crate::error::Error;
 use crate::images::{Copied, Order, Pulled};
 use crate::ledger::Answer;
@@ -122,11 +123,7 @@ impl Holder for Builder {
     fn let_go<'a>(&'a self, app: &'a AppName) -> Done<'a> {
         Box::pin(async move {
             let request = deis_rpc::request(DeleteAppRequest { app: app.to_string() }, DELETE_LIMIT);
-            let answer = self.apps.clone().delete_app(request).await;
-            answer.map(drop).map_err(|error| {
-                tracing::warn!(%app, %error, "the builder does not let go of an app");
-                EffectError::Unavailable("The builder cannot be reached, trying again.".to_owned())
-            })
+            self.apps.clone().delete_app(request).await.map(drop).map_err(|error| kept("builder", app, &error))
         })
     }
 }

@@ -12,8 +12,9 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use tonic::Status;
 
+use super::kept;
+use crate::deploy::Holder;
 use crate::deploy::cluster::Done;
-use crate::deploy::{EffectError, Holder};
 use crate::logs::{Away, Entries, Event, LogStore, Query};
 
 /// How long the logger may take to begin with an answer.
@@ -76,11 +77,7 @@ impl Holder for Logger {
     fn let_go<'a>(&'a self, app: &'a AppName) -> Done<'a> {
         Box::pin(async move {
             let request = deis_rpc::request(DeleteAppRequest { app: app.to_string() }, DELETE_LIMIT);
-            let answer = self.client.clone().delete_app(request).await;
-            answer.map(drop).map_err(|error| {
-                tracing::warn!(%app, %error, "the logger does not forget an app");
-                EffectError::Unavailable("The logger cannot be reached, trying again.".to_owned())
-            })
+            self.client.clone().delete_app(request).await.map(drop).map_err(|error| kept("logger", app, &error))
         })
     }
 }

@@ -17,3 +17,13 @@ pub use progress::StateProgress;
 pub use routers::LiveRouters;
 pub use session::Session;
 pub use settings::follow_registration_mode;
+
+use deis_api::AppName;
+
+use crate::deploy::EffectError;
+
+/// What a service that does not let go of an app means for its destruction.
+fn kept(service: &str, app: &AppName, error: &tonic::Status) -> EffectError {
+    tracing::warn!(%app, %error, "the {service} does not let go of an app");
+    EffectError::Unavailable(format!("The {service} cannot be reached, trying again."))
+}
