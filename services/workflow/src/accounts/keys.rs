@@ -23,6 +23,10 @@ pub fn parse_key(owner: Username, id: KeyId, text: &str) -> Result<Key, Error> {
     if public.is_empty() {
         return Err(Error::field("public", "This field may not be blank."));
     }
+    if public.contains("PRIVATE KEY-----") {
+        let message = "This is a private key, which nobody else should see. Send the public one, of the file that ends with .pub.";
+        return Err(Error::field("public", message));
+    }
     if public.len() > MAX_LEN || public.chars().any(char::is_control) {
         return Err(Error::field("public", "A public key is one line of text."));
     }

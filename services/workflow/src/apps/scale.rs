@@ -57,6 +57,10 @@ fn restructured(ground: &Ground, counts: Structure) -> Result<Structure, Error> 
 }
 
 fn check(counts: &Structure, procfile: &BTreeMap<ProcType, String>) -> Result<(), Error> {
+    if counts.is_empty() {
+        let message = "Invalid scaling format: name the process types to scale, such as {\"web\": 2}";
+        return Err(Error::refused(Code::InvalidArgument, message));
+    }
     for (kind, count) in counts {
         if (!procfile.contains_key(kind) && *kind != ProcType::cmd()) || kind.is_reserved() {
             let message = format!("Container type {kind} does not exist in application");

@@ -135,6 +135,16 @@ impl Sandbox {
         self.send(request.header("Authorization", format!("Token {token}"))).await
     }
 
+    /// A request with any body, and any text for who asks.
+    pub(crate) async fn bytes(&self, method: Method, path: &str, authorization: Option<&str>, body: Vec<u8>) -> Answer {
+        let request = self.client.request(method, format!("http://{}{path}", self.rest)).body(body);
+        let request = match authorization {
+            Some(authorization) => request.header("Authorization", authorization),
+            None => request,
+        };
+        self.send(request).await
+    }
+
     /// An answer that is read as it comes.
     pub(crate) async fn open(&self, path: &str, token: &str, accept: &str) -> reqwest::Response {
         let request = self.client.get(format!("http://{}{path}", self.rest)).header("Accept", accept);

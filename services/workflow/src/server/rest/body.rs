@@ -38,9 +38,16 @@ impl Object {
                 Some(_) => {}
             }
         }
-        let decoded = serde_json::from_value(Value::Object(self.0));
-        decoded.map_err(|error| Error::refused(Code::InvalidArgument, error.to_string()))
+        serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| undecodable(&error))
     }
+}
+
+/// Sentences of our own say what they are about; those of the decoder are told with the field.
+fn undecodable(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
+    let (path, sentence) = (error.path().to_string(), error.inner().to_string());
+    let is_bare = ["invalid ", "expected ", "unknown "].iter().any(|begin| sentence.starts_with(begin));
+    let message = if is_bare && path != "." { format!("{path}: {sentence}") } else { sentence };
+    Error::refused(Code::InvalidArgument, message)
 }
 
 fn unread(rejection: BytesRejection) -> Error {
