@@ -30,6 +30,7 @@ mod presence;
 pub mod proxy;
 mod server;
 pub mod table;
+pub mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +51,8 @@ use keeper::Keeper;
 use proxy::Proxy;
 use server::{Doors, Git, Http, PlatformCertificate, Rpc};
 use table::facts::Event;
-use table::{Index, Live, ServiceKey, Traffic};
+use table::{Index, Live, ServiceKey};
+use traffic::Traffic;
 
 const BUILDER: &str = "deis-builder";
 /// What is left of the process's grace for its own end, after clients had theirs.
@@ -118,17 +120,17 @@ pub async fn serve(
     // Ends last: the other services may ask until every client has been served.
     let cut = CancellationToken::new();
     let live = Arc::new(Live::new(feed.healths, config.stale_after));
-    let unrouted = Arc::new(Traffic::default());
+    let traffic = Arc::new(Traffic::default());
 
     keep_table(&config, &context, &live, feed.events, first_table, &cut);
 
     let doors = Doors::new(context.tasks.clone(), cut.clone(), config.max_connections);
-    metrics::register(&context.metrics, &live, &unrouted, &doors.connections);
+    metrics::register(&context.metrics, &live, &traffic, &doors.connections);
     let proxy = Arc::new(Proxy {
         live: Arc::clone(&live),
         tasks: context.tasks.clone(),
         trusted: config.trusted_proxies.clone(),
-        unrouted: Arc::clone(&unrouted),
+        traffic: Arc::clone(&traffic),
         cut: cut.clone(),
     });
     let http = Http { proxy, draining: context.shutdown.clone(), client_idle: config.client_idle };
@@ -154,7 +156,7 @@ pub async fn serve(
     );
 
     let contract = Contract { callers: deis_proto::CALLERS, descriptors: deis_proto::DESCRIPTORS };
-    let rpc = RouterServiceServer::new(Rpc { live, unrouted, cut: cut.clone() });
+    let rpc = RouterServiceServer::new(Rpc { live, traffic, cut: cut.clone() });
     let server = deis_rpc::Server::new(&identity, contract).add(rpc);
     context.metrics.register("grpc_calls", "Calls answered, by method and gRPC status", server.calls());
     let grpc = server.serve(listeners.grpc, cut.clone().cancelled_owned());

@@ -8,11 +8,12 @@ use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::table::{Live, Traffic};
+use crate::table::Live;
+use crate::traffic::Traffic;
 
-pub(crate) fn register(metrics: &Metrics, live: &Arc<Live>, unrouted: &Arc<Traffic>, connections: &Gauge) {
-    let requests = Requests { live: Arc::clone(live), unrouted: Arc::clone(unrouted) };
-    metrics.register("requests", "Requests answered, by app and class of status; app \"\" is none", requests);
+pub(crate) fn register(metrics: &Metrics, live: &Arc<Live>, traffic: &Arc<Traffic>, connections: &Gauge) {
+    let requests = Requests(Arc::clone(traffic));
+    metrics.register("requests", "Requests answered, by class of status and whether they found a route", requests);
     metrics.register("connections", "Open connections from clients", connections.clone());
     let reading = |name, help, read| metrics.register(name, help, Reading { live: Arc::clone(live), read });
     reading("table_generation", "Changes of the table since the start", |live| live.table().generation());
@@ -24,21 +25,14 @@ pub(crate) fn register(metrics: &Metrics, live: &Arc<Live>, unrouted: &Arc<Traff
     });
 }
 
-/// The counts of all routes. An app's labels go with its route, so there are never more than apps.
-struct Requests {
-    live: Arc<Live>,
-    unrouted: Arc<Traffic>,
-}
+/// The counts so far.
+struct Requests(Arc<Traffic>);
 
 impl EncodeMetric for Requests {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let table = self.live.table();
-        let routes = table.routes().map(|route| (route.app.as_ref(), route.traffic.as_ref()));
-        for (app, traffic) in routes.chain([("", self.unrouted.as_ref())]) {
-            for (class, count) in traffic.counts().filter(|(_, count)| *count > 0) {
-                let labels = [("app", app), ("class", class)];
-                encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
-            }
+        for (routed, class, count) in self.0.counts() {
+            let labels = [("class", class), ("routed", if routed { "true" } else { "false" })];
+            encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
         Ok(())
     }

@@ -20,7 +20,8 @@ use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
-use crate::table::{Live, Traffic};
+use crate::table::Live;
+use crate::traffic::Traffic;
 pub use body::{Answer, Upload};
 pub use client::{Client, Peer};
 pub(crate) use connect::connect_tcp;
@@ -36,8 +37,8 @@ pub struct Proxy {
     pub tasks: Tasks,
     /// Load balancers before this router: what they say about the client is believed.
     pub trusted: Vec<IpNet>,
-    /// Answers to requests that found no route.
-    pub unrouted: Arc<Traffic>,
+    /// Answers so far.
+    pub traffic: Arc<Traffic>,
     /// Ends tunnels and connections to pods.
     pub cut: CancellationToken,
 }
@@ -61,7 +62,7 @@ impl Proxy {
             Err((route, refusal)) => (route, Err(refusal)),
         };
         let mut response = result.unwrap_or_else(|refusal| page::page(&refusal, accept.as_ref()));
-        route.as_ref().map_or(&self.unrouted, |route| &route.traffic).count(response.status());
+        self.traffic.count(route.is_some(), response.status());
         trace::record(&Span::current(), route.as_ref().map(|route| route.app.as_ref()), response.status());
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().entry(headers::REQUEST_ID).or_insert(client.request_id);

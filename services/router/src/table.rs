@@ -19,7 +19,7 @@ pub use hosts::Host;
 pub use index::Index;
 pub use live::Live;
 use map::Map;
-pub use route::{Route, Traffic};
+pub use route::Route;
 pub(crate) use settings::PREFIX as ANNOTATIONS;
 pub use settings::Settings;
 

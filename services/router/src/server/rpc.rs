@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
-use crate::table::{Live, ServiceKey, Table, Traffic};
+use crate::table::{Live, ServiceKey, Table};
+use crate::traffic::Traffic;
 
 /// For callers that name no deadline.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ const HEAD_START: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub(crate) struct Rpc {
     pub(crate) live: Arc<Live>,
-    pub(crate) unrouted: Arc<Traffic>,
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) cut: CancellationToken,
 }
 
@@ -49,7 +50,6 @@ impl RouterService for Rpc {
 
     async fn get_status(&self, _request: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
         let table = self.live.table();
-        let routed = table.routes().map(|route| total(&route.traffic)).sum::<u64>();
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         Ok(Response::new(GetStatusResponse {
             generation: i64::try_from(table.generation()).unwrap_or(i64::MAX),
@@ -58,7 +58,7 @@ impl RouterService for Rpc {
             backends: number(table.backends()),
             stale_millis: self.live.stale_for().map_or(0, |stale| i64::try_from(stale.as_millis()).unwrap_or(i64::MAX)),
             source: table.source().as_str().to_owned(),
-            requests: i64::try_from(routed + total(&self.unrouted)).unwrap_or(i64::MAX),
+            requests: i64::try_from(self.traffic.total()).unwrap_or(i64::MAX),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }))
     }
@@ -68,10 +68,6 @@ fn missing(table: &Table, key: &ServiceKey, pod_uids: &[String]) -> Vec<String> 
     let backends = table.service(key).map(|route| route.backends.as_slice()).unwrap_or_default();
     let there = |uid: &&String| backends.iter().any(|backend| backend.pod() == Some(uid.as_str()));
     pod_uids.iter().filter(|uid| !there(uid)).cloned().collect()
-}
-
-fn total(traffic: &Traffic) -> u64 {
-    traffic.counts().map(|(_, count)| count).sum()
 }
 
 /// Reads `grpc-timeout`: up to eight digits and a unit (gRPC over HTTP/2, "Timeout").

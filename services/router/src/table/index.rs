@@ -205,7 +205,6 @@ impl Index {
             backends: backends.collect(),
             service,
             rules: rules.collect(),
-            traffic: before.map(|route| Arc::clone(&route.traffic)).unwrap_or_default(),
         }
     }
 

@@ -24,7 +24,7 @@ async fn unknown_hosts_and_apps_without_pods_are_told_apart() {
         let seen = edge.ask(get("10.0.0.1:8080", path)).await;
         assert_eq!((seen.status, seen.header("deis-error-code")), (200, ""));
     }
-    assert!(edge.metric("requests_total{app=\"\",class=\"4xx\"}").ends_with(" 1"));
+    assert!(edge.metric("requests_total{class=\"4xx\",routed=\"false\"}").ends_with(" 1"));
 }
 
 #[tokio::test]

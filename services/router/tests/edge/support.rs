@@ -128,9 +128,14 @@ impl Edge {
         deadline(LIMIT, reached).await.unwrap();
     }
 
-    /// One line of the metrics, without its labels' order mattering: "requests_total{app=...".
+    /// All metrics.
+    pub(crate) fn metrics(&self) -> String {
+        self.context.metrics.encode().unwrap()
+    }
+
+    /// One line of the metrics: "requests_total{class=...".
     pub(crate) fn metric(&self, name: &str) -> String {
-        let all = self.context.metrics.encode().unwrap();
+        let all = self.metrics();
         let prefix = format!("deis_router_{name}");
         all.lines().find(|line| line.starts_with(&prefix)).unwrap_or_default().to_owned()
     }
