@@ -1,7 +1,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::cluster::ClusterArgs;
-use crate::commands::{completions, config, init, install, journal, list, status, uninstall};
+use crate::commands::{completions, config, doctor, init, install, journal, list, status, uninstall};
 
 /// Operates Deis Workflow on a Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -18,6 +18,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Install(install::Args),
     Status(status::Args),
+    Doctor(doctor::Args),
     List(list::Args),
     Journal(journal::Args),
     Config(config::Args),

@@ -4,11 +4,13 @@ mod cli;
 mod cluster;
 mod commands;
 mod components;
+mod doctor;
 mod exec;
 mod forward;
 mod init;
 mod inventory;
 mod probe;
+mod report;
 mod settings;
 
 use std::process::ExitCode;

@@ -30,7 +30,7 @@ fn help_says_what_there_is() {
 
 #[test]
 fn each_command_says_what_it_does() {
-    for command in ["install", "status", "list", "journal", "config", "uninstall", "init", "completions"] {
+    for command in ["install", "status", "doctor", "list", "journal", "config", "uninstall", "init", "completions"] {
         insta::assert_snapshot!(format!("help_{command}"), said(&format!("{command} --help")));
     }
 }

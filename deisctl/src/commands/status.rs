@@ -1,14 +1,10 @@
 use deis_cli::{Failure, OutputArgs, Ui, table};
-use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::component;
 use crate::cluster::ClusterArgs;
-use crate::components::{COMPONENTS, Component};
-use crate::forward::{ForwardError, Forwarder};
-use crate::inventory::{PodStanding, Standing, look};
-use crate::probe::{self, Answer};
+use crate::components::COMPONENTS;
+use crate::report::{self, Asked, Report};
 
 /// Say how each part of the platform does: its pods, and what they say themselves.
 ///
@@ -23,22 +19,6 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// A component as it stands, and what its pods say.
-#[derive(Serialize)]
-struct Report {
-    up: bool,
-    #[serde(flatten)]
-    standing: Standing<Asked>,
-}
-
-#[derive(Clone, Serialize)]
-struct Asked {
-    #[serde(flatten)]
-    pod: PodStanding,
-    /// `None` when it was not asked.
-    answer: Option<Answer>,
-}
-
 pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {
     let chosen = if args.components.is_empty() {
         COMPONENTS.iter().collect()
@@ -46,51 +26,15 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
         args.components.iter().map(|name| component(name)).collect::<Result<Vec<_>, _>>()?
     };
     let client = cluster.client().await?;
-    let namespace = &cluster.namespace;
-    let standings = try_join_all(chosen.iter().map(|component| look(&client, namespace, component))).await?;
-    let forwarder = match Forwarder::load(client.clone(), namespace).await {
-        Ok(forwarder) => Some(forwarder),
-        Err(error) => {
-            ui.warn(format_args!("The services are not asked: {}", sentence(&error)))?;
-            None
-        }
-    };
-    let reports =
-        standings.into_iter().zip(&chosen).map(|(standing, component)| report(standing, component, forwarder.as_ref()));
-    let reports = join_all(reports).await;
+    let (reports, unasked) = report::make(&client, &cluster.namespace, &chosen).await?;
+    if let Some(why) = unasked {
+        ui.warn(format_args!("The services are not asked: {why}"))?;
+    }
 
     let now = Timestamp::now();
     args.output.show(ui, &reports, |ui, reports| ui.line(lines(reports, now)))?;
     let down: Vec<_> = reports.iter().filter(|report| !report.up).map(|report| report.standing.component).collect();
     if down.is_empty() { Ok(()) } else { Err(Failure::new(format!("not up: {}", down.join(", ")))) }
-}
-
-async fn report(standing: Standing<PodStanding>, component: &Component, forwarder: Option<&Forwarder>) -> Report {
-    let ask = async |pod: PodStanding| {
-        let answer = match forwarder {
-            Some(forwarder) if pod.ready => probe::ask(forwarder, component, &pod.name).await,
-            _ => None,
-        };
-        Asked { pod, answer }
-    };
-    let Standing { component, kind, workload, pods } = standing;
-    let pods = join_all(pods.into_iter().map(ask)).await;
-    Report::new(Standing { component, kind, workload, pods })
-}
-
-impl Report {
-    /// A component is up when Kubernetes says so and none of its pods complains.
-    fn new(standing: Standing<Asked>) -> Self {
-        let well = standing.pods.iter().filter_map(|asked| asked.answer.as_ref()).all(|answer| answer.well);
-        Self { up: standing.is_up() && well, standing }
-    }
-}
-
-fn sentence(error: &ForwardError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }
 
 /// A line for each component, and below it one for each of its pods.
@@ -132,7 +76,8 @@ fn age(created: Timestamp, now: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::components::Workload;
-    use crate::inventory::Counts;
+    use crate::inventory::{Counts, PodStanding, Standing};
+    use crate::probe::Answer;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

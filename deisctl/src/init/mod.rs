@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 pub(crate) use self::catalogue::Settings;
 pub(crate) use self::plan::Outcome;
-use self::plan::PlanError;
+pub(crate) use self::plan::PlanError;
 pub(crate) use self::store::{KubeStore, StoreError};
 use self::store::{Store, Written};
 
@@ -66,6 +66,22 @@ pub(crate) async fn run(
         return Ok(wanted.iter().filter_map(|wanted| Some((wanted.name, *done.get(wanted.name)?))).collect());
     }
     Err(InitError::Contended)
+}
+
+/// Says of each Secret what a run would do with it, without doing it: one that it cannot use or make is told as such.
+pub(crate) async fn examine(
+    store: &impl Store,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Vec<(&'static str, Result<Outcome, PlanError>)>, StoreError> {
+    let wanted = catalogue::wanted(settings);
+    let mut existing = BTreeMap::new();
+    for wanted in &wanted {
+        if let Some(secret) = store.read(wanted.name).await? {
+            existing.insert(wanted.name, secret);
+        }
+    }
+    Ok(plan::steps(&wanted, &existing, now).map(|(name, step)| (name, step.map(|step| step.outcome))).collect())
 }
 
 #[cfg(test)]

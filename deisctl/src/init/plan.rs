@@ -69,8 +69,17 @@ pub(super) fn plan(
     existing: &BTreeMap<&'static str, Secret>,
     now: Timestamp,
 ) -> Result<Vec<Step>, PlanError> {
+    steps(wanted, existing, now).map(|(_name, step)| step).collect()
+}
+
+/// One after the other, each by its name.
+pub(super) fn steps<'a>(
+    wanted: &'a [Wanted],
+    existing: &'a BTreeMap<&'static str, Secret>,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'static str, Result<Step, PlanError>)> {
     let mut planner = Planner { now, authorities: BTreeMap::new() };
-    wanted.iter().map(|wanted| planner.step(wanted, existing.get(wanted.name))).collect()
+    wanted.iter().map(move |wanted| (wanted.name, planner.step(wanted, existing.get(wanted.name))))
 }
 
 struct Planner {

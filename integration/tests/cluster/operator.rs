@@ -1,5 +1,6 @@
 //! The operator's side: the chart as the API server sees it, and `deisctl` on the running platform.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -56,6 +57,16 @@ async fn deisctl_says_that_every_part_is_up() {
     let answers = components.iter().flat_map(|component| component["pods"].as_array().unwrap());
     let asked = answers.filter(|pod| pod["answer"]["well"] == true).count();
     assert!(asked >= 7, "two routers, workflow, builder, registry-proxy, logger and state can be asked: {report}");
+}
+
+#[tokio::test]
+async fn the_doctor_finds_the_platform_well() {
+    let _platform = Platform::connect().await;
+    let findings: Value = serde_json::from_str(&output(&deisctl(), &["doctor", "--output=json"]).await).unwrap();
+    let findings = findings.as_array().unwrap();
+    let areas = findings.iter().map(|finding| finding["area"].as_str().unwrap()).collect::<BTreeSet<_>>();
+    assert_eq!(areas, ["apps", "nodes", "parts", "secrets", "services", "versions", "volumes"].into());
+    assert!(findings.len() > 40 && findings.iter().all(|finding| finding["well"] == true), "{findings:?}");
 }
 
 #[tokio::test]
