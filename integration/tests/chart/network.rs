@@ -1,28 +1,88 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use crate::rendered::{DEFAULT, list, of_kind, one, text, texts, title};
+use crate::rendered::{DEFAULT, list, of_kind, one, services, text, texts, title};
 
-/// Who may connect to a port of a component, as the names of its peers; `None` when anybody may.
-fn guests(component: &str, port: u64) -> Option<Vec<&'static str>> {
-    let policy = one("NetworkPolicy", component);
-    assert_eq!(policy["spec"]["podSelector"]["matchLabels"]["app"], component);
-    assert!(texts(&policy["spec"]["policyTypes"]).contains(&"Ingress"));
-    let rules = list(&policy["spec"]["ingress"]);
-    let rules: Vec<_> = rules.iter().filter(|rule| list(&rule["ports"]).contains(&json!({ "port": port }))).collect();
-    assert_eq!(rules.len(), 1, "{component} {port}");
-    let from = rules[0]["from"].as_array()?;
-    Some(from.iter().map(|peer| text(&peer["podSelector"]["matchLabels"]["app"])).collect())
+/// Who may come in at each port of a pod, by all policies together that choose it: they add up. One that none chooses lets
+/// everybody in.
+fn doors(pod: &Value) -> Option<BTreeMap<u64, Vec<String>>> {
+    let labels = pod["metadata"]["labels"].as_object().unwrap();
+    let mut doors: Option<BTreeMap<_, Vec<_>>> = None;
+    for policy in of_kind("NetworkPolicy") {
+        assert_eq!(policy["metadata"]["namespace"], "deis", "{}", title(policy));
+        let spec = &policy["spec"];
+        let chosen = spec["podSelector"]["matchLabels"].as_object().unwrap();
+        assert_eq!(spec["podSelector"].as_object().unwrap().len(), 1, "{}", title(policy));
+        if !chosen.iter().all(|(name, value)| labels.get(name) == Some(value)) {
+            continue;
+        }
+        assert!(texts(&spec["policyTypes"]).contains(&"Ingress"), "{}", title(policy));
+        let doors = doors.get_or_insert_default();
+        for rule in list(&spec["ingress"]) {
+            // A rule without ports is for all of them.
+            assert!(!list(&rule["ports"]).is_empty(), "{}", title(policy));
+            for port in list(&rule["ports"]) {
+                let number = port["port"].as_u64().unwrap();
+                assert_eq!(*port, json!({ "port": number }), "{}", title(policy));
+                doors.entry(number).or_default().extend(guests(rule));
+            }
+        }
+    }
+    doors
+}
+
+/// The peers that a rule names: a component, or in other words.
+fn guests(rule: &Value) -> Vec<String> {
+    // A list that is there and empty would be everybody as well.
+    let from = list(&rule["from"]);
+    if from.is_empty() {
+        return vec!["everybody".to_owned()];
+    }
+    let build_pods = json!({
+        "namespaceSelector": { "matchLabels": { "heritage": "deis" } },
+        "podSelector": { "matchLabels": { "heritage": "deis", "type": "build" } },
+    });
+    let name = |peer: &Value| {
+        let component = peer["podSelector"]["matchLabels"]["app"].as_str().unwrap_or_default();
+        // Such a peer is in the platform's own namespace.
+        let is_component = *peer == json!({ "podSelector": { "matchLabels": { "app": component } } });
+        if is_component {
+            component.to_owned()
+        } else if *peer == build_pods {
+            "build pods".to_owned()
+        } else {
+            peer.to_string()
+        }
+    };
+    from.iter().map(name).collect()
 }
 
 #[test]
-fn data_stores_are_closed_to_strangers() {
-    assert_eq!(guests("deis-database", 5432).unwrap(), ["deis-workflow"]);
-    assert_eq!(guests("deis-etcd", 2379).unwrap(), ["deis-state"]);
-    assert_eq!(guests("deis-logger", 50051).unwrap(), ["deis-workflow", "deis-logger-agent"]);
-    assert_eq!(guests("deis-logger-redis", 6379).unwrap(), ["deis-logger"]);
-    assert_eq!(guests("deis-registry", 5000).unwrap(), ["deis-builder", "deis-registry-proxy"]);
-    assert_eq!(guests("deis-builder", 50051).unwrap(), ["deis-workflow"]);
-    assert_eq!(guests("deis-state", 50051).unwrap(), ["deis-workflow", "deis-builder"]);
+fn every_component_is_closed_to_strangers() {
+    let expected = [
+        ("deis-builder", "2222: deis-router; 9090: everybody; 50051: deis-workflow; 50052: build pods"),
+        ("deis-database", "5432: deis-workflow"),
+        ("deis-etcd", "2379: deis-state; 9090: everybody"),
+        ("deis-logger", "9090: everybody; 50051: deis-workflow, deis-logger-agent"),
+        // It has figures alone.
+        ("deis-logger-agent", "open"),
+        ("deis-logger-redis", "6379: deis-logger"),
+        ("deis-registry", "5000: deis-builder, deis-registry-proxy"),
+        // The nodes come in, which are no pods.
+        ("deis-registry-proxy", "open"),
+        // The public comes in.
+        ("deis-router", "open"),
+        ("deis-state", "9090: everybody; 50051: deis-workflow, deis-builder"),
+        ("deis-workflow", "8000: deis-router; 9090: everybody; 50051: deis-builder"),
+    ];
+    let found = services(&DEFAULT).into_iter().map(|(title, pod)| {
+        let door = |(port, guests): (u64, Vec<String>)| format!("{port}: {}", guests.join(", "));
+        let doors = doors(pod).map(|doors| doors.into_iter().map(door).collect::<Vec<_>>().join("; "));
+        (title.split(' ').nth(1).unwrap().to_owned(), doors.unwrap_or_else(|| "open".to_owned()))
+    });
+    let expected = expected.map(|(component, doors)| (component.to_owned(), doors.to_owned()));
+    assert_eq!(found.collect::<BTreeMap<_, _>>(), expected.into());
 }
 
 #[test]
@@ -46,19 +106,6 @@ fn data_stores_ask_who_is_there() {
     assert!(names("deis-registry").contains(&"REGISTRY_AUTH_HTPASSWD_PATH"));
     assert!(names("deis-database").contains(&"POSTGRES_PASSWORD_FILE"));
     assert!(names("deis-logger-redis").contains(&"REDIS_PASSWORD_FILE"));
-}
-
-#[test]
-fn build_pods_reach_the_builders_one_listener_for_them() {
-    let rules = list(&one("NetworkPolicy", "deis-builder")["spec"]["ingress"]);
-    let rule = rules.iter().find(|rule| rule["ports"] == json!([{ "port": 50052 }])).unwrap();
-    assert_eq!(
-        rule["from"],
-        json!([{
-            "namespaceSelector": { "matchLabels": { "heritage": "deis" } },
-            "podSelector": { "matchLabels": { "heritage": "deis", "type": "build" } },
-        }])
-    );
 }
 
 #[test]
