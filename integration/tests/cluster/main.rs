@@ -7,6 +7,7 @@ mod forced_deletes;
 mod languages;
 mod logs;
 mod operator;
+mod pull;
 mod routing;
 mod support;
 mod talk;

@@ -9,6 +9,7 @@ mod output;
 mod platform;
 mod receiver;
 mod record;
+mod registry;
 
 pub(crate) use app::{App, is_ready, ready_backends};
 pub(crate) use developer::{Developer, Repository};
@@ -18,3 +19,4 @@ pub(crate) use http::{ask, until_answers};
 pub(crate) use output::Output;
 pub(crate) use platform::{MACHINE, Platform};
 pub(crate) use receiver::{Receiver, Span};
+pub(crate) use registry::{Image, PASSWORD, PORT, Registry, USERNAME, elsewhere, here};
