@@ -4,11 +4,13 @@
 mod components;
 mod first_week;
 mod forced_deletes;
+mod isolation;
 mod languages;
 mod logs;
 mod operator;
 mod pull;
 mod routing;
+mod stores;
 mod support;
 mod talk;
 mod traces;

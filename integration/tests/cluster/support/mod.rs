@@ -10,6 +10,7 @@ mod platform;
 mod receiver;
 mod record;
 mod registry;
+mod tunnel;
 
 pub(crate) use app::{App, is_ready, ready_backends};
 pub(crate) use developer::{Developer, Repository};
@@ -20,3 +21,4 @@ pub(crate) use output::Output;
 pub(crate) use platform::{MACHINE, Platform};
 pub(crate) use receiver::{Receiver, Span};
 pub(crate) use registry::{Image, PASSWORD, PORT, Registry, USERNAME, elsewhere, here};
+pub(crate) use tunnel::{Tunnel, shown};
