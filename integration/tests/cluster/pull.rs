@@ -112,6 +112,20 @@ async fn an_image_is_deployed_or_refused_as_it_says_of_itself() {
     drop(puller.deis(&["config:set", &format!("PORT={PORT}")]).await.succeeded());
     puller.pulls(&silent).await;
     puller.serves("silent").await;
+
+    // An administrator allows root, and takes it back when nothing needs it any more.
+    let administrator = Developer::administrator(&platform).await;
+    let of_app = format!("--app={}", puller.app.name);
+    drop(puller.deis(&["apps:allow-root"]).await.failed(1).has_lines(&["Code: permission-denied"]));
+    drop(administrator.deis(&["apps:allow-root", &of_app]).await.succeeded());
+    puller.pulls(&registry.name(":root")).await;
+    puller.serves("root").await;
+    assert_eq!(puller.users("v6").await, [Some(0)]);
+    drop(administrator.deis(&["apps:forbid-root", &of_app]).await.failed(1).has_lines(&["Code: failed-precondition"]));
+    puller.pulls(&registry.name(":by-tag")).await;
+    drop(administrator.deis(&["apps:forbid-root", &of_app]).await.succeeded());
+    drop(puller.deis(&["rollback", "v6"]).await.failed(1).has_lines(&["Code: root-refused"]));
+    puller.serves("by-tag").await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Secret;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -44,6 +45,18 @@ impl<'a> Developer<'a> {
         let keygen = ["-q", "-t", "ed25519", "-N", "", "-C", &developer.name, "-f", &key];
         drop(developer.run("ssh-keygen", developer.home.path(), keygen).await.succeeded());
         drop(developer.deis(&["keys:add", &format!("{key}.pub")]).await.succeeded());
+        developer
+    }
+
+    /// The administrator whom the platform was installed with, logged in.
+    pub(crate) async fn administrator(platform: &'a Platform) -> Self {
+        let account = platform.own::<Secret>().get("deis-admin").await.unwrap().data.unwrap();
+        let text = |key: &str| String::from_utf8(account.get(key).unwrap().0.clone()).unwrap();
+        let developer = Self { platform, home: tempfile::tempdir().unwrap(), name: text("username") };
+        let controller = format!("http://deis.{}", platform.domain);
+        let (username, password) =
+            (format!("--username={}", developer.name), format!("--password={}", text("password")));
+        drop(developer.deis(&["login", &controller, &username, &password]).await.succeeded());
         developer
     }
 
