@@ -56,7 +56,7 @@ impl Context {
 }
 
 /// The app of the first remote whose URL names the builder. Outside of a repository there is none.
-fn of_remotes(controller: &Controller) -> Result<Option<AppName>, git::Error> {
+pub fn of_remotes(controller: &Controller) -> Result<Option<AppName>, git::Error> {
     let remotes = match git::remotes() {
         Err(git::Error::Failed { .. } | git::Error::NotStarted(_)) => return Ok(None),
         remotes => remotes?,

@@ -102,6 +102,8 @@ mod tests {
             controller: None,
             token: None,
             drink: String::new(),
+            http_proxy: false,
+            https_proxy: false,
         }
     }
 

@@ -7,6 +7,7 @@ mod auth;
 mod builds;
 mod completions;
 mod config;
+mod doctor;
 mod domains;
 mod git;
 mod healthchecks;
@@ -135,6 +136,7 @@ pub enum Command {
     TagsSet(tags::set::Set),
     #[command(name = "tags:unset")]
     TagsUnset(tags::unset::Unset),
+    Doctor(doctor::Doctor),
     Version(version::Version),
     Completions(completions::Completions),
 }
@@ -196,6 +198,7 @@ impl Command {
             Self::TagsList(command) => command.run(context).await,
             Self::TagsSet(command) => command.run(context).await,
             Self::TagsUnset(command) => command.run(context).await,
+            Self::Doctor(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Completions(command) => command.run(context),
         }

@@ -7,7 +7,7 @@ use deis_api::AppName;
 use reqwest::Url;
 
 /// Port of the builder's SSH server.
-const BUILDER_PORT: u16 = 2222;
+pub const BUILDER_PORT: u16 = 2222;
 
 /// `http://deis.example.com`: scheme, host, perhaps a port; nothing behind.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -48,6 +48,11 @@ impl fmt::Display for Controller {
 impl Controller {
     pub fn is_https(&self) -> bool {
         self.base.scheme() == "https"
+    }
+
+    /// The host's name, or its address, which stands in brackets when it is one of IPv6.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Whether a token of one may be shown to the other.

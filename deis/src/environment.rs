@@ -19,6 +19,10 @@ pub struct Environment {
     pub token: Option<Secret>,
     /// `DEIS_DRINK_OF_CHOICE`: what comes first.
     pub drink: String,
+    /// `http_proxy`, or `all_proxy`: whether one stands before controllers that speak HTTP. The HTTP client reads them itself.
+    pub http_proxy: bool,
+    /// `https_proxy`, or `all_proxy`: the same for HTTPS.
+    pub https_proxy: bool,
 }
 
 impl Environment {
@@ -30,6 +34,8 @@ impl Environment {
             controller: text("DEIS_CONTROLLER"),
             token: text("DEIS_TOKEN").map(Secret::from),
             drink: text("DEIS_DRINK_OF_CHOICE").unwrap_or_else(|| "coffee".to_owned()),
+            http_proxy: any(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
+            https_proxy: any(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
         }
     }
 }
@@ -37,6 +43,10 @@ impl Environment {
 /// An empty variable counts as one that is not set.
 fn value(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn any(names: [&str; 4]) -> bool {
+    names.iter().any(|name| value(name).is_some())
 }
 
 fn text(name: &str) -> Option<String> {

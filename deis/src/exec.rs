@@ -9,8 +9,33 @@ pub fn run<I>(program: &str, arguments: I) -> io::Result<Output>
 where
     I: IntoIterator<Item: AsRef<OsStr>>,
 {
+    reading(program, arguments).output()
+}
+
+/// The same for a program that may hang: it ends with whoever waits for it.
+pub async fn run_while_awaited<I>(program: &str, arguments: I) -> io::Result<Output>
+where
+    I: IntoIterator<Item: AsRef<OsStr>>,
+{
+    tokio::process::Command::from(reading(program, arguments)).kill_on_drop(true).output().await
+}
+
+fn reading<I>(program: &str, arguments: I) -> Command
+where
+    I: IntoIterator<Item: AsRef<OsStr>>,
+{
+    let mut command = command(program, arguments);
+    command.stdin(Stdio::null()).env("LC_ALL", "C");
+    command
+}
+
+/// The environment stays but for our secret: git, browsers and editors need the user's settings (HOME, GIT_DIR, DISPLAY, …).
+fn command<I>(program: &str, arguments: I) -> Command
+where
+    I: IntoIterator<Item: AsRef<OsStr>>,
+{
     #[expect(clippy::disallowed_methods, reason = "this is the exec wrapper")]
     let mut command = Command::new(program);
-    // The rest of the environment stays: git and browsers need the user's settings (HOME, GIT_DIR, DISPLAY, …).
-    command.args(arguments).stdin(Stdio::null()).env("LC_ALL", "C").env_remove("DEIS_TOKEN").output()
+    command.args(arguments).env_remove("DEIS_TOKEN");
+    command
 }

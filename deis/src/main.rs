@@ -27,6 +27,7 @@ mod client_file;
 mod commands;
 mod context;
 mod controller;
+mod deadline;
 mod environment;
 mod exec;
 mod format;

@@ -55,6 +55,28 @@ impl Failure {
         self
     }
 
+    /// The failure on one line, the first of its message and those of its causes: for a list of such.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let messages = std::iter::once(self.error.to_string()).chain(self.causes().map(ToString::to_string));
+        messages.filter_map(|message| message.lines().next().map(str::to_owned)).collect::<Vec<_>>().join(": ")
+    }
+
+    /// What to do next, as far as it is known.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    fn causes(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        let mut next = self.error.source();
+        std::iter::from_fn(move || {
+            let cause = next?;
+            next = cause.source();
+            Some(cause)
+        })
+    }
+
     /// The cause as a type, to add a hint where it is known what it means.
     #[must_use]
     pub fn cause<E: Error + 'static>(&self) -> Option<&E> {
@@ -92,10 +114,8 @@ impl Ui {
             Kind::Error => self.warn(format_args!("{} {}", "Error:".red().bold(), failure.error))?,
             Kind::Interrupted => self.warn(format_args!("{} {}", "Interrupted:".yellow().bold(), failure.error))?,
         }
-        let mut cause = failure.error.source();
-        while let Some(error) = cause {
-            self.warn(format_args!("  because: {error}"))?;
-            cause = error.source();
+        for cause in failure.causes() {
+            self.warn(format_args!("  because: {cause}"))?;
         }
         if let Some(code) = &failure.code {
             self.warn(format_args!("{} {code}", "Code:".dimmed()))?;
@@ -132,6 +152,14 @@ mod tests {
         Hint: Mount it.
         Hint: Or buy one.
         ");
+    }
+
+    #[test]
+    fn a_summary_is_one_line() {
+        let failure = Failure::from(Outer(io::Error::other("the disk is gone\nfor ever"))).hint("Mount it.");
+        assert_eq!(failure.summary(), "cannot read the file: the disk is gone");
+        assert_eq!(failure.hints(), ["Mount it."]);
+        assert_eq!(Failure::new("no app\nanywhere").summary(), "no app");
     }
 
     #[test]

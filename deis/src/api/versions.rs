@@ -16,9 +16,14 @@ impl VersionCheck {
         }
     }
 
+    /// The version of that server.
+    pub fn unfit(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+
     /// The warning that is due.
     pub fn mismatch(&self) -> Option<String> {
-        self.0.get().map(|server| {
+        self.unfit().map(|server| {
             format!(
                 "!    WARNING: Client and server API versions do not match. Please consider upgrading.\n\
                  !    Client version: {API_VERSION}\n\

@@ -3,5 +3,5 @@
 pub mod add;
 mod choose;
 pub mod list;
-mod public_key;
+pub mod public_key;
 pub mod remove;

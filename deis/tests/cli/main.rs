@@ -10,6 +10,7 @@ mod builds;
 mod completions;
 mod config;
 mod dependencies;
+mod doctor;
 mod domains;
 mod general;
 mod git;

@@ -1,10 +1,10 @@
 //! The question of `deis keys:add` without a file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use deis_cli::{Failure, Ui};
 
-use super::public_key::PublicKey;
+use super::public_key::{self, PublicKey};
 use crate::context::Context;
 
 const FLAG: &str = "<key file>";
@@ -12,7 +12,7 @@ const FLAG: &str = "<key file>";
 /// Lets the person choose one of `~/.ssh/*.pub`, or type a path.
 pub fn choose(context: &mut Context) -> Result<PublicKey, Failure> {
     let home = context.environment.home.clone().unwrap_or_default();
-    let mut keys = found(&home.join(".ssh"));
+    let mut keys = public_key::found(&home.join(".ssh"));
     show(&mut context.ui, &keys)?;
     let answer = deis_cli::ask("Which would you like to use with Deis? ", FLAG)?;
     let number = answer.trim().parse::<usize>();
@@ -25,17 +25,6 @@ pub fn choose(context: &mut Context) -> Result<PublicKey, Failure> {
         Some(index) if index < keys.len() => Ok(keys.swap_remove(index)),
         Some(_) => Err(Failure::new(format!("{number} is not a valid option"))),
     }
-}
-
-/// What can be read as a public key there, by name; the folder may be missing.
-fn found(folder: &Path) -> Vec<PublicKey> {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut keys = files
-        .filter(|path| path.extension().is_some_and(|extension| extension == "pub"))
-        .filter_map(|path| PublicKey::read(&path).ok())
-        .collect::<Vec<_>>();
-    keys.sort_by(|one, other| one.path.cmp(&other.path));
-    keys
 }
 
 fn show(ui: &mut Ui, keys: &[PublicKey]) -> std::io::Result<()> {

@@ -46,6 +46,23 @@ impl PublicKey {
     }
 }
 
+/// What can be read as a public key there, by name; the folder may be missing.
+pub fn found(folder: &Path) -> Vec<PublicKey> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut keys = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "pub"))
+        .filter_map(|path| PublicKey::read(&path).ok())
+        .collect::<Vec<_>>();
+    keys.sort_by(|one, other| one.path.cmp(&other.path));
+    keys
+}
+
+/// What makes it this key: its kind and the blob, without the comment.
+pub fn material(text: &str) -> Option<(&str, &str)> {
+    let mut words = text.split_whitespace();
+    Some((words.next()?, words.next()?))
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
