@@ -102,6 +102,7 @@ mod tests {
             controller: None,
             token: None,
             drink: String::new(),
+            editor: String::new(),
             http_proxy: false,
             https_proxy: false,
         }

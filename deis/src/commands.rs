@@ -72,6 +72,8 @@ pub enum Command {
     ConfigSet(config::set::Set),
     #[command(name = "config:unset")]
     ConfigUnset(config::unset::Unset),
+    #[command(name = "config:edit")]
+    ConfigEdit(config::edit::Edit),
     #[command(name = "config:pull")]
     ConfigPull(config::pull::Pull),
     #[command(name = "config:push")]
@@ -166,6 +168,7 @@ impl Command {
             Self::ConfigList(command) => command.run(context).await,
             Self::ConfigSet(command) => command.run(context).await,
             Self::ConfigUnset(command) => command.run(context).await,
+            Self::ConfigEdit(command) => command.run(context).await,
             Self::ConfigPull(command) => command.run(context).await,
             Self::ConfigPush(command) => command.run(context).await,
             Self::DomainsList(command) => command.run(context).await,

@@ -19,6 +19,8 @@ pub struct Environment {
     pub token: Option<Secret>,
     /// `DEIS_DRINK_OF_CHOICE`: what comes first.
     pub drink: String,
+    /// `VISUAL`, else `EDITOR`: a program, perhaps with arguments, parted by blanks.
+    pub editor: String,
     /// `http_proxy`, or `all_proxy`: whether one stands before controllers that speak HTTP. The HTTP client reads them itself.
     pub http_proxy: bool,
     /// `https_proxy`, or `all_proxy`: the same for HTTPS.
@@ -34,6 +36,7 @@ impl Environment {
             controller: text("DEIS_CONTROLLER"),
             token: text("DEIS_TOKEN").map(Secret::from),
             drink: text("DEIS_DRINK_OF_CHOICE").unwrap_or_else(|| "coffee".to_owned()),
+            editor: text("VISUAL").or_else(|| text("EDITOR")).unwrap_or_else(|| "vi".to_owned()),
             http_proxy: any(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
             https_proxy: any(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
         }

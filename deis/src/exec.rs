@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 /// Runs a program to its end. It gets no input, and messages in English, since some are read.
 pub fn run<I>(program: &str, arguments: I) -> io::Result<Output>
@@ -18,6 +18,14 @@ where
     I: IntoIterator<Item: AsRef<OsStr>>,
 {
     tokio::process::Command::from(reading(program, arguments)).kill_on_drop(true).output().await
+}
+
+/// Runs a program that the person works with on our terminal, such as an editor. It ends with whoever waits for it.
+pub async fn run_on_terminal<I>(program: &str, arguments: I) -> io::Result<ExitStatus>
+where
+    I: IntoIterator<Item: AsRef<OsStr>>,
+{
+    tokio::process::Command::from(command(program, arguments)).kill_on_drop(true).status().await
 }
 
 fn reading<I>(program: &str, arguments: I) -> Command

@@ -55,6 +55,11 @@ impl Failure {
         self
     }
 
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The failure on one line, the first of its message and those of its causes: for a list of such.
     #[must_use]
     pub fn summary(&self) -> String {

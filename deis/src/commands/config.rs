@@ -1,6 +1,7 @@
 //! An app's environment variables.
 
 mod dotenv;
+pub mod edit;
 pub mod list;
 pub mod pull;
 pub mod push;

@@ -9,6 +9,7 @@ mod auth;
 mod builds;
 mod completions;
 mod config;
+mod config_edit;
 mod dependencies;
 mod doctor;
 mod domains;

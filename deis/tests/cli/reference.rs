@@ -27,6 +27,7 @@ the directory's name.
 | `DEIS_PROFILE` | The profile, when `--config` is not given: `live` is the file `~/.deis/live.json` |
 | `DEIS_CONTROLLER`, `DEIS_TOKEN` | The controller and the token, in place of those in the profile's file: for scripts |
 | `DEIS_DRINK_OF_CHOICE` | What comes first |
+| `VISUAL`, `EDITOR` | The editor of `config:edit`, perhaps with arguments; the first of them that is set, else `vi` |
 | `http_proxy`, `https_proxy`, `no_proxy` | The way to the controller |
 | `NO_COLOR` | No colours, on a terminal either |
 ";

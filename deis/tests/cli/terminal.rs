@@ -15,7 +15,7 @@ use crate::stub::{Answer, StubBuilder, config};
 use crate::transcript::Machine;
 
 /// Starts `deis {line}` on a terminal of its own; what the terminal shows comes on stdout.
-fn on_terminal(machine: &Machine, line: &str, environment: &str) -> Child {
+pub fn on_terminal(machine: &Machine, line: &str, environment: &str) -> Child {
     let deis = format!("stty cols 120; {environment} exec '{}' {line}", env!("CARGO_BIN_EXE_deis"));
     let mut script = machine.command(Path::new("script"));
     script.args(["-qefc", &deis, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
@@ -23,7 +23,7 @@ fn on_terminal(machine: &Machine, line: &str, environment: &str) -> Child {
 }
 
 /// Reads until `sign` was shown.
-fn read_until(child: &mut Child, sign: &str) -> String {
+pub fn read_until(child: &mut Child, sign: &str) -> String {
     let stdout = child.stdout.as_mut().unwrap();
     let (mut shown, mut byte) = (Vec::new(), [0]);
     while !String::from_utf8_lossy(&shown).contains(sign) {
@@ -31,6 +31,15 @@ fn read_until(child: &mut Child, sign: &str) -> String {
         shown.extend(byte);
     }
     String::from_utf8(shown).unwrap()
+}
+
+/// What was shown from here to the end, as a person sees it when all is over: without what was overwritten.
+pub fn read_to_end(child: &mut Child) -> String {
+    let mut shown = Vec::new();
+    child.stdout.as_mut().unwrap().read_to_end(&mut shown).unwrap();
+    let plain = anstream::adapter::strip_str(std::str::from_utf8(&shown).unwrap()).to_string();
+    let last = |line: &str| line.trim_end_matches('\r').rsplit('\r').next().unwrap().to_owned() + "\n";
+    plain.lines().map(last).collect()
 }
 
 /// Types each answer when its question stands there; gives what was shown.

@@ -28,13 +28,19 @@ impl Set {
 
 /// Variables and their values; comments are skipped.
 pub fn parse(variables: &[String]) -> Result<BTreeMap<String, Option<Secret>>, Failure> {
-    let pair = |item: &String| {
-        let (key, value) = item.split_once('=')?;
-        let key = key.parse::<ConfigKey>().ok()?;
-        Some((key.to_string(), Some(Secret::from(value.to_owned()))))
+    let refusal = |item: &str| Failure::new(format!("'{item}' does not match the pattern 'key=var', ex: MODE=test"));
+    let parse = |item: &String| match pair(item) {
+        Some((key, value)) => Ok((key, Some(value))),
+        None => Err(refusal(item)),
     };
-    let refusal = |item: &String| Failure::new(format!("'{item}' does not match the pattern 'key=var', ex: MODE=test"));
-    variables.iter().filter(|item| !item.starts_with('#')).map(|item| pair(item).ok_or_else(|| refusal(item))).collect()
+    variables.iter().filter(|item| !item.starts_with('#')).map(parse).collect()
+}
+
+/// One variable and its value.
+pub fn pair(item: &str) -> Option<(String, Secret)> {
+    let (key, value) = item.split_once('=')?;
+    let key = key.parse::<ConfigKey>().ok()?;
+    Some((key.to_string(), Secret::from(value.to_owned())))
 }
 
 #[cfg(test)]
