@@ -77,3 +77,23 @@ fn push_reads_a_pipe_or_a_file() {
 fn push_sends_nothing_when_a_line_is_no_pair() {
     insta::assert_snapshot!(Machine::usual().run_with("config:push -a earthy-instinct", &[], "A=1\nno pair\n"));
 }
+
+#[test]
+fn a_value_is_read_from_standard_input() {
+    let machine = Machine::usual();
+    let set = |line: &str, input: &str| machine.run_with(&format!("config:set {line} -a earthy-instinct"), &[], input);
+    let certificate = set("--stdin TLS_CERT", "-----BEGIN\nAAAA\n-----END\n");
+    let beside = set("MODE=test --stdin NOTHING", "");
+    insta::assert_snapshot!(certificate + &beside);
+}
+
+#[test]
+fn a_value_from_standard_input_that_cannot_be_one_is_not_sent() {
+    let machine = Machine::usual();
+    let set = |line: &str, input: &str| machine.run_with(&format!("config:set {line} -a earthy-instinct"), &[], input);
+    let large = set("--stdin BLOB", &"x".repeat(1 << 20));
+    let no_text = set("--stdin BLOB", "a\0b");
+    let twice = set("--stdin MODE MODE=test", "live\n");
+    let no_key = set("--stdin 1A", "x");
+    insta::assert_snapshot!(large + &no_text + &twice + &no_key + &machine.run("help config:set"));
+}

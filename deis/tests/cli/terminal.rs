@@ -196,3 +196,15 @@ fn pull_writes_a_file_that_nobody_else_reads_and_asks_before_it_replaces() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_to_string(&file).unwrap(), "MODE=live\nNEW=1\nSAME=x\n");
 }
+
+#[test]
+fn a_value_is_typed_and_ended() {
+    let machine = Machine::usual();
+    let mut child = on_terminal(&machine, "config:set --stdin MOTD -a earthy-instinct", "");
+    read_until(&mut child, "Type the value of MOTD, and end it with Ctrl-D on a line of its own.");
+    child.stdin.as_mut().unwrap().write_all(b"one\rtwo\r\x04").unwrap();
+    read_until(&mut child, "=== earthy-instinct Config");
+    assert!(child.wait().unwrap().success());
+    let asked = machine.stub.asked.try_iter().collect::<Vec<_>>();
+    assert!(asked.iter().any(|request| request.ends_with(r#"{"values":{"MOTD":"one\ntwo"}}"#)), "{asked:?}");
+}

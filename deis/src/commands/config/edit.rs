@@ -86,7 +86,7 @@ async fn edit(context: &mut Context, session: &AppSession) -> Result<(), Failure
 /// What stands above the variables.
 fn head(app: &str, left_out: &[&str]) -> String {
     let stay =
-        left_out.iter().map(|key| format!("# {key} has several lines, which one cannot hold: it stays as it is.\n"));
+        left_out.iter().map(|key| format!("# {key} has several lines, which one cannot hold: it stays as it is. 'deis config:set --stdin {key}' sets it.\n"));
     let mut text =
         format!("# Variables of {app}, one KEY=value to a line. A line that is taken out unsets its variable.\n");
     text.extend(stay);
