@@ -18,6 +18,7 @@ pub use self::refusal::Refused;
 pub use self::streaming::Lines;
 pub use self::versions::VersionCheck;
 use crate::controller::Controller;
+use crate::deadline;
 
 /// No answer of the contract comes near it.
 const ANSWER_LIMIT: usize = 16 << 20;
@@ -235,14 +236,15 @@ fn decode_or_null<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 
 /// A call that goes on in the platform when we stop to wait for it.
 pub trait OrGoneOn<T>: Future<Output = Result<T, Failure>> + Sized {
-    /// Says so on Ctrl-C, and when the connection is lost.
-    async fn or_gone_on(self, goes_on: &str) -> Result<T, Failure> {
+    /// Says so on Ctrl-C, after `timeout`, and when the connection is lost.
+    async fn or_gone_on(self, goes_on: &str, timeout: Option<Duration>) -> Result<T, Failure> {
         tokio::select! {
             answer = self => answer.map_err(|failure| match failure.cause() {
                 Some(Error::Lost(..) | Error::TimedOut(..)) => failure.hint(goes_on),
                 _ => failure,
             }),
             _ = tokio::signal::ctrl_c() => Err(Failure::interrupted(goes_on)),
+            () = deadline::after(timeout) => Err(Failure::timed_out(goes_on)),
         }
     }
 }

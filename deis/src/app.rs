@@ -1,11 +1,13 @@
 //! Which app a command is about, and its part of the API.
 
 use std::env;
+use std::time::Duration;
 
 use clap::Args;
 use deis_api::rest::{App, Page};
 use deis_api::{AppName, NameError};
 use deis_cli::{Failure, closest};
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -24,9 +26,28 @@ pub struct AppArgs {
     pub profile: ProfileArgs,
 }
 
+/// Options of every command that changes an app and waits until the change is there.
+#[derive(Debug, Args)]
+pub struct ChangeArgs {
+    /// Wait no longer than this, in seconds or with a unit: 90s, 5m; the change goes on, and the exit code is 124
+    #[arg(long, value_name = "duration", value_parser = duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    app: AppArgs,
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let with_unit = || Duration::try_from(text.parse::<SignedDuration>().ok()?).ok();
+    let duration = seconds.or_else(with_unit).filter(|duration| !duration.is_zero());
+    duration.ok_or("it must be more than nothing, in seconds or with a unit, ex: 90, 90s, 5m")
+}
+
 /// A session about one app.
 pub struct AppSession {
     session: Session,
+    /// How long to wait for a change.
+    timeout: Option<Duration>,
     pub app: AppName,
 }
 
@@ -51,7 +72,12 @@ impl Context {
                 None => of_directory()?,
             },
         };
-        Ok(AppSession { session, app })
+        Ok(AppSession { session, timeout: None, app })
+    }
+
+    /// The same for a change, whose end is waited for.
+    pub fn app_to_change(&self, arguments: &ChangeArgs) -> Result<AppSession, Failure> {
+        Ok(AppSession { timeout: arguments.timeout, ..self.app(&arguments.app)? })
     }
 }
 
@@ -127,14 +153,14 @@ impl AppSession {
         T: DeserializeOwned,
     {
         let path = self.path(segments);
-        let answer = self.session.api.post(&path, body, Wait::Deploy).or_gone_on(goes_on);
+        let answer = self.session.api.post(&path, body, Wait::Deploy).or_gone_on(goes_on, self.timeout);
         self.explain(answer.await).await
     }
 
     /// Destroys the app; answered when all of it is gone.
     pub async fn destroy(&self, goes_on: &str) -> Result<(), Failure> {
         let path = self.path(&[""]);
-        let answer = self.session.api.delete(&path, Wait::Deploy).or_gone_on(goes_on);
+        let answer = self.session.api.delete(&path, Wait::Deploy).or_gone_on(goes_on, self.timeout);
         self.explain(answer.await).await
     }
 
@@ -155,5 +181,20 @@ impl AppSession {
             Some(name) => failure.hint(format!("Did you mean '{name}'?")),
             None => failure.hint("'deis apps' lists the apps that you may use; --app names one."),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_seconds_or_has_a_unit() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("90s"), duration("1m30s"));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        for text in ["", "0", "0s", "-5", "-5m", "soon", "5 parsecs", "99999999999999999999"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
     }
 }

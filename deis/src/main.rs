@@ -17,7 +17,8 @@
 //! - `deis config:pull` leaves out values of several lines and says so; `config:push --path` takes the file even when
 //!   something is piped in.
 //! - Every reading command takes `--output table|json|yaml`; `DEIS_APP`, `DEIS_CONTROLLER`, `DEIS_TOKEN` and
-//!   `--password-stdin` serve scripts.
+//!   `--password-stdin` serve scripts. Whatever waits for a deploy takes `--timeout`; where the original had a longer option of that
+//!   beginning (`healthchecks:set --timeout-seconds`), it cannot be shortened so far any more.
 #![expect(unreachable_pub, reason = "a program exports nothing; `pub` says that another module uses it")]
 
 mod api;

@@ -15,6 +15,8 @@ pub enum Kind {
     Error,
     /// The person stopped waiting. Exit code 130, as a shell counts SIGINT.
     Interrupted,
+    /// The time that the person gave us to wait is over. Exit code 124, as of timeout(1).
+    TimedOut,
     /// Nobody reads our output any more, as after `| head`. Nothing is said; exit code 1.
     ClosedPipe,
 }
@@ -39,6 +41,11 @@ impl Failure {
     /// The person pressed Ctrl-C; `message` says what goes on without them.
     pub fn interrupted(message: impl Into<String>) -> Self {
         Self { kind: Kind::Interrupted, ..Self::new(message) }
+    }
+
+    /// The time to wait is over; `message` says what goes on without us.
+    pub fn timed_out(message: impl Into<String>) -> Self {
+        Self { kind: Kind::TimedOut, ..Self::new(message) }
     }
 
     /// Adds a sentence about what to do next.
@@ -109,6 +116,7 @@ impl Ui {
         let _unreported = self.write_failure(failure);
         ExitCode::from(match failure.kind {
             Kind::Error | Kind::ClosedPipe => 1,
+            Kind::TimedOut => 124,
             Kind::Interrupted => 130,
         })
     }
@@ -117,6 +125,7 @@ impl Ui {
         match failure.kind {
             Kind::ClosedPipe => return Ok(()),
             Kind::Error => self.warn(format_args!("{} {}", "Error:".red().bold(), failure.error))?,
+            Kind::TimedOut => self.warn(format_args!("{} {}", "Timed out:".yellow().bold(), failure.error))?,
             Kind::Interrupted => self.warn(format_args!("{} {}", "Interrupted:".yellow().bold(), failure.error))?,
         }
         for cause in failure.causes() {
@@ -168,8 +177,9 @@ mod tests {
     }
 
     #[test]
-    fn an_interruption_is_no_error() {
+    fn an_end_of_the_wait_is_no_error() {
         insta::assert_snapshot!(told(&Failure::interrupted("the deploy goes on")), @"Interrupted: the deploy goes on");
+        insta::assert_snapshot!(told(&Failure::timed_out("the deploy goes on")), @"Timed out: the deploy goes on");
     }
 
     #[test]
@@ -181,7 +191,8 @@ mod tests {
     fn the_kind_decides_the_exit_code() {
         let (mut ui, ..) = Ui::captured();
         let code = |failure: &Failure| format!("{:?}", ui.report(failure));
-        let codes = [Failure::new("no"), Failure::interrupted("later")].iter().map(code).collect::<Vec<_>>();
-        assert_eq!(codes, [1, 130].map(|code| format!("{:?}", ExitCode::from(code))));
+        let failures = [Failure::new("no"), Failure::timed_out("later"), Failure::interrupted("later")];
+        let codes = failures.iter().map(code).collect::<Vec<_>>();
+        assert_eq!(codes, [1, 124, 130].map(|code| format!("{:?}", ExitCode::from(code))));
     }
 }

@@ -27,5 +27,6 @@ mod releases;
 mod stub;
 mod tags;
 mod terminal;
+mod timeout;
 mod tls;
 mod transcript;

@@ -16,7 +16,8 @@ const HEAD: &str = "\
 
 `deis <command> [<args>...]`; options may stand anywhere after the command, and long ones may be shortened as long as they stay
 unique. `deis help <command>` shows what stands here. Data goes to stdout, errors to stderr with an [error code](error-codes.md);
-the exit code is 0, 1 for a failure, and 130 after Ctrl-C. Whoever stops to wait stops nothing: a deploy goes on.
+the exit code is 0, 1 for a failure, 124 when the time of `--timeout` is over, and 130 after Ctrl-C. Whoever stops to wait stops
+nothing: a deploy goes on.
 
 The app of a command is the one that `--app` names, else `DEIS_APP`, else that of the first git remote that leads to the platform, else
 the directory's name.

@@ -52,7 +52,7 @@ impl Create {
         let app: App = session
             .api
             .post(&["apps", ""], &request, Wait::Deploy)
-            .or_gone_on("The app may have been created; 'deis apps' shows it.")
+            .or_gone_on("The app may have been created; 'deis apps' shows it.", None)
             .await?;
         if let Some(buildpack) = &self.buildpack {
             let value = Some(Secret::from(buildpack.clone()));

@@ -4,7 +4,7 @@ use clap::Args;
 use deis_api::AppName;
 use deis_cli::Failure;
 
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 use crate::{commands, git};
 
@@ -15,12 +15,12 @@ pub struct Destroy {
     #[arg(long, value_name = "app")]
     confirm: Option<String>,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Destroy {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         let app = &session.app;
         let typed = match self.confirm {
             Some(typed) => typed,

@@ -7,7 +7,7 @@ use deis_api::rest::NewBuild;
 use deis_cli::Failure;
 use serde::de::IgnoredAny;
 
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 const PROCFILE: &str = "Procfile";
@@ -22,13 +22,13 @@ pub struct Create {
     #[arg(short, long, value_name = "yaml")]
     procfile: Option<String>,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Create {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let procfile = procfile(self.procfile)?;
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         let progress = context.ui.progress("Creating build... ")?;
         let build = NewBuild { image: self.image, procfile, ..NewBuild::default() };
         let _: IgnoredAny = session.deploy(&["builds", ""], &build).await?;

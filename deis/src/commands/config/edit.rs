@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::dotenv;
-use crate::app::{AppArgs, AppSession};
+use crate::app::{AppSession, ChangeArgs};
 use crate::context::Context;
 use crate::exec;
 
@@ -20,7 +20,7 @@ use crate::exec;
 #[derive(Debug, Args)]
 pub struct Edit {
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 /// The file that is edited, in a folder of its own, which also holds what the editor leaves. It goes when this is dropped.
@@ -35,7 +35,7 @@ impl Edit {
             return Err(Failure::new("there is no terminal to edit on")
                 .hint("In a script, 'deis config:set', 'config:unset' and 'config:push' change variables."));
         }
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         // Handled, so that the draft is removed. SIGINT is here for the editor's sake: it decides what Ctrl-C means.
         let _interrupt = signal(SignalKind::interrupt())?;
         let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);

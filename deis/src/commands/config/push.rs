@@ -5,7 +5,7 @@ use clap::Args;
 use deis_cli::Failure;
 
 use super::dotenv;
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 /// Set an app's environment variables from a file or a pipe, which makes a release
@@ -15,13 +15,13 @@ pub struct Push {
     #[arg(short, long, value_name = "path")]
     path: Option<PathBuf>,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Push {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let values = super::set::parse(&dotenv::lines(&self.text()?))?;
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         super::change(context, &session, "Creating config... ", values).await
     }
 

@@ -6,7 +6,7 @@ use deis_api::ConfigKey;
 use deis_api::rest::Secret;
 use deis_cli::Failure;
 
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 /// The most that a variable may have, `KEY=value` and a zero byte: Linux hands no program a longer one (`MAX_ARG_STRLEN`).
@@ -22,7 +22,7 @@ pub struct Set {
     #[arg(long, value_name = "key")]
     stdin: Option<ConfigKey>,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Set {
@@ -34,7 +34,7 @@ impl Set {
                 return Err(Failure::new(format!("{key} is given twice: by --stdin and by {key}=…")));
             }
         }
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         super::change(context, &session, "Creating config... ", values).await
     }
 }

@@ -1,7 +1,7 @@
 use clap::Args;
 use deis_cli::Failure;
 
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 /// Unset environment variables of an app, which makes a release
@@ -11,12 +11,12 @@ pub struct Unset {
     #[arg(required = true, value_name = "key")]
     keys: Vec<String>,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Unset {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         let values = self.keys.into_iter().map(|key| (key, None)).collect();
         super::change(context, &session, "Removing config... ", values).await
     }

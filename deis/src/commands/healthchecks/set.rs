@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::probe::{Exec, Header, HttpGet, Probe, TcpSocket};
 use super::word::Word;
 use super::{Check, TypeArgs};
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 const EXAMPLES: &str = "\
@@ -51,7 +51,7 @@ pub struct Set {
     #[arg(long, value_name = "num", default_value_t = 3)]
     failure_threshold: u32,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 /// How a process is checked.
@@ -72,7 +72,7 @@ impl How {
 impl Set {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let probe = serde_json::to_value(self.probe()?)?;
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         let field = self.check.field();
         let probes = Map::from_iter([(field.to_owned(), probe)]);
         super::change(context, &session, &format!("Applying {field} healthcheck... "), self.kind, probes).await

@@ -3,7 +3,7 @@ use deis_cli::Failure;
 use serde_json::Value;
 
 use super::{Check, TypeArgs};
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 /// Have processes checked no longer, which makes a release
@@ -15,12 +15,12 @@ pub struct Unset {
     #[command(flatten)]
     kind: TypeArgs,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Unset {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         let probes = self.checks.iter().map(|check| (check.field().to_owned(), Value::Null)).collect();
         super::change(context, &session, "Removing healthchecks... ", self.kind, probes).await
     }

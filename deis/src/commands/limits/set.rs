@@ -3,7 +3,7 @@ use deis_api::ProcType;
 use deis_cli::Failure;
 
 use super::ResourceArgs;
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 /// Limit the memory or CPU of an app's processes, which makes a release
@@ -15,13 +15,13 @@ pub struct Set {
     #[command(flatten)]
     resource: ResourceArgs,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Set {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limits = self.limits.iter().map(|item| parse(item)).collect::<Result<_, _>>()?;
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         super::change(context, &session, &self.resource, limits).await
     }
 }

@@ -2,7 +2,7 @@ use clap::Args;
 use deis_cli::Failure;
 
 use super::ResourceArgs;
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 /// Lift limits of an app's processes, which makes a release
@@ -14,12 +14,12 @@ pub struct Unset {
     #[command(flatten)]
     resource: ResourceArgs,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Unset {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         let limits = self.types.into_iter().map(|kind| (kind, None)).collect();
         super::change(context, &session, &self.resource, limits).await
     }

@@ -6,7 +6,7 @@ use deis_api::rest::{Pod, PodList};
 use deis_cli::Failure;
 
 use crate::api::Refused;
-use crate::app::{AppArgs, AppSession};
+use crate::app::{AppSession, ChangeArgs};
 use crate::context::Context;
 
 /// Replace an app's processes by new ones of the same release
@@ -16,12 +16,12 @@ pub struct Restart {
     #[arg(value_name = "type")]
     target: Option<String>,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Restart {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         let target = match self.target {
             Some(target) => Some(Target::find(&session, target).await?),
             None => None,

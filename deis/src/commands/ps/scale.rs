@@ -5,7 +5,7 @@ use deis_api::ProcType;
 use deis_api::rest::{self, PodList};
 use deis_cli::Failure;
 
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 /// Set how many processes of each type run
@@ -15,13 +15,13 @@ pub struct Scale {
     #[arg(required = true, value_name = "type=num")]
     targets: Vec<String>,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Scale {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let targets = parse(&self.targets)?;
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         context.ui.line(format_args!("Scaling processes... but first, {}!", context.environment.drink))?;
         let start = Instant::now();
         let progress = context.ui.progress("")?;

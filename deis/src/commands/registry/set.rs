@@ -3,7 +3,7 @@ use deis_api::rest::Secret;
 use deis_cli::Failure;
 
 use super::PASSWORD;
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::commands::auth;
 use crate::context::Context;
 
@@ -17,7 +17,7 @@ pub struct Set {
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Set {
@@ -26,7 +26,7 @@ impl Set {
         if self.password_stdin {
             credentials.push((PASSWORD.to_owned(), Some(auth::password_of_stdin()?)));
         }
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         super::change(context, &session, credentials.into_iter().collect()).await
     }
 }

@@ -2,7 +2,7 @@ use clap::Args;
 use deis_api::rest::{self, RolledBack};
 use deis_cli::Failure;
 
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 /// Make a release of an older one's build and config
@@ -12,13 +12,13 @@ pub struct Rollback {
     #[arg(value_name = "version")]
     version: Option<String>,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Rollback {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let version = self.version.as_deref().map(super::version).transpose()?;
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         let label = match version {
             Some(version) => format!("Rolling back to v{version}... "),
             None => "Rolling back one release... ".to_owned(),

@@ -1,7 +1,7 @@
 use clap::Args;
 use deis_cli::Failure;
 
-use crate::app::AppArgs;
+use crate::app::ChangeArgs;
 use crate::context::Context;
 
 /// Run an app only on nodes with these labels, which makes a release
@@ -11,13 +11,13 @@ pub struct Set {
     #[arg(required = true, value_name = "key=value")]
     tags: Vec<String>,
     #[command(flatten)]
-    app: AppArgs,
+    change: ChangeArgs,
 }
 
 impl Set {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let tags = self.tags.iter().map(|item| parse(item)).collect::<Result<_, _>>()?;
-        let session = context.app(&self.app)?;
+        let session = context.app_to_change(&self.change)?;
         super::change(context, &session, tags).await
     }
 }

@@ -1,0 +1,60 @@
+//! `--timeout`, of every command that waits for a deploy.
+
+use crate::stub::StubBuilder;
+use crate::transcript::Machine;
+
+/// One line of each, about an app whose controller never answers.
+const WAITING: &[&str] = &[
+    "apps:destroy --confirm=earthy-instinct",
+    "builds:create nginx",
+    "config:push",
+    "config:set A=1",
+    "config:unset A",
+    "healthchecks:set liveness tcpSocket 80",
+    "healthchecks:unset liveness",
+    "limits:set web=1G",
+    "limits:unset web",
+    "ps:restart",
+    "ps:scale web=5",
+    "registry:set username=bob",
+    "registry:unset username",
+    "releases:rollback",
+    "tags:set disk=ssd",
+    "tags:unset disk",
+];
+
+#[test]
+fn who_waits_long_enough_is_told_what_goes_on() {
+    let machine = Machine::logged_in(StubBuilder::new().holding());
+    machine.write("project/.env", "A=1\n");
+    let told = WAITING.iter().map(|line| {
+        let told = machine.run(&format!("{line} -a earthy-instinct --timeout 50ms"));
+        // Whether the request was there by then is the machine's business.
+        told.split("--- asked").next().unwrap().trim_end().to_owned() + "\n\n"
+    });
+    insta::assert_snapshot!(told.collect::<String>());
+}
+
+#[test]
+fn an_answer_in_time_is_an_answer() {
+    insta::assert_snapshot!(Machine::usual().run("config:set A=1 -a earthy-instinct --timeout 5m"));
+}
+
+#[test]
+fn what_is_no_time_is_refused() {
+    let lines = ["scale web=1 --timeout soon", "scale web=1 --timeout 0", "rollback --timeout"];
+    insta::assert_snapshot!(Machine::usual().run_all(&lines));
+}
+
+/// Every command that can wait has it, and says the same of it.
+#[test]
+fn it_is_known_wherever_a_deploy_is_waited_for() {
+    let machine = Machine::usual();
+    let has_it = |name: &String| machine.run(&format!("help {name}")).contains("--timeout <duration>");
+    let mut found = machine.commands().into_iter().filter(has_it).collect::<Vec<_>>();
+    found.sort();
+    let mut expected = WAITING.iter().map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>();
+    expected.push("config:edit");
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
