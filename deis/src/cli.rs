@@ -16,6 +16,7 @@ const USAGE: &str = "Usage: deis <command> [<args>...]\n";
 #[derive(Debug, Parser)]
 #[command(
     name = "deis",
+    about = "Create, configure, scale and watch your apps on Deis Workflow",
     version,
     override_usage = "deis <command> [<args>...]",
     override_help = OVERVIEW,

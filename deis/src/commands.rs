@@ -13,6 +13,7 @@ mod git;
 mod healthchecks;
 mod keys;
 mod limits;
+mod man;
 mod perms;
 mod ps;
 mod registry;
@@ -141,6 +142,7 @@ pub enum Command {
     Doctor(doctor::Doctor),
     Version(version::Version),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Command {
@@ -204,6 +206,7 @@ impl Command {
             Self::Doctor(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Completions(command) => command.run(context),
+            Self::Man(command) => command.run(context),
         }
     }
 }

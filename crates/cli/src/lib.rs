@@ -1,11 +1,12 @@
 //! What the two command lines, `deis` and `deisctl`, share: where text goes, output formats, how a failure is told,
-//! progress, prompts, suggestions and completions.
+//! progress, prompts, suggestions, completions and manual pages.
 //!
 //! Data goes to stdout, everything said to a person about trouble to stderr. Colours and progress appear on a
 //! terminal only; `NO_COLOR` switches colours off.
 
 mod completions;
 mod failure;
+mod man;
 mod output;
 mod progress;
 mod prompt;
@@ -15,6 +16,7 @@ mod ui;
 
 pub use self::completions::{Shell, completions};
 pub use self::failure::{Failure, Kind};
+pub use self::man::{ManPage, ManSection, man_pages};
 pub use self::output::{Format, OutputArgs};
 pub use self::progress::Progress;
 pub use self::prompt::{NoTerminal, ask, ask_secret};

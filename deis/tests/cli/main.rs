@@ -19,6 +19,7 @@ mod healthchecks;
 mod keys;
 mod limits;
 mod logs;
+mod man;
 mod perms;
 mod ps;
 mod reference;

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::stub::StubBuilder;
 use crate::transcript::Machine;
 
-const HEAD: &str = "\
+pub const HEAD: &str = "\
 <!-- Written by deis/tests/cli/reference.rs from the program's help; `make reference` writes it again. -->
 
 # `deis`, command by command
