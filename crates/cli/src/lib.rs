@@ -2,7 +2,8 @@
 //! progress, prompts, suggestions, completions and manual pages.
 //!
 //! Data goes to stdout, everything said to a person about trouble to stderr. Colours and progress appear on a
-//! terminal only; `NO_COLOR` switches colours off.
+//! terminal only; `NO_COLOR` switches colours off, and a terminal that cannot move (`TERM=dumb`) gets no progress. Tables are
+//! fitted to a terminal and to nothing else.
 
 mod completions;
 mod failure;
@@ -21,5 +22,5 @@ pub use self::output::{Format, OutputArgs};
 pub use self::progress::Progress;
 pub use self::prompt::{NoTerminal, ask, ask_secret};
 pub use self::suggest::closest;
-pub use self::table::table;
+pub use self::table::{row, table};
 pub use self::ui::Ui;

@@ -28,8 +28,10 @@ impl Ui {
     /// Those of the stream.
     pub fn progress(&mut self, label: impl Into<String>) -> io::Result<Progress<'_>> {
         let label = label.into();
-        let mark = self.watched.then(|| {
-            let mark = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+        let target = ProgressDrawTarget::stdout();
+        // Hidden where nothing can be overwritten, as with `TERM=dumb`: then the label stands there from the beginning.
+        let mark = (self.watched && !target.is_hidden()).then(|| {
+            let mark = ProgressBar::with_draw_target(None, target);
             let style = ProgressStyle::with_template("{prefix}{spinner}{msg}");
             mark.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()).tick_strings(FRAMES));
             mark.set_prefix(label.clone());

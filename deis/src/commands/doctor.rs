@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use clap::Args;
-use deis_cli::{Failure, Format, OutputArgs, Ui};
+use deis_cli::{Failure, Format, OutputArgs, Ui, row};
 use serde::Serialize;
 
 use self::examination::{CHECKS, Examination};
@@ -14,6 +14,10 @@ use crate::context::{Context, ProfileArgs};
 
 /// The most that a check waits for one answer.
 const LIMIT: Duration = Duration::from_secs(5);
+/// Of `FAIL`.
+const STATUS_WIDTH: u16 = 4;
+/// Of `connection` and `controller`.
+const CHECK_WIDTH: u16 = 10;
 
 /// Check all that a deploy needs, from the login to the git remote, and say how to mend it
 #[derive(Debug, Args)]
@@ -112,12 +116,14 @@ impl Doctor {
 
 fn show(ui: &mut Ui, finding: &Finding) -> io::Result<()> {
     let word = match finding.status {
-        Status::Ok => "ok  ",
+        Status::Ok => "ok",
         Status::Fail => "FAIL",
-        Status::Skipped => "-   ",
+        Status::Skipped => "-",
     };
-    let fix = finding.fix.as_ref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
-    let width = CHECKS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let message = finding.message.trim_end_matches('.');
-    ui.line(format_args!("{word}  {:width$}  {message}{fix}", finding.check))
+    let text = match &finding.fix {
+        Some(fix) => format!("{message}; fix: {fix}"),
+        None => message.to_owned(),
+    };
+    ui.line(row([(word, STATUS_WIDTH), (finding.check, CHECK_WIDTH)], &text))
 }

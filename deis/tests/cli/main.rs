@@ -7,6 +7,7 @@
 mod apps;
 mod auth;
 mod builds;
+mod colours;
 mod completions;
 mod config;
 mod config_edit;

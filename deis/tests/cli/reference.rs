@@ -30,7 +30,8 @@ the directory's name.
 | `DEIS_DRINK_OF_CHOICE` | What comes first |
 | `VISUAL`, `EDITOR` | The editor of `config:edit`, perhaps with arguments; the first of them that is set, else `vi` |
 | `http_proxy`, `https_proxy`, `no_proxy` | The way to the controller |
-| `NO_COLOR` | No colours, on a terminal either |
+| `NO_COLOR` | If it is not empty: no colours, on a terminal either |
+| `TERM` | `dumb`: no colours and no mark that moves |
 ";
 
 #[test]

@@ -16,7 +16,12 @@ use crate::transcript::Machine;
 
 /// Starts `deis {line}` on a terminal of its own; what the terminal shows comes on stdout.
 pub fn on_terminal(machine: &Machine, line: &str, environment: &str) -> Child {
-    let deis = format!("stty cols 120; {environment} exec '{}' {line}", env!("CARGO_BIN_EXE_deis"));
+    on_terminal_of(machine, 120, line, environment)
+}
+
+/// The same, so many columns wide.
+pub fn on_terminal_of(machine: &Machine, columns: u16, line: &str, environment: &str) -> Child {
+    let deis = format!("stty cols {columns} rows 24; {environment} exec '{}' {line}", env!("CARGO_BIN_EXE_deis"));
     let mut script = machine.command(Path::new("script"));
     script.args(["-qefc", &deis, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
     script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
