@@ -9,6 +9,7 @@
 
 mod config_set;
 mod figure;
+mod languages;
 mod logs;
 mod memory;
 mod pods;
@@ -43,6 +44,11 @@ async fn main() -> ExitCode {
     }
     if wanted("push") {
         table.figures([push::measure(&platform, &developer).await]);
+    }
+    if wanted("languages") {
+        for example in &languages::EXAMPLES {
+            table.figures(languages::measure(&platform, &developer, example).await);
+        }
     }
     if wanted("config-set") {
         table.figures([config_set::measure(&platform, &developer).await]);
