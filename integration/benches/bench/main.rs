@@ -8,8 +8,12 @@
 )]
 
 mod config_set;
+mod cpu;
+mod exec;
 mod figure;
 mod languages;
+mod large_push;
+mod log_cpu;
 mod logs;
 mod memory;
 mod pods;
@@ -50,6 +54,9 @@ async fn main() -> ExitCode {
             table.figures(languages::measure(&platform, &developer, example).await);
         }
     }
+    if wanted("push-100mb") {
+        table.figures(large_push::measure(&platform, &developer).await);
+    }
     if wanted("config-set") {
         table.figures([config_set::measure(&platform, &developer).await]);
     }
@@ -64,6 +71,9 @@ async fn main() -> ExitCode {
     }
     if wanted("logs") {
         table.figures(logs::measure(&platform, &developer).await);
+    }
+    if wanted("logs-cpu") {
+        table.figures(log_cpu::measure(&platform, &developer).await);
     }
     if wanted("up") {
         table.figures(up::given());
