@@ -1,4 +1,4 @@
-//! Every language on the real node: pushed, served, scaled, and pushed again with what the first build left.
+//! Every language on the real node: pushed, served, logged, scaled, and pushed again with what the first build left.
 
 use crate::support::{App, Developer, Platform, is_ready};
 
@@ -14,7 +14,7 @@ struct Example {
     reused: Option<&'static str>,
 }
 
-async fn pushed_served_scaled_and_pushed_again(example: &Example) {
+async fn pushed_served_logged_scaled_and_pushed_again(example: &Example) {
     let Example { name, detected, types, file, reused } = example;
     let platform = Platform::connect().await;
     let developer = Developer::register(&platform, name).await;
@@ -33,6 +33,8 @@ async fn pushed_served_scaled_and_pushed_again(example: &Example) {
     assert!(!first.text().contains("Reusing"), "{first}");
     let (status, body) = app.get().await;
     assert!(status == 200 && body.contains("Powered by Deis"), "{name}: {status} {body}");
+
+    drop(repository.follow_logs(&["--process=web"]).until("GET /").await);
 
     drop(repository.deis(&["scale", "web=2"]).await.succeeded());
     let pods = app.eventually_pods("two pods are ready", |pods| pods.iter().filter(|pod| is_ready(pod)).count() == 2);
@@ -58,7 +60,7 @@ const WEB_AND_WORKER: Option<&str> = Some("web, worker");
 
 #[tokio::test]
 async fn go() {
-    pushed_served_scaled_and_pushed_again(&Example {
+    pushed_served_logged_scaled_and_pushed_again(&Example {
         name: "go",
         detected: "Go",
         types: Some("web"),
@@ -70,7 +72,7 @@ async fn go() {
 
 #[tokio::test]
 async fn java() {
-    pushed_served_scaled_and_pushed_again(&Example {
+    pushed_served_logged_scaled_and_pushed_again(&Example {
         name: "java",
         detected: "Java",
         types: WEB_AND_WORKER,
@@ -82,7 +84,7 @@ async fn java() {
 
 #[tokio::test]
 async fn nodejs() {
-    pushed_served_scaled_and_pushed_again(&Example {
+    pushed_served_logged_scaled_and_pushed_again(&Example {
         name: "nodejs",
         detected: "Node.js",
         types: WEB_AND_WORKER,
@@ -94,7 +96,7 @@ async fn nodejs() {
 
 #[tokio::test]
 async fn php() {
-    pushed_served_scaled_and_pushed_again(&Example {
+    pushed_served_logged_scaled_and_pushed_again(&Example {
         name: "php",
         detected: "PHP",
         types: WEB_AND_WORKER,
@@ -106,7 +108,7 @@ async fn php() {
 
 #[tokio::test]
 async fn python() {
-    pushed_served_scaled_and_pushed_again(&Example {
+    pushed_served_logged_scaled_and_pushed_again(&Example {
         name: "python",
         detected: "Python",
         types: WEB_AND_WORKER,
@@ -118,7 +120,7 @@ async fn python() {
 
 #[tokio::test]
 async fn ruby() {
-    pushed_served_scaled_and_pushed_again(&Example {
+    pushed_served_logged_scaled_and_pushed_again(&Example {
         name: "ruby",
         detected: "Ruby",
         types: WEB_AND_WORKER,
@@ -130,7 +132,7 @@ async fn ruby() {
 
 #[tokio::test]
 async fn files() {
-    pushed_served_scaled_and_pushed_again(&Example {
+    pushed_served_logged_scaled_and_pushed_again(&Example {
         name: "static",
         detected: "Static",
         types: None,
