@@ -24,7 +24,7 @@ use crate::table::Live;
 use crate::traffic::Traffic;
 pub use body::{Answer, Upload};
 pub use client::{Client, Peer};
-pub(crate) use connect::connect_tcp;
+pub(crate) use connect::{Unreachable, connect_tcp};
 pub(crate) use idle::Stalled;
 pub(crate) use tunnel::tunnel;
 

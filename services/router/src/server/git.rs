@@ -1,13 +1,21 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::choose;
+use crate::backend::{Lease, choose};
 use crate::presence::Presence;
-use crate::proxy::{connect_tcp, tunnel};
-use crate::table::{Live, ServiceKey};
+use crate::proxy::{Unreachable, connect_tcp, tunnel};
+use crate::table::{Live, Route, ServiceKey};
+
+/// How long a push waits for a builder that is being replaced. It has one pod, so that there is a gap each time.
+const PATIENCE: Duration = Duration::from_secs(15);
+const FIRST_DELAY: Duration = Duration::from_millis(50);
+/// Jitter may double it.
+const LONGEST_DELAY: Duration = Duration::from_millis(500);
 
 /// Hands git's SSH connections to the builder as they are.
 #[derive(Clone, Debug)]
@@ -17,22 +25,44 @@ pub(crate) struct Git {
     pub(crate) cut: CancellationToken,
 }
 
+/// Why the builder is not reached.
+#[derive(Debug, thiserror::Error)]
+enum Turned {
+    #[error("there is no such Service")]
+    NoService,
+    #[error("the builder has no address")]
+    NoAddress,
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+}
+
 impl Git {
     pub(crate) async fn serve(self, client: TcpStream, address: SocketAddr, presence: Arc<Presence>) {
-        let Some(route) = self.live.table().service(&self.builder).cloned() else {
-            tracing::info!(%address, service = %self.builder, "a push was turned away: there is no such Service");
-            return;
-        };
-        let pods = choose(&route.backends, None).filter(|_| !self.live.distrusts_pods());
-        let Some(backend) = pods.or(route.service.as_ref()) else {
-            tracing::info!(%address, "a push was turned away: the builder has no address");
-            return;
-        };
-        let lease = backend.lease();
-        match connect_tcp(backend.address(), route.settings.connect_limit).await {
-            Ok(builder) => tunnel(client, builder, route.settings.idle_limit, &self.cut).await,
-            Err(error) => tracing::info!(%address, builder = %backend.address(), %error, "a push was turned away"),
+        let patience = ExponentialBuilder::new()
+            .with_min_delay(FIRST_DELAY)
+            .with_max_delay(LONGEST_DELAY)
+            .with_jitter()
+            .without_max_times()
+            .with_total_delay(Some(PATIENCE));
+        let reach = || reach(Arc::clone(&self.live), self.builder.clone());
+        let reaching = reach.retry(patience).when(|error| !matches!(error, Turned::NoService));
+        match self.cut.run_until_cancelled(reaching).await {
+            Some(Ok((builder, route, lease))) => {
+                tunnel(client, builder, route.settings.idle_limit, &self.cut).await;
+                drop((lease, presence));
+            }
+            Some(Err(error)) => tracing::info!(%address, service = %self.builder, %error, "a push was turned away"),
+            None => tracing::info!(%address, "a push was turned away: the router ends"),
         }
-        drop((lease, presence));
     }
+}
+
+/// A connection to the builder, as the table has it now.
+async fn reach(live: Arc<Live>, builder: ServiceKey) -> Result<(TcpStream, Arc<Route>, Lease), Turned> {
+    let route = live.table().service(&builder).cloned().ok_or(Turned::NoService)?;
+    let pods = choose(&route.backends, None).filter(|_| !live.distrusts_pods());
+    let backend = pods.or(route.service.as_ref()).ok_or(Turned::NoAddress)?;
+    let lease = backend.lease();
+    let stream = connect_tcp(backend.address(), route.settings.connect_limit).await?;
+    Ok((stream, route, lease))
 }
