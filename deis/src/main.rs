@@ -33,6 +33,7 @@ mod environment;
 mod exec;
 mod format;
 mod git;
+mod resolver;
 
 use std::process::ExitCode;
 

@@ -33,6 +33,20 @@ async fn an_app_is_served_under_every_name_it_has() {
     assert_eq!(app.get().await.0, 200);
 }
 
+/// By the program that people get, which is linked statically.
+#[tokio::test]
+async fn the_doctor_finds_all_that_a_push_needs() {
+    let platform = Platform::connect().await;
+    let developer = Developer::register(&platform, "patient").await;
+    let repository = developer.repository("go").await;
+    drop(repository.deis(&["create"]).await.succeeded());
+    let findings = repository.deis(&["doctor", "--output=json"]).await.succeeded();
+    let findings: Value = serde_json::from_str(&findings.stdout).unwrap();
+    let findings = findings.as_array().unwrap();
+    assert_eq!(findings.len(), 9);
+    assert!(findings.iter().all(|finding| finding["status"] == "ok"), "{findings:?}");
+}
+
 #[tokio::test]
 async fn an_app_is_shared_and_given_away() {
     let platform = Platform::connect().await;

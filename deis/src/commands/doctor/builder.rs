@@ -1,6 +1,7 @@
 //! Whether `git push` would find the builder.
 
 use std::io;
+use std::net::SocketAddr;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
@@ -8,7 +9,7 @@ use tokio::net::TcpStream;
 use super::{LIMIT, Outcome};
 use crate::controller::BUILDER_PORT;
 use crate::deadline::within;
-use crate::exec;
+use crate::{exec, resolver};
 
 /// The longest identification string, with its end (RFC 4253, section 4.2).
 const BANNER_LIMIT: u64 = 255;
@@ -70,7 +71,9 @@ impl Route {
 
 /// The first line that the server says.
 async fn banner(route: &Route) -> io::Result<String> {
-    let stream = TcpStream::connect((route.host.as_str(), route.port)).await?;
+    let addresses = resolver::addresses(&route.host).await?;
+    let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, route.port)).collect::<Vec<_>>();
+    let stream = TcpStream::connect(addresses.as_slice()).await?;
     let mut line = Vec::new();
     BufReader::new(stream.take(BANNER_LIMIT)).read_until(b'\n', &mut line).await?;
     // It is a stranger's text, and is shown on a terminal.

@@ -2,7 +2,6 @@ use std::net::IpAddr;
 
 use deis_api::rest::{API_VERSION, App};
 use deis_cli::Failure;
-use tokio::net::lookup_host;
 
 use super::{LIMIT, Outcome, builder, keys};
 use crate::api::{Error, Refused};
@@ -10,7 +9,7 @@ use crate::client_file;
 use crate::context::{Context, ProfileArgs, Session};
 use crate::controller::{Controller, NoAddress};
 use crate::deadline::within;
-use crate::{app, exec, git};
+use crate::{app, exec, git, resolver};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
@@ -207,11 +206,11 @@ async fn resolve(context: &Context, controller: &Controller) -> Outcome {
         return Outcome::Good(format!("{host} is this machine"));
     }
     let fix = format!("see whether this machine has a name server that knows {host}, or enter it in /etc/hosts");
-    match within(LIMIT, lookup_host((host, 0))).await {
+    match within(LIMIT, resolver::addresses(host)).await {
         None => Outcome::bad(format!("{host} did not resolve within {} s", LIMIT.as_secs()), fix),
         Some(Err(error)) => Outcome::bad(format!("{host} does not resolve: {error}"), fix),
-        Some(Ok(mut addresses)) => match addresses.next() {
-            Some(address) => Outcome::Good(format!("{host} is {}", address.ip())),
+        Some(Ok(addresses)) => match addresses.first() {
+            Some(address) => Outcome::Good(format!("{host} is {address}")),
             None => Outcome::bad(format!("{host} has no address"), fix),
         },
     }
