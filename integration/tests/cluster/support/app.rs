@@ -23,7 +23,28 @@ impl<'a> App<'a> {
     /// The app that `deis create` names in its output: "… done, created earthy-instinct".
     pub(crate) fn named_in(platform: &'a Platform, output: &str) -> Self {
         let name = output.split("created ").nth(1).and_then(|rest| rest.split_whitespace().next());
-        Self { platform, name: name.expect("the output names the app").to_owned() }
+        let name = name.expect("the output names the app").to_owned();
+        platform.acknowledged(&name, |_| {});
+        Self { platform, name }
+    }
+
+    /// Notes that a push ended: whether it was acknowledged, or broke off so that nobody knows what became of it.
+    pub(crate) fn was_pushed(&self, commit: &str, is_acknowledged: bool) {
+        self.platform.acknowledged(&self.name, |known| {
+            if is_acknowledged {
+                known.pushed = Some(commit.to_owned());
+                known.broken_off.clear();
+            } else {
+                known.broken_off.insert(commit.to_owned());
+            }
+        });
+    }
+
+    /// Notes that a config value was acknowledged.
+    pub(crate) fn was_configured(&self, key: &str, value: &str) {
+        self.platform.acknowledged(&self.name, |known| {
+            known.config.insert(key.to_owned(), value.to_owned());
+        });
     }
 
     /// The ReplicationControllers as ("v2-web", replicas asked for), ordered by name.
@@ -57,29 +78,6 @@ impl<'a> App<'a> {
             controllers.len() == 2 && controllers.iter().all(|(_name, replicas)| *replicas > 0)
         })
         .await;
-    }
-
-    /// The newest release that has not failed: "v4".
-    pub(crate) async fn current_release(&self, repository: &Repository<'_>) -> String {
-        let releases = self.releases(repository).await;
-        let good = releases.into_iter().find(|(_version, summary)| !summary.contains("failed"));
-        good.expect("there is a good release").0
-    }
-
-    /// How many `web` processes the ledger asks for.
-    pub(crate) async fn asked_for(&self, repository: &Repository<'_>) -> i32 {
-        let info = repository.deis(&["info", "--output=json"]).await.succeeded();
-        let info: serde_json::Value = serde_json::from_str(&info.stdout).unwrap();
-        let web = info.pointer("/structure/web").or_else(|| info.pointer("/app/structure/web"));
-        web.and_then(serde_json::Value::as_i64).and_then(|web| web.try_into().ok()).expect("the structure has web")
-    }
-
-    /// The commit of the newest release's build.
-    pub(crate) async fn deployed_commit(&self, repository: &Repository<'_>) -> String {
-        let releases = self.releases(repository).await;
-        let deployed = releases.iter().find_map(|(_version, summary)| summary.split("deployed ").nth(1));
-        let short = deployed.expect("a release was deployed");
-        repository.git(&["rev-parse", short]).await.succeeded().stdout.trim().to_owned()
     }
 
     /// The processes' pods, ordered by name.
@@ -160,7 +158,7 @@ pub(crate) async fn ready_backends(platform: &Platform, app: &str) -> Vec<String
     slices.iter().flat_map(ready_pods).collect()
 }
 
-fn ready_pods(slice: &EndpointSlice) -> Vec<String> {
+pub(super) fn ready_pods(slice: &EndpointSlice) -> Vec<String> {
     let endpoints = slice
         .endpoints
         .iter()

@@ -4,13 +4,17 @@ mod app;
 mod developer;
 mod eventually;
 mod following;
+mod forward;
 mod http;
 mod output;
 mod platform;
 mod receiver;
 mod record;
 mod registry;
+mod storage;
 mod tunnel;
+mod witness;
+mod workload;
 
 pub(crate) use app::{App, is_ready, ready_backends};
 pub(crate) use developer::{Developer, Repository};

@@ -1,11 +1,17 @@
+use std::collections::BTreeMap;
+
+use deis_integration::agreement::Acknowledged;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::Resource;
 use kube::api::{Api, ListParams};
-use kube::{Client, Config, ResourceExt as _};
+use kube::{Client, ResourceExt as _};
+use parking_lot::Mutex;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::witness::Witness;
+
 /// The namespace of the platform's own parts.
-const NAMESPACE: &str = "deis";
+pub(super) const NAMESPACE: &str = "deis";
 
 /// The machine's own address on the link to the node: pods can reach it.
 pub(crate) const MACHINE: &str = "198.18.0.1";
@@ -13,10 +19,12 @@ pub(crate) const MACHINE: &str = "198.18.0.1";
 /// Tests run side by side, but for those that break the platform on purpose.
 static PLATFORM: RwLock<()> = RwLock::const_new(());
 
-/// The platform that the tests run against.
+/// The platform that the tests run against. A test ends with the question whether everybody agrees about its apps.
 pub(crate) struct Platform {
     pub(crate) client: Client,
     pub(crate) domain: String,
+    /// The test's apps, and what it was told of them.
+    apps: Mutex<BTreeMap<String, Acknowledged>>,
     _turn: Turn,
 }
 
@@ -38,13 +46,22 @@ impl Platform {
     }
 
     async fn with(turn: Turn) -> Self {
-        // An error means that another test has installed it.
-        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        assert!(std::env::var_os("KUBECONFIG").is_some(), "these tests need an installed platform: run `make test`");
-        let config = Config::infer().await.unwrap();
-        let client = Client::try_from(config).unwrap();
-        let domain = std::env::var("DEIS_DOMAIN").unwrap_or_else(|_absent| "apps.localhost".to_owned());
-        Self { client, domain, _turn: turn }
+        let Witness { client, domain, .. } = Witness::connect().await;
+        Self { client, domain, apps: Mutex::default(), _turn: turn }
+    }
+
+    /// Has the test's end ask about an app, or notes what the test was told of one.
+    pub(crate) fn acknowledged(&self, app: &str, note: impl FnOnce(&mut Acknowledged)) {
+        note(self.apps.lock().entry(app.to_owned()).or_default());
+    }
+
+    /// Waits until everybody agrees about the test's apps.
+    pub(crate) async fn agree(&self) {
+        let witness = Witness::new(self.client.clone(), self.domain.clone());
+        let apps = self.apps.lock().clone();
+        for (app, acknowledged) in apps {
+            witness.agree(&app, &acknowledged).await;
+        }
     }
 
     /// Objects of one kind in an app's namespace.
@@ -76,5 +93,29 @@ impl Platform {
         let mut names = list.iter().map(|object| object.name_any()).collect::<Vec<_>>();
         names.sort();
         names
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        let apps = std::mem::take(self.apps.get_mut());
+        if std::thread::panicking() || apps.is_empty() {
+            return;
+        }
+        // The test's own runtime stands still while this waits.
+        let ask = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let witness = Witness::connect().await;
+                for (app, acknowledged) in apps {
+                    witness.agree(&app, &acknowledged).await;
+                }
+            });
+        };
+        #[expect(clippy::disallowed_methods, reason = "a test has no process around it")]
+        let asked = std::thread::spawn(ask).join();
+        if let Err(disagreement) = asked {
+            std::panic::resume_unwind(disagreement);
+        }
     }
 }
