@@ -1,16 +1,10 @@
-use std::time::Duration;
-
 use deis_api::{AppName, Hostname, Username};
-use deis_bootstrap::deadline;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-use super::ReservedNames;
+use super::{ReservedNames, tell};
 use crate::deploy::Deployer;
 use crate::error::Error;
 use crate::ledger::{Domain, Ledger};
-
-/// How long the routers' Service is waited for. It is brought up to date in any case; only a deploy that is under way takes longer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A domain as a user writes it, in either encoding: as the ASCII form that is kept (IDNA, UTS 46 without the transitional forms).
 ///
@@ -51,9 +45,7 @@ pub async fn add_domain(
         return Err(Error::field("domain", format!("{domain} is a reserved name.")));
     }
     let added = ledger.add_domain(app, user, domain).await?;
-    tracing::info!(%app, "domain {domain} added");
-    deployer.events().record(app, "domain", format!("domain {domain} added"));
-    tell_routers(deployer, app).await;
+    change(deployer, app, format!("domain {domain} added")).await;
     Ok(added)
 }
 
@@ -69,21 +61,15 @@ pub async fn remove_domain(
 ) -> Result<bool, Error> {
     let removed = ledger.remove_domain(app, domain).await?;
     if removed {
-        tracing::info!(%app, "domain {domain} removed");
-        deployer.events().record(app, "domain", format!("domain {domain} removed"));
-        tell_routers(deployer, app).await;
+        change(deployer, app, format!("domain {domain} removed")).await;
     }
     Ok(removed)
 }
 
-/// Brings the app's Service up to date. What is in the ledger comes about although Kubernetes cannot be reached now: the keeper sees
-/// to it.
-async fn tell_routers(deployer: &Deployer, app: &AppName) {
-    match deadline(PATIENCE, deployer.converge(app).ended()).await {
-        Ok(Ok(_ending)) => {}
-        Ok(Err(error)) => tracing::warn!(%app, %error, "the routers hear of changed domains later"),
-        Err(_late) => tracing::info!(%app, "a deploy under way tells the routers of changed domains"),
-    }
+async fn change(deployer: &Deployer, app: &AppName, what: String) {
+    tracing::info!(%app, "{what}");
+    deployer.events().record(app, "domain", what.clone());
+    tell(deployer, app, &what).await;
 }
 
 #[cfg(test)]

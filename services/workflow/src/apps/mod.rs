@@ -17,11 +17,18 @@ pub use restart::{Selection, restart};
 pub use root::{allow_root, forbid_root};
 pub use scale::scale;
 
+use std::time::Duration;
+
 use deis_api::AppName;
+use deis_bootstrap::deadline;
 
 use crate::access::{Actor, Object, Verb, authorise};
+use crate::deploy::Deployer;
 use crate::error::{Error, Kind};
 use crate::ledger::{App, Ledger, User};
+
+/// How long the app's namespace and Service are waited for; only a deploy that is under way takes longer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An app that the actor may do this with, and who he is.
 ///
@@ -40,4 +47,14 @@ pub async fn find<'a>(
         app.check_stays()?;
     }
     Ok((user, app))
+}
+
+/// Brings a change that makes no release to the app's namespace and Service. What is in the ledger comes about although Kubernetes
+/// cannot be reached now: the keeper sees to it.
+async fn tell(deployer: &Deployer, app: &AppName, what: &str) {
+    match deadline(PATIENCE, deployer.converge(app).ended()).await {
+        Ok(Ok(_ending)) => {}
+        Ok(Err(error)) => tracing::warn!(%app, what, %error, "the cluster hears of a change later"),
+        Err(_late) => tracing::info!(%app, what, "a deploy under way tells the cluster of a change"),
+    }
 }

@@ -1,14 +1,9 @@
-use std::time::Duration;
-
 use deis_api::{AppName, Code};
-use deis_bootstrap::deadline;
 
+use super::tell;
 use crate::deploy::Deployer;
 use crate::error::Error;
 use crate::ledger::{Ground, Ledger};
-
-/// How long the app's namespace is waited for; only a deploy that is under way takes longer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Lets an app's images run as root.
 ///
@@ -16,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// There is no such app, or it is being destroyed.
 pub async fn allow_root(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName) -> Result<(), Error> {
     ledger.set_allow_root(app, true, Box::new(|ground: &Ground| ground.app.check_stays())).await?;
-    tell(deployer, app, "an administrator lets its images run as root").await;
+    change(deployer, app, "an administrator lets its images run as root").await;
     Ok(())
 }
 
@@ -26,7 +21,7 @@ pub async fn allow_root(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName)
 /// [`Error::Refused`] while the image that serves needs it, [`Error::DeployInProgress`] while it may be gone back to.
 pub async fn forbid_root(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName) -> Result<(), Error> {
     ledger.set_allow_root(app, false, Box::new(without_root)).await?;
-    tell(deployer, app, "its images may not run as root any more").await;
+    change(deployer, app, "its images may not run as root any more").await;
     Ok(())
 }
 
@@ -43,13 +38,8 @@ fn without_root(ground: &Ground) -> Result<(), Error> {
     Err(Error::refused(Code::FailedPrecondition, message))
 }
 
-async fn tell(deployer: &Deployer, app: &AppName, what: &str) {
+async fn change(deployer: &Deployer, app: &AppName, what: &str) {
     tracing::info!(%app, what, "root");
     deployer.events().record(app, "root", what.to_owned());
-    // What is in the ledger comes about in any case: the keeper sees to it.
-    match deadline(PATIENCE, deployer.converge(app).ended()).await {
-        Ok(Ok(_ending)) => {}
-        Ok(Err(error)) => tracing::warn!(%app, %error, "the namespace hears of root later"),
-        Err(_late) => tracing::info!(%app, "a deploy under way tells the namespace of root"),
-    }
+    tell(deployer, app, what).await;
 }
