@@ -11,7 +11,7 @@ use crate::{Failpoints, server};
 #[group(skip)]
 struct Config<C: clap::Args> {
     /// Address where failpoints are armed.
-    #[arg(long, env = "DEIS_FAILPOINTS_LISTEN", default_value = "0.0.0.0:9099")]
+    #[arg(long, global = true, env = "DEIS_FAILPOINTS_LISTEN", default_value = "0.0.0.0:9099")]
     failpoints_listen: SocketAddr,
 
     #[command(flatten)]
@@ -25,7 +25,7 @@ impl<C: clap::Args + AsRef<ProcessConfig>> AsRef<ProcessConfig> for Config<C> {
 }
 
 /// As [`deis_bootstrap::main`], for a process with failpoints of these names.
-pub fn main<C, F, Fut, E>(service: &'static str, names: impl IntoIterator<Item = &'static str>, run: F) -> ExitCode
+pub fn main<C, F, Fut, E>(service: &'static str, names: &[&'static str], run: F) -> ExitCode
 where
     C: clap::Args + AsRef<ProcessConfig>,
     F: FnOnce(C, Context, Failpoints) -> Fut,

@@ -37,9 +37,10 @@ pub mod ledger;
 pub mod logs;
 pub mod peers;
 pub mod releases;
+pub mod seams;
 pub mod server;
 mod start;
 pub mod variables;
 
 pub use config::Config;
-pub use start::{StartError, run};
+pub use start::{StartError, run, run_with};

@@ -46,7 +46,7 @@ impl From<BindFailed> for Failed {
 }
 
 fn main() -> ExitCode {
-    deis_failpoints::main("example", ["write.before", "write.after"], run)
+    deis_failpoints::main("example", &["write.before", "write.after"], run)
 }
 
 async fn run(config: Config, context: Context, failpoints: Failpoints) -> Result<(), Failed> {

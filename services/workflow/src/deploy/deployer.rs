@@ -14,8 +14,9 @@ use super::effects::{EffectError, Grant};
 use super::locks::{Held, Locks};
 use super::outside::Outside;
 use super::progress::Progress;
-use super::reconciler::{Ending, Narrator, reconcile};
+use super::reconciler::{Ending, Narrator, Reconcile};
 use crate::logs::Events;
+use crate::seams::{Plain, Seams};
 
 /// A lock that nobody has is there within this time.
 const UNCONTENDED: Duration = Duration::from_millis(250);
@@ -32,6 +33,8 @@ pub struct Deployer {
 struct Inner {
     context: Context,
     outside: Outside,
+    /// The same, with what stands in between.
+    world: Arc<dyn Reconcile>,
     locks: Arc<dyn Locks>,
     progress: Arc<dyn Progress>,
     apps: Mutex<HashMap<AppName, Slot>>,
@@ -106,7 +109,20 @@ impl Deployer {
     /// Prepares; nothing runs yet.
     #[must_use]
     pub fn new(context: Context, outside: Outside, locks: Arc<dyn Locks>, progress: Arc<dyn Progress>) -> Self {
-        Self { inner: Arc::new(Inner { context, outside, locks, progress, apps: Mutex::default() }) }
+        Self::with_seams(context, outside, &Plain, locks, progress)
+    }
+
+    /// As [`new`](Self::new), with something between the deploys and the world.
+    #[must_use]
+    pub fn with_seams(
+        context: Context,
+        outside: Outside,
+        seams: &impl Seams,
+        locks: Arc<dyn Locks>,
+        progress: Arc<dyn Progress>,
+    ) -> Self {
+        let world = Arc::new(seams.world(outside.clone()));
+        Self { inner: Arc::new(Inner { context, outside, world, locks, progress, apps: Mutex::default() }) }
     }
 
     /// Where the apps' users read what happened.
@@ -164,7 +180,7 @@ impl Inner {
         loop {
             let held = self.acquire(app, status).await.map_err(Arc::new)?;
             let outcome = tokio::select! {
-                outcome = reconcile(&self.outside, app, &narration) => outcome,
+                outcome = self.world.reconcile(app, &narration) => outcome,
                 () = held.lost.cancelled() => Err(EffectError::Fenced(app.clone())),
                 () = self.publish(app, status) => Err(EffectError::Fenced(app.clone())),
             };

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deis_api::{AppName, Code, Hostname, ReleaseVersion};
+use futures_util::future::BoxFuture;
 
 use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::{self, Failure};
@@ -62,6 +63,25 @@ pub async fn reconcile<W: Effects + Surroundings>(
         told: String::new(),
     };
     run.until_the_end().await
+}
+
+/// A world with [`reconcile`], whatever it is made of.
+pub(super) trait Reconcile: Send + Sync {
+    fn reconcile<'a>(
+        &'a self,
+        app: &'a AppName,
+        narrator: &'a dyn Narrator,
+    ) -> BoxFuture<'a, Result<Ending, EffectError>>;
+}
+
+impl<W: Effects + Surroundings> Reconcile for W {
+    fn reconcile<'a>(
+        &'a self,
+        app: &'a AppName,
+        narrator: &'a dyn Narrator,
+    ) -> BoxFuture<'a, Result<Ending, EffectError>> {
+        Box::pin(reconcile(self, app, narrator))
+    }
 }
 
 struct Run<'a, W> {

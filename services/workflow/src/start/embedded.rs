@@ -17,18 +17,19 @@ use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
 use crate::ledger::sql::SqlLedger;
 use crate::logs::{Events, Logs};
+use crate::seams::Seams;
 use crate::server::Workflow;
 
 /// The Service of state, which says that a platform is installed.
 const STATE: &str = "deis-state";
 
 /// Runs a controller by itself until the process ends.
-pub(super) async fn run(config: ServeConfig, context: Context) -> Result<(), StartError> {
+pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seams) -> Result<(), StartError> {
     let opening = context.readiness.latch("the ledger");
     let client = deis_kube::watch::client().await?;
     refuse_platform(&client).await?;
     let folder = Folder::open(&config.data)?;
-    let sql = SqlLedger::sqlite(&folder.ledger());
+    let sql = SqlLedger::sqlite(&folder.ledger()).with_commit(seams.commit());
     sql.migrate().await?;
     opening.release();
 
@@ -45,7 +46,7 @@ pub(super) async fn run(config: ServeConfig, context: Context) -> Result<(), Sta
         epoch: Instant::now(),
     };
     let (locks, progress) = (Arc::new(OwnLocks::default()), Arc::new(OwnProgress::default()));
-    let deployer = Deployer::new(context.clone(), outside, locks, progress);
+    let deployer = Deployer::with_seams(context.clone(), outside, seams, locks, progress);
     let keeper =
         Keeper { ledger: Arc::clone(&ledger), kubernetes: kubernetes.clone(), cache, deployer: deployer.clone() };
     let shutdown = context.shutdown.clone();

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{Command, Config, Unreadable};
 use crate::embedded::FolderError;
+use crate::seams::{Plain, Seams};
 use crate::server::{Workflow, rest};
 
 /// The service cannot start, or ended by itself.
@@ -63,9 +64,17 @@ pub enum StartError {
 /// # Errors
 /// It cannot start.
 pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
+    run_with(config, context, Plain).await
+}
+
+/// As [`run`], with something between the service and the world outside.
+///
+/// # Errors
+/// It cannot start.
+pub async fn run_with(config: Config, context: Context, seams: impl Seams) -> Result<(), StartError> {
     match config.command {
-        Command::Serve(config) if config.embedded => embedded::run(*config, context).await,
-        Command::Serve(config) => platform::run(*config, context).await,
+        Command::Serve(config) if config.embedded => embedded::run(*config, context, &seams).await,
+        Command::Serve(config) => platform::run(*config, context, &seams).await,
     }
 }
 

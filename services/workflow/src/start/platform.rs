@@ -18,11 +18,12 @@ use crate::ledger::Ledger;
 use crate::ledger::sql::SqlLedger;
 use crate::logs::{Events, Logs};
 use crate::peers::{Builder, LiveRouters, Logger, Session, StateLocks, StateProgress, follow_registration_mode, lead};
+use crate::seams::Seams;
 use crate::server::Workflow;
 use crate::server::grpc::Push;
 
 /// Runs the controller of a platform until the process ends.
-pub(super) async fn run(config: ServeConfig, context: Context) -> Result<(), StartError> {
+pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seams) -> Result<(), StartError> {
     let opening = context.readiness.latch("the ledger");
     let identity = Identity::load(&config.tls)?;
     let client = deis_kube::watch::client().await?;
@@ -31,7 +32,7 @@ pub(super) async fn run(config: ServeConfig, context: Context) -> Result<(), Sta
     let routers = LiveRouters::follow(&context, &client, &config.namespace, identity.clone());
     let kubernetes = Kubernetes::new(client, cache.clone(), config.pull_key()?);
 
-    let sql = SqlLedger::postgres(config.database()?);
+    let sql = SqlLedger::postgres(config.database()?).with_commit(seams.commit());
     let passwords = Passwords::new(context.tasks.clone());
     let opened = context.shutdown.run_until_cancelled(open(&sql, &passwords, &config)).await;
     opened.transpose()?;
@@ -53,7 +54,7 @@ pub(super) async fn run(config: ServeConfig, context: Context) -> Result<(), Sta
     };
     let locks = Arc::new(StateLocks::new(context.clone(), session.clone()));
     let progress = Arc::new(StateProgress::new(state.clone()));
-    let deployer = Deployer::new(context.clone(), outside, locks, progress);
+    let deployer = Deployer::with_seams(context.clone(), outside, seams, locks, progress);
     let keeper =
         Keeper { ledger: Arc::clone(&ledger), kubernetes: kubernetes.clone(), cache, deployer: deployer.clone() };
     drop(context.tasks.spawn("lead", lead(session, context.shutdown.clone(), move || keeper.clone().keep())));

@@ -33,6 +33,7 @@ struct State {
     names: u64,
     slow_may_go: bool,
     crashing_from: Option<u64>,
+    idle: BTreeSet<String>,
     controllers: BTreeMap<(AppName, ReleaseVersion, ProcType), Running>,
     /// What pods run with, by release.
     environments: BTreeMap<(AppName, ReleaseVersion), BTreeMap<String, String>>,
@@ -84,6 +85,12 @@ impl TestCluster {
     pub(crate) fn crash_from_now_on(&self) {
         let mut state = self.state.lock();
         state.crashing_from = Some(state.names + 1);
+    }
+
+    /// No pod that there is now is ready any more.
+    pub(crate) fn idle(&self) {
+        let mut state = self.state.lock();
+        state.idle = state.controllers.values().flat_map(|running| running.pods.clone()).collect();
     }
 
     /// Controllers with their replicas: `v2 web 1`.
@@ -289,7 +296,7 @@ impl Cluster for TestCluster {
             let pods = running.pods.iter().map(|name| Pod {
                 name: name.clone(),
                 uid: name.clone(),
-                ready: !crashes(name) && !slow,
+                ready: !crashes(name) && !slow && !state.idle.contains(name),
                 reachable: true,
                 trouble: crashes(name).then_some(Trouble::Exited { code: 1, times: 2 }),
             });

@@ -9,6 +9,7 @@ mod concurrency;
 mod config;
 mod destroy;
 mod domains;
+mod failpoints;
 mod keys;
 mod logger;
 mod logs;

@@ -14,10 +14,10 @@ use deis_workflow::deploy::{Deployer, EffectError, Holder, Outside};
 use deis_workflow::embedded::{OwnLocks, OwnProgress};
 use deis_workflow::error::Error;
 use deis_workflow::images::{Copied, Order};
-use deis_workflow::ledger::Ledger;
 use deis_workflow::ledger::sql::SqlLedger;
 use deis_workflow::logs::{Events, LogStore, Logs};
 use deis_workflow::peers::Logger;
+use deis_workflow::seams::{Plain, Seams};
 use deis_workflow::server::grpc::Push;
 use deis_workflow::server::{Workflow, rest};
 use futures_util::future::BoxFuture;
@@ -82,7 +82,18 @@ impl Sandbox {
         let peers = Peers::new(events, Arc::clone(&store));
         let pod_logs = Arc::new(TestPodLogs::default());
         let logs = Logs::new(store, Arc::clone(&pod_logs) as _, Arc::clone(&cluster) as _, context.shutdown.clone());
-        let workflow = workflow(&context, &ledger, &cluster, registration, &peers, logs);
+        let workflow = Workflow {
+            ledger: Arc::new(ledger.clone()),
+            cluster: Arc::clone(&cluster) as _,
+            pods: Arc::clone(&cluster) as _,
+            logs,
+            builder: Arc::clone(&peers.builder) as _,
+            deployer: peers.deployer(&context, &ledger, &cluster, &Plain),
+            passwords: Passwords::new(context.tasks.clone()),
+            registration,
+            tasks: context.tasks.clone(),
+            reserved: ["deis".to_owned()].into_iter().collect(),
+        };
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rest = listener.local_addr().unwrap();
@@ -190,29 +201,6 @@ impl Sandbox {
     }
 }
 
-fn workflow(
-    context: &Context,
-    ledger: &SqlLedger,
-    cluster: &Arc<TestCluster>,
-    registration: watch::Receiver<RegistrationMode>,
-    peers: &Peers,
-    logs: Logs,
-) -> Workflow {
-    let ledger = Arc::new(ledger.clone()) as Arc<dyn Ledger>;
-    Workflow {
-        ledger: Arc::clone(&ledger),
-        cluster: Arc::clone(cluster) as _,
-        pods: Arc::clone(cluster) as _,
-        logs,
-        builder: Arc::clone(&peers.builder) as _,
-        deployer: peers.deployer(context, &ledger, cluster),
-        passwords: Passwords::new(context.tasks.clone()),
-        registration,
-        tasks: context.tasks.clone(),
-        reserved: ["deis".to_owned()].into_iter().collect(),
-    }
-}
-
 /// What replicas share beside the ledger and the cluster.
 #[derive(Clone)]
 struct Peers {
@@ -230,9 +218,15 @@ impl Peers {
         Self { locks, progress, events, holder: Arc::default(), logger, builder: Arc::default() }
     }
 
-    fn deployer(&self, context: &Context, ledger: &Arc<dyn Ledger>, cluster: &Arc<TestCluster>) -> Deployer {
+    fn deployer(
+        &self,
+        context: &Context,
+        ledger: &SqlLedger,
+        cluster: &Arc<TestCluster>,
+        seams: &impl Seams,
+    ) -> Deployer {
         let outside = Outside {
-            ledger: Arc::clone(ledger),
+            ledger: Arc::new(ledger.clone()),
             cluster: Arc::clone(cluster) as _,
             routers: Arc::new(NoRouters),
             events: self.events.clone(),
@@ -240,14 +234,21 @@ impl Peers {
             epoch: Instant::now(),
         };
         let (locks, progress) = (Arc::clone(&self.locks), Arc::clone(&self.progress));
-        Deployer::new(context.clone(), outside, locks, progress)
+        Deployer::with_seams(context.clone(), outside, seams, locks, progress)
     }
 }
 
 impl Sandbox {
     /// Another process that deploys.
     pub(crate) fn replica(&self) -> Deployer {
-        self.peers.deployer(&self.context, &self.workflow.ledger, &self.cluster)
+        self.peers.deployer(&self.context, &self.ledger, &self.cluster, &Plain)
+    }
+
+    /// Another process, with something between it and the world.
+    pub(crate) fn process(&self, context: &Context, seams: &impl Seams) -> Workflow {
+        let ledger = self.ledger.clone().with_commit(seams.commit());
+        let deployer = self.peers.deployer(context, &ledger, &self.cluster, seams);
+        Workflow { ledger: Arc::new(ledger), deployer, tasks: context.tasks.clone(), ..self.workflow.clone() }
     }
 }
 

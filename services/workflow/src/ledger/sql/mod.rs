@@ -16,6 +16,7 @@ mod schema;
 mod sharing;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,6 +26,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use self::database::{Database, Row, Statement, Transaction};
 use self::errors::violated;
 use super::{Answer, Ledger};
+use crate::seams::{Commit, Plain};
 
 /// How long a write to a file waits for others that write.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
@@ -33,13 +35,14 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct SqlLedger {
     database: Database,
+    commit: Arc<dyn Commit>,
 }
 
 impl SqlLedger {
     /// The ledger in PostgreSQL; the first connection is made when it is needed.
     #[must_use]
     pub fn postgres(options: PgConnectOptions) -> Self {
-        Self { database: Database::postgres(options) }
+        Self { database: Database::postgres(options), commit: Arc::new(Plain) }
     }
 
     /// The ledger in a file, which is made when it is missing. What is committed is on disk.
@@ -53,7 +56,13 @@ impl SqlLedger {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(WRITE_PATIENCE);
-        Self { database: Database::sqlite(options) }
+        Self { database: Database::sqlite(options), commit: Arc::new(Plain) }
+    }
+
+    /// The same ledger with something at the two sides of the commit of a new release.
+    #[must_use]
+    pub fn with_commit(self, commit: Arc<dyn Commit>) -> Self {
+        Self { commit, ..self }
     }
 
     /// Brings the schema up to date. Processes that start together wait for each other.

@@ -38,7 +38,9 @@ impl Releases for SqlLedger {
             if draft.structure != ground.app.structure {
                 set_structure(&mut tx, app, &draft.structure).await?;
             }
+            self.commit.before();
             tx.commit().await?;
+            self.commit.after();
             Ok(released)
         })
     }

@@ -1,0 +1,237 @@
+//! A controller that dies at every failpoint that it comes to, each time it comes there, and another one that goes on.
+
+#[path = "../../src/bin/workflow-failpoints/faulty.rs"]
+mod faulty;
+#[path = "../../src/bin/workflow-failpoints/names.rs"]
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deis_api::{AppName, ProcType};
+use deis_bootstrap::Context;
+use deis_failpoints::Failpoints;
+use deis_proto::workflow::CreateBuildRequest;
+use deis_proto::workflow::push_service_server::PushService as _;
+use deis_workflow::apps::{self, Selection};
+use deis_workflow::deploy::PodList as _;
+use deis_workflow::ledger::{ReleaseState, Window};
+use deis_workflow::server::Workflow;
+use deis_workflow::server::grpc::Push;
+use futures_util::StreamExt as _;
+use serde_json::json;
+
+use self::faulty::Faults;
+use self::names::NAMES;
+use super::cluster::CRASHING;
+use super::push::{build, deploy, events, image};
+use super::sandbox::Sandbox;
+
+/// What a controller is asked to do when it dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// A push with a release command.
+    Push,
+    /// A push whose process ends at once.
+    BadPush,
+    Scale,
+    /// A restart of pods that are not ready.
+    Restart,
+    /// A restart whose new pods end at once.
+    BadRestart,
+    Destroy,
+}
+
+impl Wish {
+    const ALL: [Self; 6] = [Self::Push, Self::BadPush, Self::Scale, Self::Restart, Self::BadRestart, Self::Destroy];
+
+    /// An app that serves with two pods, in the state that the wish needs.
+    async fn prepare(self) -> Sandbox {
+        let sandbox = Sandbox::start().await;
+        let token = sandbox.app("shop").await;
+        deploy(&sandbox, "shop", &image("shop", "1")).await;
+        let scaled = sandbox.post("/v2/apps/shop/scale/", &token, json!({ "web": 2 })).await;
+        assert_eq!(scaled.status.as_u16(), 204);
+        match self {
+            Self::Restart => sandbox.cluster.idle(),
+            Self::BadRestart => sandbox.cluster.crash_from_now_on(),
+            _ => {}
+        }
+        sandbox
+    }
+
+    /// The push of this wish, if it is one.
+    fn push(self) -> Option<CreateBuildRequest> {
+        let digest = match self {
+            Self::Push => "2",
+            Self::BadPush => CRASHING,
+            _ => return None,
+        };
+        let mut request = build("shop", &image("shop", digest));
+        if self == Self::Push {
+            request.processes.insert("release".to_owned(), "./migrate".to_owned());
+        }
+        Some(request)
+    }
+}
+
+fn shop() -> AppName {
+    "shop".parse().unwrap()
+}
+
+/// A controller with failpoints. At one that is armed it panics, which ends all its tasks in the middle of what they do.
+struct Process {
+    context: Context,
+    workflow: Workflow,
+    failpoints: Failpoints,
+}
+
+impl Process {
+    #[expect(clippy::panic, reason = "it stands for the end of the process")]
+    fn start(sandbox: &Sandbox) -> Self {
+        let context = Context::new("workflow");
+        let failpoints = Failpoints::with_death(NAMES, || panic!("dead"));
+        let workflow = sandbox.process(&context, &Faults(failpoints.clone()));
+        Self { context, workflow, failpoints }
+    }
+
+    /// Does what is wished, to the end or to its own.
+    async fn fulfil(&self, wish: Wish, push: Option<CreateBuildRequest>) {
+        let Workflow { ledger, deployer, pods, .. } = &self.workflow;
+        let (ledger, app, bob) = (ledger.as_ref(), shop(), "bob".parse().unwrap());
+        let work = async {
+            match (wish, push) {
+                (_, Some(push)) => {
+                    let service = Push::new(self.workflow.clone(), self.context.clone());
+                    let events = service.create_build(tonic::Request::new(push)).await.unwrap();
+                    events.into_inner().for_each(async |_event| {}).await;
+                }
+                (Wish::Scale, _) => {
+                    let counts = BTreeMap::from([(ProcType::web(), 3)]);
+                    apps::scale(ledger, deployer, &bob, &app, counts).await.unwrap();
+                }
+                (Wish::Restart, _) => {
+                    apps::restart(ledger, pods.as_ref(), deployer, &app, &Selection::default()).await.unwrap();
+                }
+                (Wish::BadRestart, _) => {
+                    apps::restart(ledger, pods.as_ref(), deployer, &app, &Selection::default()).await.unwrap_err();
+                }
+                (_, None) => apps::destroy(ledger, deployer, &bob, &app).await.unwrap(),
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = self.context.shutdown.cancelled() => {}
+        }
+    }
+
+    fn is_dead(&self) -> bool {
+        self.context.shutdown.is_cancelled()
+    }
+}
+
+/// The ledger and the cluster, as far as they are to be the same whether a process died or not.
+async fn outcome(sandbox: &Sandbox) -> String {
+    let ledger = &sandbox.workflow.ledger;
+    let Some(wanted) = ledger.desired(&shop()).await.unwrap() else {
+        let left = sandbox.cluster.controllers();
+        return format!("gone, left: {left:?}, let go: {}", !sandbox.holder.released().is_empty());
+    };
+    let releases = ledger.releases(&shop(), Window { limit: 10, offset: 0 }).await.unwrap();
+    let releases = releases.items.iter().map(|release| {
+        let state = match release.state {
+            ReleaseState::Deploying => "deploying",
+            ReleaseState::Good => "good",
+            ReleaseState::Failed => "failed",
+        };
+        format!("{} {state}", release.version)
+    });
+    let pods = sandbox.cluster.pods(&shop());
+    let pods = pods.iter().map(|pod| format!("{} {}", pod.release, pod.state)).collect::<Vec<_>>();
+    format!(
+        "releases: {:?}\nwanted: {} {}\ncontrollers: {:?}\npods: {pods:?}\nrelease commands: {:?}\nto restart: {:?}\nunsettled: {:?}",
+        releases.collect::<Vec<_>>(),
+        wanted.release,
+        wanted.processes.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" "),
+        sandbox.cluster.controllers(),
+        sandbox.cluster.phases(),
+        wanted.restarting,
+        ledger.unsettled().await.unwrap(),
+    )
+}
+
+/// What follows a controller's death: the builder repeats its request, and a controller that starts looks after all apps.
+async fn go_on(sandbox: &Sandbox, push: Option<CreateBuildRequest>) {
+    if let Some(push) = push {
+        let told = events(sandbox, push).await;
+        assert_eq!(told[0], "v3 created", "the first request's release, or the first release: {told:?}");
+    }
+    for app in sandbox.workflow.ledger.app_names().await.unwrap() {
+        drop(sandbox.workflow.deployer.converge(&app).ended().await);
+    }
+}
+
+/// A life without a death: how it comes out, and how often each point is passed.
+async fn undisturbed(wish: Wish) -> (String, BTreeMap<&'static str, u64>) {
+    let sandbox = wish.prepare().await;
+    let process = Process::start(&sandbox);
+    process.fulfil(wish, wish.push()).await;
+    assert!(!process.is_dead());
+    let outcome = outcome(&sandbox).await;
+    insta::assert_snapshot!(format!("undisturbed_{wish:?}"), outcome);
+    (outcome, process.failpoints.passed())
+}
+
+async fn survives_every_death(wish: Wish) {
+    let (expected, passed) = undisturbed(wish).await;
+    for (name, survives) in passed.into_iter().flat_map(|(name, times)| (0..times).map(move |time| (name, time))) {
+        let sandbox = wish.prepare().await;
+        let process = Process::start(&sandbox);
+        assert!(process.failpoints.arm(name, survives));
+        let push = wish.push();
+        process.fulfil(wish, push.clone()).await;
+        assert!(process.is_dead(), "{name} was passed {survives} times and not again");
+        go_on(&sandbox, push).await;
+        assert_eq!(outcome(&sandbox).await, expected, "killed at {name} after {survives}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_survives_every_death() {
+    survives_every_death(Wish::Push).await;
+}
+
+#[tokio::test]
+async fn a_push_that_fails_survives_every_death() {
+    survives_every_death(Wish::BadPush).await;
+}
+
+#[tokio::test]
+async fn scaling_survives_every_death() {
+    survives_every_death(Wish::Scale).await;
+}
+
+#[tokio::test]
+async fn a_restart_survives_every_death() {
+    survives_every_death(Wish::Restart).await;
+}
+
+#[tokio::test]
+async fn a_restart_that_fails_survives_every_death() {
+    survives_every_death(Wish::BadRestart).await;
+}
+
+#[tokio::test]
+async fn a_destruction_survives_every_death() {
+    survives_every_death(Wish::Destroy).await;
+}
+
+/// The tests above would be silent about a point that nothing comes to.
+#[tokio::test]
+async fn every_failpoint_is_come_to() {
+    let mut never = NAMES.iter().copied().collect::<BTreeSet<_>>();
+    for wish in Wish::ALL {
+        let (_outcome, passed) = undisturbed(wish).await;
+        never.retain(|name| passed.get(name) == Some(&0));
+    }
+    assert!(never.is_empty(), "{never:?}");
+}
