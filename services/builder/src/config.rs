@@ -149,6 +149,10 @@ pub struct Limits {
     #[arg(long, env = "DEIS_MAX_CACHE_TOTAL_BYTES", default_value_t = 4 << 30)]
     pub max_cache_total_bytes: u64,
 
+    /// How long an SSH client may take to prove a key, in seconds.
+    #[arg(long, env = "DEIS_LOGIN_GRACE", default_value = "30", value_parser = seconds)]
+    pub login_grace: Duration,
+
     /// How many SSH connections there may be at a time.
     #[arg(long, env = "DEIS_MAX_CONNECTIONS", default_value_t = 256)]
     pub max_connections: usize,

@@ -129,8 +129,11 @@ pub async fn run_with(
         max_bytes: config.limits.max_pull_bytes,
         context: context.clone(),
     };
-    let bounds =
-        ssh::Bounds { connections: config.limits.max_connections, lifetime: sessions.limit + Duration::from_secs(60) };
+    let bounds = ssh::Bounds {
+        connections: config.limits.max_connections,
+        login: config.limits.login_grace,
+        lifetime: sessions.limit + Duration::from_secs(60),
+    };
     let people = ssh::serve(listeners.ssh, keys, bounds, Arc::new(sessions), context.clone());
     let people = context.tasks.spawn("ssh", people);
     let over = || context.shutdown.clone();

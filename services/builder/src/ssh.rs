@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deis_api::Username;
-use deis_bootstrap::{Context, deadline};
+use deis_bootstrap::{Context, Tasks, deadline};
 use futures_util::future::BoxFuture;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 use russh::server::{Config, run_stream};
@@ -29,8 +29,8 @@ pub(crate) use keys::load as load_host_keys;
 use crate::Error;
 use handler::Handler;
 
-/// How long a client may take to prove a key.
-const LOGIN_GRACE: Duration = Duration::from_secs(30);
+/// How long a client that is told to go has to do so.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A client that is silent for this long, and does not answer when asked, is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -59,6 +59,8 @@ pub(crate) trait Service: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) connections: usize,
+    /// How long a client may take to say who it is, and again to prove a key.
+    pub(crate) login: Duration,
     /// Longest life of a connection.
     pub(crate) lifetime: Duration,
 }
@@ -90,9 +92,9 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let connection = Connection { config: Arc::clone(&config), service: Arc::clone(&service), peer };
-                let (tasks, lifetime) = (context.clone(), bounds.lifetime);
+                let tasks = context.tasks.clone();
                 drop(context.tasks.spawn("ssh connection", async move {
-                    connection.run(stream, lifetime, &tasks).await;
+                    connection.run(stream, bounds, tasks).await;
                     drop(slot);
                 }));
             }
@@ -109,16 +111,20 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, lifetime: Duration, context: &Context) {
+    async fn run(self, stream: TcpStream, bounds: Bounds, tasks: Tasks) {
         // Cancelled when the connection is over: whoever still reads from one of its channels stops.
         let over = CancellationToken::new();
         let _over = over.clone().drop_guard();
         let proved = CancellationToken::new();
-        let handler = Handler::new(self.service, self.peer, proved.clone(), over.clone(), context.tasks.clone());
+        let handler = Handler::new(self.service, self.peer, proved.clone(), over.clone(), tasks);
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        let session = match deadline(LOGIN_GRACE, run_stream(self.config, stream, handler)).await {
+        let (stream, socket) = match twice(stream) {
+            Ok(both) => both,
+            Err(error) => return tracing::warn!(%error, "a connection cannot be served"),
+        };
+        let session = match deadline(bounds.login, run_stream(self.config, stream, handler)).await {
             Ok(Ok(session)) => session,
             Ok(Err(error)) => return tracing::debug!(%error, peer = %self.peer, "not an SSH client"),
             Err(_) => return tracing::debug!(peer = %self.peer, "a client that says nothing"),
@@ -126,9 +132,9 @@ impl Connection {
         let handle = session.handle();
         tokio::pin!(session);
         let late = async {
-            if deadline(LOGIN_GRACE, proved.cancelled()).await.is_ok() {
+            if deadline(bounds.login, proved.cancelled()).await.is_ok() {
                 // A connection without an end would keep its slot for ever.
-                let _late = deadline(lifetime, std::future::pending::<()>()).await;
+                let _late = deadline(bounds.lifetime, std::future::pending::<()>()).await;
             }
         };
         tokio::select! {
@@ -140,11 +146,23 @@ impl Connection {
             () = late => {
                 over.cancel();
                 let text = "the connection has lasted too long".to_owned();
-                drop(handle.disconnect(russh::Disconnect::ByApplication, text, "en".to_owned()).await);
-                drop(deadline(KEEP_ALIVE, session).await);
+                let farewell = async {
+                    drop(handle.disconnect(russh::Disconnect::ByApplication, text, "en".to_owned()).await);
+                    drop(session.await);
+                };
+                let _late = deadline(FAREWELL, farewell).await;
             }
         }
+        // The library's own task may live on, in the middle of a key exchange say: it ends with its socket.
+        drop(socket.shutdown(std::net::Shutdown::Both));
     }
+}
+
+/// A socket, and another handle of it.
+fn twice(stream: TcpStream) -> std::io::Result<(TcpStream, std::net::TcpStream)> {
+    let stream = stream.into_std()?;
+    let socket = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, socket))
 }
 
 fn config(keys: Vec<PrivateKey>) -> Config {
