@@ -5,6 +5,7 @@
 
 mod cached;
 mod conversation;
+mod inspect;
 mod layers;
 mod source;
 mod tickets;

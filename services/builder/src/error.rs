@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use deis_api::{AppName, Code, Username};
 use deis_rpc::Fault;
 
-use crate::ports::Held;
+use crate::ports::{Access, Held};
 use crate::ssh::KeyError;
 
 /// Why a session or a push did not do what was asked. `Display` is the sentence for the person who asked.
@@ -17,6 +17,15 @@ pub enum Error {
     /// The controller cannot be reached.
     #[error("The controller cannot be reached. Try again in a moment.")]
     ControllerUnreachable,
+    /// The state service cannot be reached.
+    #[error("The push lock cannot be taken: the state service cannot be reached. Try again in a moment.")]
+    StateUnreachable,
+    /// The app of a remote is not there.
+    #[error("There is no app {0}. Make it with deis create {0}, or correct the remote with git remote set-url.")]
+    NoApp(AppName),
+    /// The app is somebody else's.
+    #[error("You may not {access} {app}. Its owner can give you access with deis perms:create.")]
+    NotAllowed { app: AppName, access: Access },
     /// What SSH was asked to run is not git.
     #[error("{0}")]
     Command(&'static str),
@@ -42,7 +51,7 @@ pub enum Error {
     #[error("{what} may have at most {} MiB.", .limit >> 20)]
     TooLarge { what: &'static str, limit: u64 },
     /// The build took too long.
-    #[error("The build took longer than {0} minutes.")]
+    #[error("The build took longer than it may: {0} min.")]
     TimedOut(u64),
     /// The person who pushed is gone, or the builder is about to end.
     #[error("The build was cancelled: {0}.")]
@@ -60,7 +69,7 @@ pub enum Error {
     #[error("{message}")]
     Deploy { code: Code, message: String },
     /// The registry does not take the image.
-    #[error("The image cannot be stored in the registry: {0}.")]
+    #[error("The image cannot be stored in the registry: {0}. Push again in a moment.")]
     Registry(String),
     /// Kubernetes does not do what the build needs.
     #[error("The build pod cannot be started: {0}.")]
@@ -79,7 +88,8 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Peer(fault) => fault.code,
-            Self::ControllerUnreachable | Self::Registry(_) => Code::Unavailable,
+            Self::ControllerUnreachable | Self::StateUnreachable | Self::Registry(_) => Code::Unavailable,
+            Self::NotAllowed { .. } => Code::PermissionDenied,
             Self::Command(_) => Code::InvalidArgument,
             Self::Ref(_) => Code::RefNotBuilt,
             Self::PushInProgress(_) => Code::PushInProgress,
@@ -90,7 +100,7 @@ impl Error {
             Self::Protocol(_) | Self::Layer(_) => Code::BuildFailed,
             Self::TimedOut(_) => Code::BuildTimedOut,
             Self::Cancelled(_) | Self::CancelledBy(_) => Code::BuildCancelled,
-            Self::NoBuild(_) => Code::NotFound,
+            Self::NoApp(_) | Self::NoBuild(_) => Code::NotFound,
             Self::Kubernetes(error) => error.code(),
             Self::Io { .. } | Self::Internal(_) => Code::Internal,
         }

@@ -5,6 +5,7 @@ mod exec;
 mod pkt_line;
 mod refs;
 mod repository;
+mod sweep;
 
 pub(crate) use command::{Command, Verb};
 pub(crate) use exec::{Git, GitChild, read_to_limit};

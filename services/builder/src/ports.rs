@@ -23,6 +23,15 @@ pub enum Access {
     Write,
 }
 
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "push to",
+        })
+    }
+}
+
 /// The controller: who may do what, and what becomes of an image.
 pub trait Controller: Send + Sync + 'static {
     /// The user who registered this public key (RFC 4253, section 6.6); none when nobody has.

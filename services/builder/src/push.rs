@@ -1,5 +1,6 @@
 //! A push, from git's question to its answer: build, release, deploy.
 
+mod check;
 mod deploy;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use deis_bootstrap::{Context, TaskHandle};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
+
+use check::check;
 
 use crate::Error;
 use crate::build::{Builds, Order};
@@ -126,7 +129,9 @@ impl Pushes {
         hook_ended: &CancellationToken,
         lines: &Lines,
     ) -> Result<ReleaseVersion, Error> {
-        let sha = to_build(updates)?;
+        let update = to_build(updates)?;
+        let sha = &update.new;
+        check(&push.repository, update, &quarantine).await?;
         lines.say("Starting build... but first, coffee!").await;
         let environment = self.controller.environment(push.user.clone(), push.app.clone()).await?;
         let order = Order {
@@ -138,14 +143,14 @@ impl Pushes {
             environment,
         };
         let request_key = uuid::Uuid::now_v7().to_string();
-        let mut presence = self.running.enter(&push.app, &sha);
+        let mut presence = self.running.enter(&push.app, sha);
         let built = self.builds.build(order, lines, self.stop(push, hook_ended, &mut presence)).await;
         // From here on it cannot be cancelled; whoever has done that hears that the pod is gone.
         drop(presence);
         let built = match built {
             Ok(built) => built,
             Err(error) => {
-                self.record(push, request_key, sha, &error, lines).await;
+                self.record(push, request_key, sha.clone(), &error, lines).await;
                 return Err(error);
             }
         };
@@ -159,15 +164,13 @@ impl Pushes {
             user: push.user.clone(),
             app: push.app.clone(),
             image: format!("{}/{}@{}", self.image_host, push.app, built.digest),
-            sha,
+            sha: sha.clone(),
             processes: built.processes,
             detected: built.detected,
             log: lines.log(),
         };
         let version = deploy::deploy(self.controller.as_ref(), &build, lines).await?;
-        if let Some(update) = updates.first()
-            && let Err(error) = push.repository.set_head(&update.name).await
-        {
+        if let Err(error) = push.repository.set_head(&update.name).await {
             tracing::warn!(%error, "clones will begin with another branch");
         }
         lines.say(format!("Done, {}:{version} deployed to Deis", push.app)).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use deis_api::Username;
+use deis_api::{Code, Username};
 use deis_bootstrap::deadline;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -49,7 +49,7 @@ impl Sessions {
         let command = match command {
             Ok(command) => command,
             Err(error) => {
-                output.write_error(Bytes::from(format!("{error}\n"))).await;
+                output.write_error(Bytes::from(format!("{error} ({})\n", error.code()))).await;
                 return 1;
             }
         };
@@ -58,7 +58,7 @@ impl Sessions {
             Ok(status) => status,
             Err(error) => {
                 tracing::info!(code = %error.code(), %error, "refused");
-                output.write(error_line(&error.to_string()).into()).await;
+                output.write(error_line(&format!("{error} ({})", error.code())).into()).await;
                 1
             }
         }
@@ -67,7 +67,8 @@ impl Sessions {
     /// Nothing of what the client sends is read before it is known that it may.
     async fn serve_git(&self, command: Command, mut exchange: Exchange) -> Result<u32, Error> {
         let user = std::mem::replace(&mut exchange.user, Err(Error::ControllerUnreachable))?;
-        self.controller.authorize(user.clone(), command.app.clone(), command.verb.access()).await?;
+        let authorized = self.controller.authorize(user.clone(), command.app.clone(), command.verb.access()).await;
+        authorized.map_err(|error| refusal(error, &command))?;
         match command.verb {
             Verb::UploadPack => {
                 let repository = self.repositories.open(&command.app).await?;
@@ -102,6 +103,16 @@ impl Sessions {
             .await
             .map_err(|_| Error::Cancelled("the session has lasted too long"))?
             .map_err(Error::io("talk to git"))
+    }
+}
+
+/// The controller's answer, in the words of somebody who uses git.
+fn refusal(error: Error, command: &Command) -> Error {
+    let app = command.app.clone();
+    match error.code() {
+        Code::NotFound => Error::NoApp(app),
+        Code::PermissionDenied => Error::NotAllowed { app, access: command.verb.access() },
+        _ => error,
     }
 }
 

@@ -88,41 +88,6 @@ async fn every_kind_of_key_and_both_branches() {
 }
 
 #[tokio::test]
-async fn a_failed_build_leaves_the_ref_where_it_was() {
-    let builder = Builder::start_with(&["--max-image-bytes=1000000"]).await;
-    let key = builder.user("jhansen", "ed25519").await;
-    let repository = builder.repository("source", SOURCE).await;
-    for (behaviour, line) in [
-        (Behaviour::Fails, " !     The Go buildpack ended with exit status 1. (build-failed)"),
-        (Behaviour::NeverArrives, " !     The build needed more memory than it may have. (build-out-of-room)"),
-        (Behaviour::Vanishes, " !     The build needed more memory than it may have. (build-out-of-room)"),
-        (Behaviour::Endless, " !     The image may have at most 0 MiB. (too-large)"),
-        (
-            Behaviour::Evil,
-            " !     A layer of the image is not accepted: entry \"cnb/lifecycle/launcher\" lies outside the folders of a layer. (build-failed)",
-        ),
-    ] {
-        builder.runner.behave(behaviour.clone());
-        let ended = builder.push(&repository, &key, "app", &["master"]).await;
-        assert_eq!(ended.status, Some(1), "{ended:?}");
-        assert_eq!(ended.remote().last().unwrap(), line, "{behaviour:?}: {ended:?}");
-        assert!(ended.stderr.contains("! [remote rejected] master -> master (pre-receive hook declined)"), "{ended:?}");
-        assert_eq!(builder.reference("app", "refs/heads/master").await, None);
-    }
-    builder.runner.behave(Behaviour::Lies);
-    let ended = builder.push(&repository, &key, "app", &["master"]).await;
-    assert!(ended.remote().last().unwrap().contains("is not accepted: expected content sha256:"), "{ended:?}");
-
-    assert!(builder.controller.builds().is_empty() && builder.registry.content.lock().manifests.is_empty());
-    assert_eq!(builder.runner.seen().removed, 6);
-    builder.runner.behave(Behaviour::Builds);
-    assert_eq!(builder.push(&repository, &key, "app", &["master"]).await.status, Some(0));
-    builder.stop().await;
-    let left = std::fs::read_dir(builder.root.path().join("data/spool")).unwrap().count();
-    assert_eq!(left, 0, "layers are left behind");
-}
-
-#[tokio::test]
 async fn a_failed_deploy_is_explained_and_may_be_pushed_again() {
     let builder = Builder::start().await;
     let key = builder.user("jhansen", "ed25519").await;
@@ -165,43 +130,18 @@ async fn a_controller_that_restarts_is_asked_again_for_the_same_release() {
 }
 
 #[tokio::test]
-async fn the_second_push_hears_who_has_the_lock() {
+async fn a_build_ends_with_the_builder() {
     let builder = Builder::start().await;
     let key = builder.user("jhansen", "ed25519").await;
     let repository = builder.repository("source", SOURCE).await;
     builder.runner.behave(Behaviour::Hangs);
-    let first = builder.push(&repository, &key, "app", &["master"]);
-    let second = async {
+    let stop = async {
         builder.runner.sees(|seen| seen.lines == 1).await;
-        let ended = builder.push(&repository, &key, "app", &["master"]).await;
         builder.stop().await;
-        ended
     };
-    let (first, second) = tokio::join!(first, second);
-    assert_eq!(second.status, Some(128));
-    let text =
-        "fatal: remote error: Another git push is ongoing: jhansen, since 23:07:35 UTC. Push again when it has ended.";
-    assert!(second.stderr.contains(text), "{second:?}");
-    // The first one is told why it ends when the builder does.
+    let (ended, ()) = tokio::join!(builder.push(&repository, &key, "app", &["master"]), stop);
     let line = " !     The build was cancelled: the builder is restarting; push again in a moment. (build-cancelled)";
-    assert_eq!((first.status, first.remote().last().unwrap().as_str()), (Some(1), line));
-}
-
-#[tokio::test]
-async fn a_build_ends_with_the_one_who_pushed() {
-    let builder = Builder::start().await;
-    let key = builder.user("jhansen", "ed25519").await;
-    let repository = builder.repository("source", SOURCE).await;
-    builder.runner.behave(Behaviour::Hangs);
-    let client =
-        common::command("git", &["push", &builder.url("app"), "master"], &repository.path, &builder.git_env(&key))
-            .spawn()
-            .unwrap();
-    builder.runner.sees(|seen| seen.lines == 1).await;
-    common::interrupt(client).await;
-    builder.runner.sees(|seen| seen.removed == 1).await;
-    builder.locks.all_free().await;
-    assert!(builder.controller.builds().is_empty());
+    assert_eq!((ended.status, ended.remote().last().unwrap().as_str()), (Some(1), line));
 }
 
 #[tokio::test]

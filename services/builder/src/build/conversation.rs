@@ -57,7 +57,7 @@ impl Conversation<'_> {
         let Arrival { incoming, outgoing } = arrival;
         let give = async {
             source::tell(&outgoing, ToPod::Spec(self.specification())).await;
-            source::send(self.order, self.limits.max_source_bytes, &outgoing).await?;
+            source::send(self.order, self.limits.max_source_bytes, &outgoing, self.lines).await?;
             cached::send(&self.cache, &outgoing).await;
             // The rest is the pod's.
             std::future::pending().await

@@ -46,7 +46,7 @@ impl StateLocks {
         let grant = GrantRequest { time_to_live: duration(TIME_TO_LIVE), holder: self.holder.clone() };
         // A lease that is granted twice runs out once.
         let ask = async || leases.clone().grant(request(grant.clone(), LIMIT)).await;
-        let lease_id = patiently(ask).await?.into_inner().lease_id;
+        let lease_id = patiently(ask).await.map_err(unreachable)?.into_inner().lease_id;
         let (lock, released) = Lock::new(CancellationToken::new());
         // From now on the lease ends with the lock, also when the next step fails.
         let lease = Lease { client: leases, id: lease_id, lost: lock.lost.clone(), released };
@@ -55,7 +55,7 @@ impl StateLocks {
         let owner = LockOwner { user: user.to_string(), purpose: "git push".to_owned(), holder: self.holder.clone() };
         let acquire = AcquireRequest { name: format!("push/{app}"), lease_id, owner: Some(owner), wait: None };
         let ask = async || self.locks.clone().acquire(request(acquire.clone(), LIMIT)).await;
-        match patiently(ask).await?.into_inner().outcome {
+        match patiently(ask).await.map_err(unreachable)?.into_inner().outcome {
             Some(Outcome::Acquired(_)) => Ok(Ok(lock)),
             Some(Outcome::Held(held)) => Ok(Err(decode(held))),
             None => Err(Error::Internal("the state service gave no answer".to_owned())),
@@ -66,6 +66,13 @@ impl StateLocks {
 impl Locks for StateLocks {
     fn acquire(&self, app: AppName, user: Username) -> Call<'_, Result<Lock, Held>> {
         self.acquire(app, user).boxed()
+    }
+}
+
+fn unreachable(status: tonic::Status) -> Error {
+    match Error::from(status) {
+        Error::ControllerUnreachable => Error::StateUnreachable,
+        error => error,
     }
 }
 

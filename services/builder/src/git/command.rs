@@ -29,7 +29,8 @@ pub(crate) struct Command {
 }
 
 const NOT_GIT: &str = "Only git is served here: try \"git push deis master\".";
-const NO_APP: &str = "No app given: the remote must be of the form ssh://git@host:2222/{app}.git.";
+const NO_APP: &str =
+    "No app given: the remote must be of the form ssh://git@host:2222/{app}.git, with a name that deis apps shows.";
 
 impl Command {
     /// Parses `git-receive-pack '/earthy-instinct.git'` and its variants. git quotes the path with single quotes; an app's

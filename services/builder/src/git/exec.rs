@@ -26,6 +26,8 @@ impl Git {
             "receive.fsck.zeroPaddedFilemode=ignore".to_owned(),
             "receive.fsck.missingSpaceBeforeDate=ignore".to_owned(),
             "receive.fsck.badTimezone=ignore".to_owned(),
+            // The builder refuses these, in words.
+            "receive.shallowUpdate=true".to_owned(),
             // The repositories may belong to another user number: that of the volume.
             "safe.directory=*".to_owned(),
             "protocol.allow=never".to_owned(),

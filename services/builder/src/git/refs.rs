@@ -27,13 +27,13 @@ impl Update {
     }
 }
 
-/// The commit to build, or why there is none: one sentence, about the first ref that is not built.
-pub(crate) fn to_build(updates: &[Update]) -> Result<GitSha, Error> {
+/// The one ref to build, or why there is none: one sentence, about the first that is not built.
+pub(crate) fn to_build(updates: &[Update]) -> Result<&Update, Error> {
     if let Some(update) = updates.iter().find(|update| update.new.is_zero() || !BUILT.contains(&update.name.as_str())) {
         return Err(Error::Ref(refusal(update)));
     }
     match updates {
-        [only] => Ok(only.new.clone()),
+        [only] => Ok(only),
         [] => Err(Error::Ref("Nothing was pushed.".to_owned())),
         _ => Err(Error::Ref("Push either master or main, not both at once: each push is one release.".to_owned())),
     }
@@ -72,8 +72,8 @@ mod tests {
 
     fn decide(lines: &[(&str, &str, &str)]) -> Result<String, String> {
         let text = lines.iter().map(|(old, new, name)| format!("{old} {new} {name}\n")).collect::<String>();
-        let sha = to_build(&Update::parse(&text).unwrap());
-        sha.map(|sha| sha.to_string()).map_err(|error| error.to_string())
+        let updates = Update::parse(&text).unwrap();
+        to_build(&updates).map(|update| update.new.to_string()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -7,12 +7,17 @@ use std::process::Stdio;
 
 use deis_api::{AppName, GitSha};
 use tokio::fs;
+use tokio::io::AsyncReadExt as _;
 
-use super::{Git, GitChild};
+use super::sweep;
+use super::{Git, GitChild, read_to_limit};
 use crate::Error;
 
 /// The environment variable that tells the hook whom to ask.
 pub(crate) const HOOK_SOCKET: &str = "DEIS_PUSH_SOCKET";
+
+/// Longest answer of git, in bytes: a commit's name and a line end.
+const MAX_LINE: u64 = 100;
 
 /// Beginnings of names that no app has.
 const DRAFT: &str = ".draft-";
@@ -30,6 +35,15 @@ pub(crate) struct Repositories {
 pub(crate) struct Quarantine {
     pub(crate) objects: Option<PathBuf>,
     pub(crate) alternates: Option<OsString>,
+}
+
+impl Quarantine {
+    /// The environment in which git finds the objects.
+    fn env(&self) -> Vec<(&str, &OsStr)> {
+        let objects = self.objects.as_deref().map(|path| ("GIT_OBJECT_DIRECTORY", path.as_os_str()));
+        let alternates = self.alternates.as_deref().map(|path| ("GIT_ALTERNATE_OBJECT_DIRECTORIES", path));
+        objects.into_iter().chain(alternates).collect()
+    }
 }
 
 impl Repositories {
@@ -58,13 +72,15 @@ impl Repositories {
         }
     }
 
-    /// Removes what a builder that died was making or removing.
+    /// Removes what a builder that died was making or removing, and what its gits were.
     pub(crate) fn sweep(&self) -> io::Result<()> {
         for entry in std::fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.starts_with(DRAFT) || name.starts_with(GONE) {
                 std::fs::remove_dir_all(&path)?;
+            } else {
+                sweep::repository(&path)?;
             }
         }
         Ok(())
@@ -107,14 +123,49 @@ impl Repository {
 
     /// Writes the files of a commit as a tar archive to its standard output.
     pub(crate) fn archive(&self, sha: &GitSha, quarantine: &Quarantine) -> io::Result<GitChild> {
+        // The commit is 40 hexadecimal digits, which no option begins with.
+        self.start(&["archive", "--format=tar", sha.as_str()], quarantine)
+    }
+
+    /// Starts git on this repository.
+    fn start(&self, arguments: &[&str], quarantine: &Quarantine) -> io::Result<GitChild> {
         let mut git_dir = OsString::from("--git-dir=");
         git_dir.push(&self.path);
-        // The commit is 40 hexadecimal digits, which no option begins with.
-        let arguments = [&git_dir, OsStr::new("archive"), OsStr::new("--format=tar"), OsStr::new(sha.as_str())];
-        let objects = quarantine.objects.as_deref().map(|path| ("GIT_OBJECT_DIRECTORY", path.as_os_str()));
-        let alternates = quarantine.alternates.as_deref().map(|path| ("GIT_ALTERNATE_OBJECT_DIRECTORIES", path));
-        let env = objects.into_iter().chain(alternates).collect::<Vec<_>>();
-        self.git.start(&arguments, &env, Stdio::null())
+        let arguments = std::iter::once(git_dir.as_os_str()).chain(arguments.iter().map(OsStr::new));
+        self.git.start(&arguments.collect::<Vec<_>>(), &quarantine.env(), Stdio::null())
+    }
+
+    /// Whether a ref points there; a zero stands for one that is not there.
+    pub(crate) async fn is_at(&self, name: &str, sha: &GitSha) -> io::Result<bool> {
+        let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", name];
+        let (_, found) = self.ask(&arguments, &Quarantine::default()).await?;
+        Ok(found == if sha.is_zero() { "" } else { sha.as_str() })
+    }
+
+    /// "commit", "tag", "tree" or "blob"; empty when the object is not there.
+    pub(crate) async fn kind(&self, sha: &GitSha, quarantine: &Quarantine) -> io::Result<String> {
+        Ok(self.ask(&["cat-file", "-t", sha.as_str()], quarantine).await?.1)
+    }
+
+    /// Whether all that a commit comes from is there; it is not when it was pushed out of a shallow clone.
+    pub(crate) async fn has_history(&self, sha: &GitSha, quarantine: &Quarantine) -> io::Result<bool> {
+        let arguments = ["rev-list", "--objects", "--quiet", sha.as_str(), "--not", "--all"];
+        Ok(self.ask(&arguments, quarantine).await?.0 == 0)
+    }
+
+    /// How git ends, and the line that it prints.
+    async fn ask(&self, arguments: &[&str], quarantine: &Quarantine) -> io::Result<(u32, String)> {
+        let mut child = self.start(arguments, quarantine)?;
+        let (_, stdout, stderr) = child.pipes();
+        let stdout = stdout.ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut stdout = stdout.take(MAX_LINE);
+        let mut line = String::new();
+        let (read, printed) = tokio::join!(stdout.read_to_string(&mut line), read_to_limit(stderr));
+        read?;
+        let status = child.wait().await?;
+        tracing::debug!(?arguments, status, line, printed = %String::from_utf8_lossy(&printed?), "asked git");
+        line.truncate(line.trim_end().len());
+        Ok((status, line))
     }
 
     /// Says which branch a clone begins with. `name` is one that is built.

@@ -161,6 +161,8 @@ fn plain(line: &str) -> String {
                 }
             }
             '\t' => plain.push(character),
+            // Nor what turns the writing around.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
             character if character.is_control() => {}
             character => plain.push(character),
         }
@@ -181,6 +183,7 @@ mod tests {
             ("a\rb\u{8}c\td", "abc\td"),
             ("\u{1b}[2J\u{1b}[H", ""),
             ("\u{1b}[12", ""),
+            ("a\u{202e}b", "ab"),
         ] {
             assert_eq!(plain(line), shown, "{line:?}");
         }

@@ -30,6 +30,8 @@ pub(crate) struct FakeController {
     keys: Mutex<HashMap<String, String>>,
     /// Apps that only "owner" may use, in any way.
     pub(crate) foreign: Mutex<HashSet<String>>,
+    /// Apps that are not there.
+    pub(crate) missing: Mutex<HashSet<String>>,
     pub(crate) unreachable: Mutex<bool>,
     /// Config variables of all apps.
     pub(crate) environment: Mutex<HashMap<String, String>>,
@@ -45,6 +47,7 @@ impl Default for FakeController {
         Self {
             keys: Mutex::default(),
             foreign: Mutex::default(),
+            missing: Mutex::default(),
             unreachable: Mutex::default(),
             environment: Mutex::new(HashMap::from([("POWERED_BY".to_owned(), "Kubernetes".to_owned())])),
             answers: Mutex::default(),
@@ -85,11 +88,15 @@ impl Controller for FakeController {
         std::future::ready(outcome).boxed()
     }
 
-    fn authorize(&self, user: Username, app: AppName, access: Access) -> Call<'_, ()> {
-        let is_foreign = self.foreign.lock().contains(app.as_str()) && user.as_str() != "owner";
-        let verb = if access == Access::Write { "push to" } else { "read" };
-        let refusal = format!("You may not {verb} {app}. Its owner can give you access with deis perms:create.");
-        let outcome = if is_foreign { Err(fault(Code::PermissionDenied, &refusal)) } else { Ok(()) };
+    /// In the words of the real one.
+    fn authorize(&self, user: Username, app: AppName, _access: Access) -> Call<'_, ()> {
+        let outcome = if self.missing.lock().contains(app.as_str()) {
+            Err(fault(Code::NotFound, "No App matches the given query."))
+        } else if self.foreign.lock().contains(app.as_str()) && user.as_str() != "owner" {
+            Err(fault(Code::PermissionDenied, "You do not have permission to perform this action."))
+        } else {
+            Ok(())
+        };
         std::future::ready(outcome).boxed()
     }
 
@@ -132,12 +139,19 @@ impl Controller for FakeController {
 
 pub(crate) struct FakeLocks {
     held: Arc<watch::Sender<HashMap<AppName, Username>>>,
+    /// Whether the state service is away.
+    pub(crate) away: Mutex<bool>,
     tasks: Tasks,
 }
 
 impl FakeLocks {
     pub(crate) fn new(tasks: Tasks) -> Self {
-        Self { held: Arc::new(watch::channel(HashMap::new()).0), tasks }
+        Self { held: Arc::new(watch::channel(HashMap::new()).0), away: Mutex::default(), tasks }
+    }
+
+    /// Waits until nobody holds this app's lock.
+    pub(crate) async fn free(&self, app: &str) {
+        self.held.subscribe().wait_for(|held| held.keys().all(|name| name.as_str() != app)).await.unwrap();
     }
 
     /// Waits until nobody holds a lock.
@@ -148,6 +162,9 @@ impl FakeLocks {
 
 impl Locks for FakeLocks {
     fn acquire(&self, app: AppName, user: Username) -> Call<'_, Result<Lock, Held>> {
+        if *self.away.lock() {
+            return std::future::ready(Err(Error::StateUnreachable)).boxed();
+        }
         let holder = self.held.borrow().get(&app).cloned();
         if let Some(holder) = holder {
             let since = Some("2016-02-20T23:07:35Z".parse().unwrap());

@@ -149,13 +149,18 @@ impl Builder {
     }
 
     pub(crate) fn ssh_options(&self, key: &Path) -> Vec<String> {
+        self.ssh_options_at(self.ssh.port(), key)
+    }
+
+    /// As [`Builder::ssh_options`], through something that listens on another port.
+    pub(crate) fn ssh_options_at(&self, port: u16, key: &Path) -> Vec<String> {
         let options = [
             "-F",
             "/dev/null",
             "-i",
             &key.display().to_string(),
             "-p",
-            &self.ssh.port().to_string(),
+            &port.to_string(),
             "-o",
             "IdentitiesOnly=yes",
             "-o",
@@ -202,8 +207,28 @@ impl Builder {
     /// What a ref of the app's repository points to here.
     pub(crate) async fn reference(&self, app: &str, name: &str) -> Option<String> {
         let path = self.root.path().join(format!("data/repositories/{app}.git"));
+        if !path.exists() {
+            return None;
+        }
         let ended = run("git", &["rev-parse", "--verify", "--quiet", name], &path, &[]).await;
         (ended.status == Some(0)).then(|| ended.stdout.trim().to_owned())
+    }
+
+    /// What it has left behind for the moment: files of pushes, and what git makes and removes.
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
+        let data = self.root.path().join("data");
+        let mut found = ["spool", "sockets"].into_iter().flat_map(|name| entries(&data.join(name))).collect::<Vec<_>>();
+        for repository in entries(&data.join("repositories")) {
+            let folders = ["", "objects", "refs", "refs/heads"].map(|name| repository.join(name));
+            found.extend(folders.iter().flat_map(|folder| entries(folder)).filter(|path| {
+                let name = path.file_name().unwrap().to_string_lossy();
+                name.starts_with("tmp_objdir") || name.ends_with(".lock")
+            }));
+            if !repository.join("HEAD").is_file() {
+                found.push(repository);
+            }
+        }
+        found
     }
 
     /// Ends the builder, and waits until nothing of it runs any more.
@@ -240,6 +265,30 @@ impl Repository {
         self.git(&["commit", "--quiet", "--message=change"]).await;
         self.git(&["rev-parse", "HEAD"]).await
     }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect()).unwrap_or_default()
+}
+
+/// As [`run`], with something to read; the output as bytes.
+pub(crate) async fn feed(
+    program: &str,
+    arguments: &[&str],
+    folder: &Path,
+    env: &[(String, String)],
+    input: &[u8],
+) -> std::process::Output {
+    use tokio::io::AsyncWriteExt as _;
+    let mut child = command(program, arguments, folder, env).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let write = async {
+        // It may have ended before it read all.
+        drop(stdin.write_all(input).await);
+        drop(stdin);
+    };
+    let (output, ()) = tokio::join!(deadline(PATIENCE, child.wait_with_output()), write);
+    output.unwrap().unwrap()
 }
 
 /// Runs a program to its end, with nothing of this test's own environment.

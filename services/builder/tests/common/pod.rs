@@ -1,5 +1,6 @@
 //! Build pods that speak the real contract over the real listener, and do what a test wants.
 
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -29,10 +30,16 @@ pub(crate) enum Behaviour {
     Fails,
     /// Arrives, says a line, and then nothing more.
     Hangs,
+    /// Says this about itself and ends.
+    Refuses(Code, &'static str),
+    /// Says this line, and builds.
+    Prints(&'static str),
+    /// Is not started: Kubernetes is away.
+    NoPod,
     /// Is ended by Kubernetes before it arrives.
     NeverArrives,
-    /// Is ended by Kubernetes in the middle.
-    Vanishes,
+    /// Is ended by Kubernetes in the middle, for this reason.
+    Vanishes(Code, &'static str),
     /// Sends a layer with a file where none may be.
     Evil,
     /// Says something else about its layer than what it is.
@@ -58,6 +65,9 @@ pub(crate) struct Seen {
     /// What went wrong in a pod.
     pub(crate) broken: Option<String>,
     pub(crate) lines: usize,
+    /// The apps whose pods said a line.
+    pub(crate) apps: HashSet<String>,
+    pub(crate) started: usize,
     /// What the last pod was given from the cache: layer and bytes.
     pub(crate) cache: Vec<(CacheLayer, Vec<u8>, LayerEnd)>,
     pub(crate) removed: usize,
@@ -65,6 +75,8 @@ pub(crate) struct Seen {
 
 pub(crate) struct FakeRunner {
     pub(crate) behaviour: Mutex<Behaviour>,
+    /// Of single apps' pods.
+    behaviours: Mutex<HashMap<String, Behaviour>>,
     seen: Arc<watch::Sender<Seen>>,
     pod: Arc<Pod>,
     tasks: Tasks,
@@ -78,11 +90,22 @@ struct Pod {
 impl FakeRunner {
     pub(crate) fn new(address: SocketAddr, ca: String, tasks: Tasks) -> Self {
         let seen = Arc::new(watch::channel(Seen::default()).0);
-        Self { behaviour: Mutex::new(Behaviour::Builds), seen, pod: Arc::new(Pod { address, ca }), tasks }
+        Self {
+            behaviour: Mutex::new(Behaviour::Builds),
+            behaviours: Mutex::default(),
+            seen,
+            pod: Arc::new(Pod { address, ca }),
+            tasks,
+        }
     }
 
     pub(crate) fn behave(&self, behaviour: Behaviour) {
         *self.behaviour.lock() = behaviour;
+    }
+
+    /// As [`Self::behave`], for one app.
+    pub(crate) fn behave_for(&self, app: &str, behaviour: Behaviour) {
+        self.behaviours.lock().insert(app.to_owned(), behaviour);
     }
 
     pub(crate) fn seen(&self) -> Seen {
@@ -96,9 +119,20 @@ impl FakeRunner {
 
 impl Runner for FakeRunner {
     fn start(&self, job: Job) -> Call<'_, Box<dyn Running>> {
-        let behaviour = self.behaviour.lock().clone();
+        let behaviour = self.behaviours.lock().get(job.app.as_str()).cloned();
+        let behaviour = behaviour.unwrap_or_else(|| self.behaviour.lock().clone());
+        if matches!(behaviour, Behaviour::NoPod) {
+            let source = Box::new(kube::Error::LinesCodecMaxLineLengthExceeded);
+            let error = deis_kube::Error::Unavailable { object: format!("Pod {}-build", job.app), source };
+            return std::future::ready(Err(error.into())).boxed();
+        }
+        self.seen.send_modify(|seen| seen.started += 1);
         let removed = CancellationToken::new();
-        let ends = matches!(behaviour, Behaviour::NeverArrives | Behaviour::Vanishes);
+        let ends = match behaviour {
+            Behaviour::NeverArrives => Some((Code::BuildOutOfRoom, "The build needed more memory than it may have.")),
+            Behaviour::Vanishes(code, message) => Some((code, message)),
+            _ => None,
+        };
         let running = RunningPod { removed: removed.clone(), seen: Arc::clone(&self.seen), ends };
         if !matches!(behaviour, Behaviour::NeverArrives) {
             let (pod, seen) = (Arc::clone(&self.pod), Arc::clone(&self.seen));
@@ -121,14 +155,14 @@ impl Runner for FakeRunner {
 struct RunningPod {
     removed: CancellationToken,
     seen: Arc<watch::Sender<Seen>>,
-    ends: bool,
+    /// Why Kubernetes ends it.
+    ends: Option<(Code, &'static str)>,
 }
 
 impl Running for RunningPod {
     fn ended<'a>(&'a mut self, _notice: &'a (dyn Fn(String) + Send + Sync)) -> BoxFuture<'a, Error> {
-        if self.ends {
-            let message = "The build needed more memory than it may have.".to_owned();
-            std::future::ready(Error::Pod { code: Code::BuildOutOfRoom, message }).boxed()
+        if let Some((code, message)) = self.ends {
+            std::future::ready(Error::Pod { code, message: message.to_owned() }).boxed()
         } else {
             std::future::pending().boxed()
         }
@@ -150,6 +184,7 @@ impl Pod {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.ca)).domain_name("deis-builder");
         let channel = Endpoint::from_shared(format!("https://{}", self.address))?.tls_config(tls)?.connect().await?;
+        let app = job.app.to_string();
         let (messages, queue) = mpsc::channel(16);
         let send = async |message| messages.send(PodMessage { message: Some(message) }).await;
         send(Message::Started(Started { lifecycle_version: "test".to_owned() })).await?;
@@ -182,10 +217,23 @@ impl Pod {
                 other => return Err(format!("{other:?}").into()),
             }
         }
+        if let Behaviour::Refuses(code, message) = behaviour {
+            send(Message::Failure(BuildFailure { code: code.to_string(), message: message.to_owned() })).await?;
+            incoming.message().await?;
+            return Ok(());
+        }
         send(Message::LogLine("-----> Go app detected".to_owned())).await?;
-        seen.send_modify(|seen| seen.lines += 1);
+        if let Behaviour::Prints(line) = behaviour {
+            send(Message::LogLine(line.to_owned())).await?;
+        }
+        seen.send_modify(|seen| {
+            seen.lines += 1;
+            seen.apps.insert(app);
+        });
         match behaviour {
-            Behaviour::NeverArrives | Behaviour::Vanishes => return Ok(()),
+            Behaviour::Refuses(..) | Behaviour::NoPod | Behaviour::NeverArrives | Behaviour::Vanishes(..) => {
+                return Ok(());
+            }
             Behaviour::Hangs => std::future::pending().await,
             Behaviour::Fails => {
                 let (code, message) =
@@ -193,6 +241,7 @@ impl Pod {
                 send(Message::Failure(BuildFailure { code, message })).await?;
             }
             Behaviour::Builds
+            | Behaviour::Prints(_)
             | Behaviour::Evil
             | Behaviour::Lies
             | Behaviour::Caches(_)
