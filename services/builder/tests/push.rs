@@ -163,3 +163,28 @@ async fn a_deploy_goes_on_without_the_one_who_pushed() {
     assert_eq!(builder.reference("app", "refs/heads/master").await, Some(sha));
     builder.stop().await;
 }
+
+/// A git that dies with the builder leaves its locks and the objects that it had not taken yet.
+#[tokio::test]
+async fn what_a_killed_git_left_is_in_nobodys_way() {
+    let builder = Builder::start().await;
+    let key = builder.user("jhansen", "ed25519").await;
+    let repository = builder.repository("source", SOURCE).await;
+    assert_eq!(builder.push(&repository, &key, "app", &["master"]).await.status, Some(0));
+    let app = builder.root.path().join("data/repositories/app.git");
+    for lock in ["HEAD.lock", "packed-refs.lock", "refs/heads/master.lock"] {
+        std::fs::write(app.join(lock), "").unwrap();
+    }
+    std::fs::create_dir_all(app.join("objects/tmp_objdir-incoming-x/pack")).unwrap();
+    assert_eq!(builder.leftovers().len(), 4);
+
+    let builder = builder.restart().await;
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    builder.controller.register("jhansen", public.split(' ').nth(1).unwrap());
+    let sha = repository.commit(&[("more.txt", "more")]).await;
+    let ended = builder.push(&repository, &key, "app", &["master"]).await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_eq!(builder.reference("app", "refs/heads/master").await, Some(sha));
+    builder.locks.all_free().await;
+    assert!(builder.leftovers().is_empty(), "{:?}", builder.leftovers());
+}
