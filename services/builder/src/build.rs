@@ -18,6 +18,7 @@ use std::time::Duration;
 use deis_api::{AppName, GitSha};
 use deis_bootstrap::{Context, deadline};
 use deis_oci::{Digest, Image, ImageBuilder};
+use futures_util::FutureExt as _;
 use secrecy::SecretString;
 
 pub(crate) use conversation::Arrival;
@@ -28,7 +29,7 @@ use crate::cache::{Caches, Change, Entry};
 use crate::config::Limits;
 use crate::git::{Quarantine, Repository};
 use crate::hook::Lines;
-use crate::ports::{Job, Runner, Running};
+use crate::ports::{Effects, Job, Runner, Running};
 use crate::registry::{Blob, Registry};
 use crate::{Error, size};
 
@@ -62,6 +63,7 @@ pub(crate) struct Built {
 /// Builds images.
 pub(crate) struct Builds {
     pub(crate) runner: Arc<dyn Runner>,
+    pub(crate) effects: Arc<dyn Effects>,
     pub(crate) tickets: Tickets,
     pub(crate) registry: Arc<Registry>,
     /// The stack's run image, which apps are put on.
@@ -135,9 +137,10 @@ impl Builds {
         };
         let image = self.compose(&received).map_err(Error::Layer)?;
         let blobs = received.layers.iter().map(|layer| Blob { layer: layer.layer, path: layer.path.clone() }).collect();
-        self.registry.push(&order.app, &image, blobs).await?;
+        self.effects.store_image(self.registry.push(&order.app, &image, blobs).boxed()).await?;
         if order.is_caching {
-            self.save(&order.app, received.take_cache(), lines).await;
+            let save = self.save(&order.app, received.take_cache(), lines).map(Ok);
+            self.effects.save_cache(save.boxed()).await?;
         }
         received.accept().await;
         Ok(Built {

@@ -51,7 +51,7 @@ use cache::Caches;
 use clients::{StateLocks, Workflow};
 use git::{Git, Repositories};
 use pods::Pods;
-use ports::{Controller, Locks, Runner};
+use ports::{Controller, Direct, Effects, Locks, Runner};
 use pull::{Guard, Pulls};
 use push::Pushes;
 use registry::Registry;
@@ -66,6 +66,18 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// It cannot start, or a listener failed.
 pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
+    run_through(config, context, |peers| peers).await
+}
+
+/// As [`run`], through the peers that `wrap` makes of the real ones.
+///
+/// # Errors
+/// It cannot start, or a listener failed.
+pub async fn run_through(
+    config: Config,
+    context: Context,
+    wrap: impl FnOnce(Peers) -> Peers,
+) -> Result<(), StartError> {
     let listeners = Listeners {
         ssh: context.bind(config.ssh_listen).await?,
         build_pods: context.bind(config.build_listen).await?,
@@ -80,8 +92,9 @@ pub async fn run(config: Config, context: Context) -> Result<(), StartError> {
         controller: Arc::new(Workflow::new(workflow)),
         locks: Arc::new(StateLocks::new(state, config.pod_name.clone(), context.tasks.clone())),
         runner: pods,
+        effects: Arc::new(Direct),
     };
-    run_with(config, context, listeners, identity, peers).await
+    run_with(config, context, listeners, identity, wrap(peers)).await
 }
 
 /// Sockets that are bound already.
@@ -95,11 +108,12 @@ pub struct Listeners {
     pub services: TcpListener,
 }
 
-/// Those whom the builder leans on.
+/// Those whom the builder leans on, and how it does what it does itself.
 pub struct Peers {
     pub controller: Arc<dyn Controller>,
     pub locks: Arc<dyn Locks>,
     pub runner: Arc<dyn Runner>,
+    pub effects: Arc<dyn Effects>,
 }
 
 /// As [`run`], with sockets and peers of the caller's choice.
@@ -170,6 +184,7 @@ fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) 
         .map_err(StartError::Registry)?;
     let builds = Builds {
         runner: peers.runner,
+        effects: peers.effects,
         tickets,
         registry: Arc::new(registry),
         run_image,

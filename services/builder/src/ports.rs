@@ -140,6 +140,41 @@ pub trait Locks: Send + Sync + 'static {
     fn acquire(&self, app: AppName, user: Username) -> Call<'_, Result<Lock, Held>>;
 }
 
+/// What a push changes by the builder's own hand. The work is given; whoever does it decides what else happens on either side of
+/// it, as a process of the tests that ends there.
+pub trait Effects: Send + Sync + 'static {
+    /// An app without a repository gets one.
+    fn make_repository<'a>(&'a self, work: Call<'a, ()>) -> Call<'a, ()> {
+        work
+    }
+
+    /// An image is stored in the registry, its manifest last.
+    fn store_image<'a>(&'a self, work: Call<'a, ()>) -> Call<'a, ()> {
+        work
+    }
+
+    /// What a build wants cached replaces what was.
+    fn save_cache<'a>(&'a self, work: Call<'a, ()>) -> Call<'a, ()> {
+        work
+    }
+
+    /// Clones begin with the branch that was deployed.
+    fn set_head<'a>(&'a self, work: Call<'a, ()>) -> Call<'a, ()> {
+        work
+    }
+
+    /// git is told that its ref may move, and ends.
+    fn move_ref<'a>(&'a self, work: Call<'a, ()>) -> Call<'a, ()> {
+        work
+    }
+}
+
+/// The work, and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Direct;
+
+impl Effects for Direct {}
+
 /// A build to be started: the pod connects back with the token.
 #[derive(Clone, Debug)]
 pub struct Job {

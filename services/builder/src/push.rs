@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use deis_api::{AppName, GitSha, ReleaseVersion, Username};
 use deis_bootstrap::{Context, TaskHandle};
+use futures_util::FutureExt as _;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -80,7 +81,7 @@ impl Pushes {
         let attend = async move {
             tokio::select! {
                 asked = socket.accept() => match asked {
-                    Ok(connection) => pushes.attend(push, connection).await,
+                    Ok(connection) => pushes.attend(push, connection, &git_ended).await,
                     Err(error) => tracing::error!(%error, "a hook was not understood"),
                 },
                 () = git_ended.cancelled() => {}
@@ -89,7 +90,7 @@ impl Pushes {
         self.context.tasks.spawn("push", attend.instrument(span))
     }
 
-    async fn attend(&self, push: Push, mut connection: HookConnection) {
+    async fn attend(&self, push: Push, mut connection: HookConnection, git_ended: &CancellationToken) {
         let started = Instant::now();
         let updates = std::mem::take(&mut connection.updates);
         let quarantine = std::mem::take(&mut connection.quarantine);
@@ -116,7 +117,16 @@ impl Pushes {
         }
         drop(lines);
         if let Ok(end) = writer.await {
-            end.exit(u8::from(outcome.is_err())).await;
+            if outcome.is_ok() {
+                let moving = async {
+                    end.exit(0).await;
+                    git_ended.cancelled().await;
+                    Ok(())
+                };
+                drop(self.builds.effects.move_ref(moving.boxed()).await);
+            } else {
+                end.exit(1).await;
+            }
         }
         watch.abort();
     }
@@ -170,7 +180,7 @@ impl Pushes {
             log: lines.log(),
         };
         let version = deploy::deploy(self.controller.as_ref(), &build, lines).await?;
-        if let Err(error) = push.repository.set_head(&update.name).await {
+        if let Err(error) = self.builds.effects.set_head(push.repository.set_head(&update.name).boxed()).await {
             tracing::warn!(%error, "clones will begin with another branch");
         }
         lines.say(format!("Done, {}:{version} deployed to Deis", push.app)).await;

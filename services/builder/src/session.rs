@@ -81,6 +81,7 @@ impl Sessions {
 
     async fn receive(&self, user: Username, command: Command, exchange: Exchange) -> Result<u32, Error> {
         let lock = self.locks.acquire(command.app.clone(), user.clone()).await?.map_err(Error::PushInProgress)?;
+        self.pushes.builds.effects.make_repository(self.repositories.make(&command.app).boxed()).await?;
         let repository = self.repositories.open(&command.app).await?;
         let socket = HookSocket::bind(self.pushes.sockets())?;
         let child = repository.receive_pack(socket.path()).map_err(Error::io("start git"))?;
@@ -89,8 +90,9 @@ impl Sessions {
         // git may be gone before the push is: a deploy that has begun goes on, and a build pod is removed in any case.
         let git_ended = CancellationToken::new();
         let push = self.pushes.start(push, socket, git_ended.clone());
+        let git_ended = git_ended.drop_guard();
         let status = self.connect(child, exchange).await;
-        git_ended.cancel();
+        drop(git_ended);
         push.await?;
         // Only now has git moved its refs.
         drop(lock);

@@ -53,11 +53,21 @@ impl Repositories {
 
     /// The repository of an app; made when there is none.
     pub(crate) async fn open(&self, app: &AppName) -> Result<Repository, Error> {
-        let path = self.folder.join(format!("{app}.git"));
-        if !path.join("HEAD").is_file() {
-            self.init(&path).await.map_err(Error::io("make the repository"))?;
+        self.make(app).await?;
+        Ok(Repository { path: self.path(app), git: self.git.clone() })
+    }
+
+    /// Makes the repository of an app when there is none.
+    pub(crate) async fn make(&self, app: &AppName) -> Result<(), Error> {
+        let path = self.path(app);
+        if path.join("HEAD").is_file() {
+            return Ok(());
         }
-        Ok(Repository { path, git: self.git.clone() })
+        self.init(&path).await.map_err(Error::io("make the repository"))
+    }
+
+    fn path(&self, app: &AppName) -> PathBuf {
+        self.folder.join(format!("{app}.git"))
     }
 
     /// Removes the repository of an app; one that is not there is fine.
@@ -65,7 +75,7 @@ impl Repositories {
         let broken = || Error::io("remove the repository");
         // Under another name first: a repository is whole or not there.
         let gone = self.folder.join(format!("{GONE}{}", uuid::Uuid::new_v4().simple()));
-        match fs::rename(self.folder.join(format!("{app}.git")), &gone).await {
+        match fs::rename(self.path(app), &gone).await {
             Ok(()) => fs::remove_dir_all(gone).await.map_err(broken()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(broken()(error)),

@@ -5,7 +5,7 @@
 mod cncf;
 mod controller;
 mod pod;
-mod registry;
+pub(crate) mod registry;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use deis_bootstrap::{Context, deadline};
+use deis_builder::ports::Direct;
 use deis_builder::{Config, Listeners, Peers};
 use deis_oci::{Compression, ImageBuilder, LayerPath, Layout, Meta, Owner, Tree};
 use deis_rpc::Identity;
@@ -30,7 +31,7 @@ pub(crate) use pod::{Behaviour, FakeRunner};
 pub(crate) use registry::FakeRegistry;
 
 /// Longest wait for anything in a test: not a measure, but an end.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Builder {
     pub(crate) controller: Arc<FakeController>,
@@ -40,7 +41,7 @@ pub(crate) struct Builder {
     pub(crate) ssh: SocketAddr,
     services: SocketAddr,
     pub(crate) root: Arc<TempDir>,
-    context: Context,
+    pub(crate) context: Context,
 }
 
 /// What a program printed and how it ended.
@@ -66,11 +67,18 @@ impl Builder {
     }
 
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
-        let root = Arc::new(tempfile::tempdir().unwrap());
-        write_identity(&root.path().join("tls"));
-        write_host_keys(&root.path().join("host-keys"));
-        write_run_image(&root.path().join("stack-run"));
-        Self::start_in(root, arguments).await
+        Self::start_in(prepared(), arguments).await
+    }
+
+    /// All but the builder itself: one that runs elsewhere. Its address is to be put into `ssh`.
+    pub(crate) async fn elsewhere() -> Self {
+        let root = prepared();
+        let context = Context::new("builder");
+        let registry = FakeRegistry::start(&context).await;
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let locks = Arc::new(controller::FakeLocks::new(context.tasks.clone()));
+        let runner = Arc::new(FakeRunner::new(nowhere, String::new(), context.tasks.clone()));
+        Self { controller: Arc::default(), locks, runner, registry, ssh: nowhere, services: nowhere, root, context }
     }
 
     /// Ends this one and starts another one on the same volume.
@@ -114,7 +122,12 @@ impl Builder {
         let all = std::iter::once("builder".to_owned()).chain(settings);
         let config = Config::parse_from(all.chain(arguments.iter().map(|argument| (*argument).to_owned())));
         let identity = Identity::load(path("tls/builder")).unwrap();
-        let peers = Peers { controller: controller.clone(), locks: locks.clone(), runner: runner.clone() };
+        let peers = Peers {
+            controller: controller.clone(),
+            locks: locks.clone(),
+            runner: runner.clone(),
+            effects: Arc::new(Direct),
+        };
         let service = deis_builder::run_with(config, context.clone(), listeners, identity, peers);
         drop(context.tasks.spawn("builder", async move { service.await.unwrap() }));
         Self { controller, locks, runner, registry, ssh, services, root, context }
@@ -338,6 +351,15 @@ pub(crate) async fn interrupt(mut client: tokio::process::Child) {
     client.wait().await.unwrap();
 }
 
+/// A folder with what a builder finds in its pod.
+fn prepared() -> Arc<TempDir> {
+    let root = Arc::new(tempfile::tempdir().unwrap());
+    write_identity(&root.path().join("tls"));
+    write_host_keys(&root.path().join("host-keys"));
+    write_run_image(&root.path().join("stack-run"));
+    root
+}
+
 /// A certificate for the builder and for those who call it (in folders of theirs), and the authority that signed them.
 fn write_identity(folder: &Path) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
@@ -346,7 +368,7 @@ fn write_identity(folder: &Path) {
     let authority_key = KeyPair::generate().unwrap();
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
     let issuer = Issuer::new(authority, authority_key);
-    for (service, folder) in ["builder", "workflow", "router"].map(|service| (service, folder.join(service))) {
+    for (service, folder) in ["builder", "workflow", "state", "router"].map(|service| (service, folder.join(service))) {
         let mut params = CertificateParams::new(vec![format!("deis-{service}")]).unwrap();
         params.subject_alt_names.push(SanType::URI(format!("spiffe://deis/{service}").try_into().unwrap()));
         let key = KeyPair::generate().unwrap();
