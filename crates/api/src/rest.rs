@@ -35,7 +35,7 @@ pub use self::log::{LOG_MEDIA_TYPE, LogEntry, LogStream};
 pub use self::page::{DEFAULT_LIMIT, Page};
 pub use self::perms::{Collaborators, Grant, Transfer};
 pub use self::pod::{Pod, PodList, Scale};
-pub use self::release::{Release, Rollback, RolledBack};
+pub use self::release::{PROGRESS_MEDIA_TYPE, Release, ReleaseProgress, Rollback, RolledBack};
 pub use self::secret::Secret;
 pub use self::settings::{AppSettings, Autoscale};
 pub use self::time::Time;
@@ -46,5 +46,8 @@ pub const API_VERSION: &str = "2.3";
 pub const API_VERSION_HEADER: &str = "deis_api_version";
 /// Full version of the platform; stands on every answer.
 pub const PLATFORM_VERSION_HEADER: &str = "deis_platform_version";
+/// What stands in `Prefer` (RFC 7240) when a client does not wait until its change is deployed. It is answered with 202 then as soon as
+/// the change is recorded, with the same body.
+pub const RESPOND_ASYNC: &str = "respond-async";
 /// The stable code of an error; ours, beside the body that old clients know.
 pub const ERROR_CODE_HEADER: &str = "deis-error-code";

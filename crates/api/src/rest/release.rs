@@ -36,6 +36,27 @@ pub struct RolledBack {
     pub version: u64,
 }
 
+/// The media type of `GET /v2/apps/{id}/releases/v{N}/progress/`: one [`ReleaseProgress`] a line; an empty line is a sign of life.
+pub const PROGRESS_MEDIA_TYPE: &str = "application/x-ndjson";
+
+/// How the deploy of a release goes on. One that is over is the last line; an answer that ends without one is to be asked for again.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ReleaseProgress {
+    /// What is waited for now.
+    Step { text: String },
+    /// It is deployed, or has nothing to deploy.
+    Deployed,
+    /// It could not be deployed and never serves.
+    Failed {
+        /// A stable code.
+        code: String,
+        message: String,
+        /// The last lines of the process that failed.
+        log_tail: Vec<String>,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -52,6 +73,25 @@ mod tests {
         });
         let release: Release = serde_json::from_value(body.clone()).unwrap();
         assert_eq!(serde_json::to_value(&release).unwrap(), body);
+    }
+
+    #[test]
+    fn progress_is_lines_of_objects() {
+        let lines = [
+            ReleaseProgress::Step { text: "web: 1 of 2 pods ready".to_owned() },
+            ReleaseProgress::Deployed,
+            ReleaseProgress::Failed {
+                code: "never-ready".to_owned(),
+                message: "The process web does not listen.".to_owned(),
+                log_tail: vec!["panic".to_owned()],
+            },
+        ];
+        let shown = lines.map(|line| serde_json::to_string(&line).unwrap() + "\n").concat();
+        insta::assert_snapshot!(shown, @r#"
+        {"kind":"step","text":"web: 1 of 2 pods ready"}
+        {"kind":"deployed"}
+        {"kind":"failed","code":"never-ready","message":"The process web does not listen.","log_tail":["panic"]}
+        "#);
     }
 
     #[test]

@@ -4,16 +4,23 @@ use crate::deploy::{Deployer, EffectError, Ending};
 use crate::error::{Error, Kind};
 use crate::ledger::Ledger;
 
-/// Destroys an app with everything that it has, and waits until its name is free again. From the moment on that the ledger knows, it
-/// comes about although this process dies; whoever asks again waits for the same end.
+/// Records that an app is to be destroyed with everything that it has. From then on it comes about although this process dies.
 ///
 /// # Errors
-/// [`Error::Refused`] when something keeps it: then it goes on.
-pub async fn destroy(ledger: &dyn Ledger, deployer: &Deployer, user: &Username, app: &AppName) -> Result<(), Error> {
+/// There is no such app.
+pub async fn destroy(ledger: &dyn Ledger, user: &Username, app: &AppName) -> Result<(), Error> {
     if !ledger.condemn(app).await? {
         return Err(Error::Missing(Kind::App));
     }
     tracing::info!(%app, "{user} destroys {app}");
+    Ok(())
+}
+
+/// Waits until nothing of the app is left and its name is free again; whoever asks again waits for the same end.
+///
+/// # Errors
+/// [`Error::Refused`] when something keeps it: then it goes on.
+pub async fn destroyed(deployer: &Deployer, app: &AppName) -> Result<(), Error> {
     match deployer.converge(app).ended().await {
         Ok(Ending::Destroyed | Ending::Settled) => Ok(()),
         Ok(Ending::Stuck(failure)) => Err(Error::refused(failure.code, failure.message)),

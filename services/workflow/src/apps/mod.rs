@@ -10,12 +10,12 @@ mod root;
 mod scale;
 
 pub use create::{ReservedNames, create};
-pub use destroy::destroy;
+pub use destroy::{destroy, destroyed};
 pub use domains::{add_domain, parse_domain, remove_domain};
 pub use pods::pod_views;
-pub use restart::{Selection, restart};
+pub use restart::{Restart, Selection, restart, restarted};
 pub use root::{allow_root, forbid_root};
-pub use scale::scale;
+pub use scale::{Scaled, scale, scaled};
 
 use std::time::Duration;
 

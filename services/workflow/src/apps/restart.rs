@@ -25,26 +25,52 @@ impl Selection {
     }
 }
 
-/// Replaces pods in place and waits until new ones serve in their stead; answers those that are there then. Canaries are left alone.
+/// A restart that is recorded.
+#[derive(Clone, Debug)]
+pub struct Restart {
+    selection: Selection,
+    /// All pods that there were.
+    before: Vec<PodView>,
+    /// Those that are to be replaced.
+    pub chosen: Vec<PodView>,
+}
+
+/// Records that pods are to be replaced in place. Canaries are left alone.
 ///
 /// # Errors
-/// [`Error::Refused`] when new pods do not come up: then those that were not replaced yet go on serving.
+/// The ledger cannot be reached.
 pub async fn restart(
     ledger: &dyn Ledger,
     pods: &dyn PodList,
     deployer: &Deployer,
     app: &AppName,
-    selection: &Selection,
-) -> Result<Vec<PodView>, Error> {
+    selection: Selection,
+) -> Result<Restart, Error> {
     let before = pods.pods(app);
-    let chosen = before.iter().filter(|pod| !pod.is_canary() && selection.selects(app, pod)).collect::<Vec<_>>();
+    let chosen = before.iter().filter(|pod| !pod.is_canary() && selection.selects(app, pod)).cloned();
+    let chosen = chosen.collect::<Vec<_>>();
+    if !chosen.is_empty() {
+        ledger.restart(app, &uids(&chosen)).await?;
+        tracing::info!(%app, "{} pods are restarted", chosen.len());
+        deployer.events().record(app, "restart", format!("{} pods are restarted", chosen.len()));
+    }
+    Ok(Restart { selection, before, chosen })
+}
+
+/// Waits until new pods serve in the stead of those to be replaced; answers those that are there then.
+///
+/// # Errors
+/// [`Error::Refused`] when new pods do not come up: then those that were not replaced yet go on serving.
+pub async fn restarted(
+    pods: &dyn PodList,
+    deployer: &Deployer,
+    app: &AppName,
+    restart: &Restart,
+) -> Result<Vec<PodView>, Error> {
+    let Restart { selection, before, chosen } = restart;
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
-    let uids = chosen.iter().map(|pod| pod.uid.clone()).collect::<Vec<_>>();
-    ledger.restart(app, &uids).await?;
-    tracing::info!(%app, "{} pods are restarted", uids.len());
-    deployer.events().record(app, "restart", format!("{} pods are restarted", uids.len()));
     match deployer.converge(app).ended().await {
         Ok(Ending::Settled) => {}
         Ok(Ending::Destroyed) => return Err(Error::Missing(Kind::App)),
@@ -56,11 +82,16 @@ pub async fn restart(
     }
     let kinds = chosen.iter().map(|pod| pod.proc_type.clone()).collect::<BTreeSet<_>>();
     let known = before.iter().map(|pod| pod.uid.as_str()).collect::<BTreeSet<_>>();
+    let replaced = uids(chosen);
     let mut after = pods.pods(app);
     // Of a single pod, what has taken its place.
     after.retain(|pod| {
         let is_new = !known.contains(pod.uid.as_str());
-        kinds.contains(&pod.proc_type) && !uids.contains(&pod.uid) && (selection.name.is_none() || is_new)
+        kinds.contains(&pod.proc_type) && !replaced.contains(&pod.uid) && (selection.name.is_none() || is_new)
     });
     Ok(after)
+}
+
+fn uids(pods: &[PodView]) -> Vec<String> {
+    pods.iter().map(|pod| pod.uid.clone()).collect()
 }

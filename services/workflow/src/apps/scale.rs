@@ -9,33 +9,51 @@ use crate::ledger::{Ground, Ledger, Structure};
 /// At most so many pods of a process type.
 const MOST: u32 = 10_000;
 
-/// Scales process types and waits until as many pods as asked for serve.
+/// The numbers of pods that were wanted before a scale and are since.
+#[derive(Clone, Debug)]
+pub struct Scaled {
+    before: Structure,
+    after: Structure,
+}
+
+/// Records how many pods of process types are wanted.
 ///
 /// # Errors
-/// What [`restructured`] says; [`Error::Refused`] when the pods do not come up: then the old numbers hold again.
+/// What [`restructured`] says.
 pub async fn scale(
     ledger: &dyn Ledger,
     deployer: &Deployer,
     user: &Username,
     app: &AppName,
     counts: Structure,
-) -> Result<(), Error> {
+) -> Result<Scaled, Error> {
     let decide = {
         let counts = counts.clone();
         Box::new(move |ground: &Ground| restructured(ground, counts))
     };
     let (before, after) = ledger.restructure(app, decide).await?;
+    if before != after {
+        let said = counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" ");
+        tracing::info!(%app, "{user} scaled pods {said}");
+        deployer.events().record(app, "scale", format!("{user} scaled pods {said}"));
+    }
+    Ok(Scaled { before, after })
+}
+
+/// Waits until as many pods serve as was recorded.
+///
+/// # Errors
+/// [`Error::Refused`] when the pods do not come up: then the old numbers hold again.
+pub async fn scaled(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName, change: &Scaled) -> Result<(), Error> {
+    let Scaled { before, after } = change;
     if before == after {
         return Ok(());
     }
-    let said = counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" ");
-    tracing::info!(%app, "{user} scaled pods {said}");
-    deployer.events().record(app, "scale", format!("{user} scaled pods {said}"));
     match deployer.converge(app).ended().await {
         Ok(Ending::Settled) => Ok(()),
         Ok(Ending::Destroyed) => Err(Error::Missing(Kind::App)),
         Ok(Ending::Stuck(failure)) => {
-            ledger.undo_restructure(app, &before, &after).await?;
+            ledger.undo_restructure(app, before, after).await?;
             drop(deployer.converge(app));
             let message = format!("(scale): {} The old numbers hold again.", failure.message);
             deployer.events().record(app, "scale", format!("{message} ({})", failure.code));

@@ -2,6 +2,7 @@
 
 mod build;
 mod configure;
+mod progress;
 mod pull;
 mod rollback;
 mod root;
@@ -10,6 +11,7 @@ pub mod summary;
 
 pub use build::{BuildRequest, build};
 pub use configure::configure;
+pub use progress::{Progress, progress};
 pub use pull::{PullRequest, pull};
 pub use rollback::rollback;
 

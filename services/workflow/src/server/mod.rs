@@ -5,6 +5,7 @@ pub mod rest;
 
 use std::sync::Arc;
 
+use deis_api::AppName;
 use deis_bootstrap::Tasks;
 use tokio::sync::watch;
 
@@ -13,8 +14,9 @@ use crate::apps::ReservedNames;
 use crate::builds::Builder;
 use crate::deploy::{Cluster, Deployer, PodList};
 use crate::error::Error;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Released};
 use crate::logs::Logs;
+use crate::releases;
 
 /// What handlers that change something work with.
 #[derive(Clone)]
@@ -42,6 +44,57 @@ pub struct Workflow {
 }
 
 impl Workflow {
+    /// Has something recorded and brings it about, to the end although the client may go away meanwhile. Answers when it has come about,
+    /// or already when it is recorded.
+    ///
+    /// # Errors
+    /// What the two steps say; [`Error::Internal`] when they did not come to their end.
+    pub async fn change<T, F>(
+        &self,
+        name: &'static str,
+        wait: Wait,
+        record: impl Future<Output = Result<T, Error>> + Send + 'static,
+        bring_about: impl FnOnce(Self, T) -> F + Send + 'static,
+    ) -> Result<T, Error>
+    where
+        T: Clone + Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let work = self.clone();
+        let change = async move {
+            let recorded = record.await?;
+            let coming_about = bring_about(work.clone(), recorded.clone());
+            if wait == Wait::ToTheEnd {
+                return coming_about.await;
+            }
+            drop(work.tasks.spawn(name, async move {
+                if let Err(error) = coming_about.await {
+                    tracing::info!(%error, code = %error.code(), "{name}: it did not come about, and nobody waits for it");
+                }
+            }));
+            Ok(recorded)
+        };
+        self.to_the_end(name, change).await
+    }
+
+    /// Has a release recorded and deployed: as [`change`](Self::change).
+    ///
+    /// # Errors
+    /// What `record` and [`releases::deployed`] say.
+    pub async fn release(
+        &self,
+        name: &'static str,
+        wait: Wait,
+        app: &AppName,
+        record: impl Future<Output = Result<Released, Error>> + Send + 'static,
+    ) -> Result<Released, Error> {
+        let app = app.clone();
+        let deploy = async move |work: Self, released| {
+            releases::deployed(work.ledger.as_ref(), &work.deployer, &app, released).await
+        };
+        self.change(name, wait, record, deploy).await
+    }
+
     /// Does something to its end although the client may go away meanwhile.
     ///
     /// # Errors
@@ -53,6 +106,15 @@ impl Workflow {
     ) -> Result<T, Error> {
         self.tasks.spawn(name, work).await.map_err(|error| Error::Internal(error.into()))?
     }
+}
+
+/// How long a client waits for its change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Until it has come about.
+    ToTheEnd,
+    /// Until it is recorded, and so comes about.
+    UntilRecorded,
 }
 
 /// What handlers that only read work with: nothing that could call Kubernetes.

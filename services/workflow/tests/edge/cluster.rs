@@ -81,6 +81,11 @@ impl TestCluster {
         self.touch();
     }
 
+    /// Slow pods are not ready any more.
+    pub(crate) fn hold_slow_pods(&self) {
+        self.state.lock().slow_may_go = false;
+    }
+
     /// Pods that are made from now on end as soon as they are started.
     pub(crate) fn crash_from_now_on(&self) {
         let mut state = self.state.lock();

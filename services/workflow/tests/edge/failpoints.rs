@@ -79,15 +79,15 @@ fn shop() -> AppName {
 }
 
 /// A controller with failpoints. At one that is armed it panics, which ends all its tasks in the middle of what they do.
-struct Process {
+pub(super) struct Process {
     context: Context,
     workflow: Workflow,
-    failpoints: Failpoints,
+    pub(super) failpoints: Failpoints,
 }
 
 impl Process {
     #[expect(clippy::panic, reason = "it stands for the end of the process")]
-    fn start(sandbox: &Sandbox) -> Self {
+    pub(super) fn start(sandbox: &Sandbox) -> Self {
         let context = Context::new("workflow");
         let failpoints = Failpoints::with_death(NAMES, || panic!("dead"));
         let workflow = sandbox.process(&context, &Faults(failpoints.clone()));
@@ -100,31 +100,45 @@ impl Process {
         let (ledger, app, bob) = (ledger.as_ref(), shop(), "bob".parse().unwrap());
         let work = async {
             match (wish, push) {
-                (_, Some(push)) => {
-                    let service = Push::new(self.workflow.clone(), self.context.clone());
-                    let events = service.create_build(tonic::Request::new(push)).await.unwrap();
-                    events.into_inner().for_each(async |_event| {}).await;
-                }
+                (_, Some(push)) => self.push(push).await,
                 (Wish::Scale, _) => {
                     let counts = BTreeMap::from([(ProcType::web(), 3)]);
-                    apps::scale(ledger, deployer, &bob, &app, counts).await.unwrap();
+                    let change = apps::scale(ledger, deployer, &bob, &app, counts).await.unwrap();
+                    apps::scaled(ledger, deployer, &app, &change).await.unwrap();
                 }
-                (Wish::Restart, _) => {
-                    apps::restart(ledger, pods.as_ref(), deployer, &app, &Selection::default()).await.unwrap();
+                (Wish::Restart | Wish::BadRestart, _) => {
+                    let all = Selection::default();
+                    let restart = apps::restart(ledger, pods.as_ref(), deployer, &app, all).await.unwrap();
+                    let restarted = apps::restarted(pods.as_ref(), deployer, &app, &restart).await;
+                    assert_eq!(restarted.is_ok(), wish == Wish::Restart);
                 }
-                (Wish::BadRestart, _) => {
-                    apps::restart(ledger, pods.as_ref(), deployer, &app, &Selection::default()).await.unwrap_err();
+                (_, None) => {
+                    apps::destroy(ledger, &bob, &app).await.unwrap();
+                    apps::destroyed(deployer, &app).await.unwrap();
                 }
-                (_, None) => apps::destroy(ledger, deployer, &bob, &app).await.unwrap(),
             }
         };
+        self.while_alive(work).await;
+    }
+
+    /// Takes a push, to its end or to its own.
+    pub(super) async fn push(&self, push: CreateBuildRequest) {
+        let service = Push::new(self.workflow.clone(), self.context.clone());
+        self.while_alive(async {
+            let events = service.create_build(tonic::Request::new(push)).await.unwrap();
+            events.into_inner().for_each(async |_event| {}).await;
+        })
+        .await;
+    }
+
+    async fn while_alive(&self, work: impl Future<Output = ()>) {
         tokio::select! {
             () = work => {}
             () = self.context.shutdown.cancelled() => {}
         }
     }
 
-    fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         self.context.shutdown.is_cancelled()
     }
 }

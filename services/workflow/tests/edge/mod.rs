@@ -13,6 +13,7 @@ mod failpoints;
 mod keys;
 mod logger;
 mod logs;
+mod progress;
 mod pull;
 mod push;
 mod releases;

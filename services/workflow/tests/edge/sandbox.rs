@@ -146,6 +146,12 @@ impl Sandbox {
         self.send(request.header("Authorization", format!("Token {token}"))).await
     }
 
+    /// A request of a client that does not wait for what comes of it.
+    pub(crate) async fn call_async(&self, method: Method, path: &str, token: &str, body: Value) -> Answer {
+        let request = self.client.request(method, format!("http://{}{path}", self.rest)).json(&body);
+        self.send(request.header("Authorization", format!("token {token}")).header("Prefer", "respond-async")).await
+    }
+
     /// A request with any body, and any text for who asks.
     pub(crate) async fn bytes(&self, method: Method, path: &str, authorization: Option<&str>, body: Vec<u8>) -> Answer {
         let request = self.client.request(method, format!("http://{}{path}", self.rest)).body(body);

@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use deis_api::{AppName, rest};
 
 use super::body::Object;
@@ -11,7 +12,7 @@ use crate::access::{Actor, Object as Of, Verb, authorise};
 use crate::apps;
 use crate::error::{Error, Kind};
 use crate::ledger::{App, Ledger, User};
-use crate::server::{Reading, Workflow};
+use crate::server::{Reading, Wait, Workflow};
 
 /// `GET /v2/apps/`: one's own and those shared with one; all for an administrator.
 pub(super) async fn list(
@@ -55,17 +56,19 @@ pub(super) async fn show(
     Ok(Json(shown(app)))
 }
 
-/// `DELETE /v2/apps/{app}/`: answers when nothing is left. It goes on when the client goes away.
+/// `DELETE /v2/apps/{app}/`: answers when nothing is left; at once with `Prefer: respond-async`. It goes on when the client goes away.
 pub(super) async fn destroy(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
+    wait: Wait,
     Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<Response, ApiError> {
     let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Control, &id).await?;
-    let (user, work) = (user.username.clone(), workflow.clone());
-    let destroying = async move { apps::destroy(work.ledger.as_ref(), &work.deployer, &user, &app.id).await };
-    workflow.to_the_end("destroy an app", destroying).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
+    let record = async move { apps::destroy(work.ledger.as_ref(), &user, &id).await };
+    let bring_about = async move |work: Workflow, ()| apps::destroyed(&work.deployer, &app.id).await;
+    workflow.change("destroy an app", wait, record, bring_about).await?;
+    Ok(wait.answer(StatusCode::NO_CONTENT, ()))
 }
 
 /// `POST /v2/apps/{app}/`: gives it to another user.

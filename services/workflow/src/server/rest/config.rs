@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use deis_api::{AppName, Code, ConfigKey, ProcType, rest};
 use secrecy::SecretString;
 
@@ -16,7 +17,7 @@ use crate::configs::{Limits, Patch, Settings, probes};
 use crate::error::Error;
 use crate::ledger::{Config, Variables};
 use crate::releases;
-use crate::server::{Reading, Workflow};
+use crate::server::{Reading, Wait, Workflow};
 
 /// `GET /v2/apps/{app}/config/`: that of the latest release that has not failed.
 pub(super) async fn show(
@@ -29,25 +30,23 @@ pub(super) async fn show(
     Ok(Json(shown(&app.id, ground.config)))
 }
 
-/// `POST /v2/apps/{app}/config/`: merges, releases, deploys, and answers when that is done.
+/// `POST /v2/apps/{app}/config/`: merges, releases, deploys, and answers when that is done; at once with `Prefer: respond-async`.
 pub(super) async fn change(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
     Path(id): Path<String>,
+    wait: Wait,
     headers: HeaderMap,
     body: Object,
-) -> Result<(StatusCode, Json<rest::Config>), ApiError> {
+) -> Result<Response, ApiError> {
     let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
     let patch = patch(body.decode(&[])?)?;
     let key = request_key(&headers)?;
     let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
-    let change = async move {
-        let released =
-            releases::configure(work.ledger.as_ref(), work.cluster.as_ref(), &user, &id, &key, patch).await?;
-        releases::deployed(work.ledger.as_ref(), &work.deployer, &id, released).await
-    };
-    let released = workflow.to_the_end("change a config", change).await?;
-    Ok((StatusCode::CREATED, Json(shown(&app.id, released.config))))
+    let record =
+        async move { releases::configure(work.ledger.as_ref(), work.cluster.as_ref(), &user, &id, &key, patch).await };
+    let released = workflow.release("change a config", wait, &app.id, record).await?;
+    Ok(wait.answer_release(&app.id, &released.release, Json(shown(&app.id, released.config))))
 }
 
 fn patch(body: rest::ConfigPatch) -> Result<Patch, Error> {

@@ -1,22 +1,19 @@
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::pin::Pin;
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use deis_api::ProcType;
 use deis_api::rest::{LOG_MEDIA_TYPE, LogEntry};
-use futures_util::stream::{self, BoxStream, StreamExt as _};
+use futures_util::stream::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_stream::wrappers::IntervalStream;
 
 use super::apps::find;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::ndjson;
 use crate::access::Verb;
 use crate::error::Error;
 use crate::logs;
@@ -26,8 +23,6 @@ use crate::server::Workflow;
 const LINES: u32 = 100;
 /// The most that can be asked for.
 const MOST_LINES: u32 = 1_000_000;
-/// A program that follows hears an empty line in this time: no line is a line too.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// `GET /v2/apps/{app}/logs`: the newest entries as lines of text; with `Accept: application/x-ndjson` one object a line.
 /// Beside the contract's `log_lines` the query knows `process`, `since` (a time, or how long ago: `10m`) and `follow`.
@@ -48,12 +43,8 @@ pub(super) async fn show(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let lines = entries.map(move |entry| shape.line(&entry)).boxed();
-    let lines = if query.follow && shape == Shape::Objects { with_signs_of_life(lines) } else { lines };
-    let mut response = Response::new(Body::from_stream(lines.map(Ok::<_, Infallible>)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(shape.media_type()));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    let lines = if query.follow && shape == Shape::Objects { ndjson::with_signs_of_life(lines) } else { lines };
+    Ok(ndjson::answer(shape.media_type(), lines))
 }
 
 /// How entries are written.
@@ -80,26 +71,11 @@ impl Shape {
     }
 
     fn line(self, entry: &LogEntry) -> Bytes {
-        let mut line = match self {
-            Self::Text => entry.to_string(),
-            // Texts and times can always be written.
-            Self::Objects => serde_json::to_string(entry).unwrap_or_default(),
-        };
-        line.push('\n');
-        line.into()
+        match self {
+            Self::Text => format!("{entry}\n").into(),
+            Self::Objects => ndjson::line(entry),
+        }
     }
-}
-
-/// Between the lines an empty one now and then, so that both ends notice when the other is gone.
-fn with_signs_of_life(lines: BoxStream<'static, Bytes>) -> BoxStream<'static, Bytes> {
-    let mut pace = interval(SIGN_OF_LIFE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let signs = IntervalStream::new(pace).skip(1).map(|_tick| Some(Bytes::from_static(b"\n")));
-    let lines = lines.map(Some).chain(stream::iter([None]));
-    stream::select(lines, signs)
-        .take_while(|line| std::future::ready(line.is_some()))
-        .filter_map(std::future::ready)
-        .boxed()
 }
 
 fn query(parameters: &HashMap<String, String>, now: Timestamp) -> Result<logs::Query, Error> {
@@ -136,6 +112,8 @@ fn since(text: &str, now: Timestamp) -> Result<Timestamp, Error> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     #[test]

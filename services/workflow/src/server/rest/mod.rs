@@ -13,9 +13,12 @@ mod headers;
 mod health;
 mod keys;
 mod logs;
+mod ndjson;
 mod pages;
 mod perms;
 mod pods;
+mod prefer;
+mod progress;
 mod pull;
 mod releases;
 mod restart;
@@ -68,6 +71,7 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps/{app}/root", post(root::allow).delete(root::forbid)),
         ("/v2/apps/{app}/releases", get(releases::list)),
         ("/v2/apps/{app}/releases/{version}", get(releases::show)),
+        ("/v2/apps/{app}/releases/{version}/progress", get(progress::show)),
         ("/v2/apps/{app}/releases/rollback", post(releases::rollback)),
         ("/v2/apps/{app}/pods", get(pods::list)),
         ("/v2/apps/{app}/pods/restart", post(restart::all)),

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use deis_api::{Code, rest};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use deis_api::Code;
 use serde::Deserialize;
 
 use super::apps::find;
@@ -15,7 +16,7 @@ use super::request_key;
 use crate::access::Verb;
 use crate::error::{Error, Kind};
 use crate::releases::{self, PullRequest};
-use crate::server::Workflow;
+use crate::server::{Wait, Workflow};
 
 /// What is asked for; fields that clients leave out or send empty are nothing.
 #[derive(Deserialize)]
@@ -26,27 +27,28 @@ struct Body {
     dockerfile: Option<String>,
 }
 
-/// `POST /v2/apps/{app}/builds/`: copies an image that was built elsewhere, releases, deploys, and answers when that is done.
+/// `POST /v2/apps/{app}/builds/`: copies an image that was built elsewhere, releases, deploys, and answers when that is done; with
+/// `Prefer: respond-async` when it is copied and released.
 pub(super) async fn pull(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
     Path(id): Path<String>,
+    wait: Wait,
     headers: HeaderMap,
     body: Object,
-) -> Result<(StatusCode, Json<rest::Build>), ApiError> {
+) -> Result<Response, ApiError> {
     let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
     let request = request(body.decode(&["image"])?)?;
     let key = request_key(&headers)?;
     let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
-    let pulling = async move {
+    let record = async move {
         let (ledger, deployer) = (work.ledger.as_ref(), &work.deployer);
-        let released = releases::pull(ledger, deployer, work.builder.as_ref(), &user, &id, &key, request).await?;
-        releases::deployed(ledger, deployer, &id, released).await
+        releases::pull(ledger, deployer, work.builder.as_ref(), &user, &id, &key, request).await
     };
-    let released = workflow.to_the_end("pull an image", pulling).await?;
+    let released = workflow.release("pull an image", wait, &app.id, record).await?;
     let uuid = released.release.build.ok_or(Error::Missing(Kind::Build))?;
     let build = workflow.ledger.build(&app.id, uuid).await?.ok_or(Error::Missing(Kind::Build))?;
-    Ok((StatusCode::CREATED, Json(shown(&app.id, build))))
+    Ok(wait.answer_release(&app.id, &released.release, Json(shown(&app.id, build))))
 }
 
 fn request(body: Body) -> Result<PullRequest, Error> {

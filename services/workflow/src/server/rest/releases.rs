@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use deis_api::{AppName, ReleaseVersion, rest};
 
 use super::apps::find;
@@ -13,7 +14,7 @@ use crate::access::Verb;
 use crate::error::{Error, Kind};
 use crate::ledger::{Release, ReleaseState};
 use crate::releases;
-use crate::server::{Reading, Workflow};
+use crate::server::{Reading, Wait, Workflow};
 
 /// `GET /v2/apps/{app}/releases/`: failed ones too, the newest first.
 pub(super) async fn list(
@@ -46,20 +47,18 @@ pub(super) async fn rollback(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
     Path(id): Path<String>,
+    wait: Wait,
     headers: HeaderMap,
     body: Object,
-) -> Result<(StatusCode, Json<rest::RolledBack>), ApiError> {
+) -> Result<Response, ApiError> {
     let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
     let body: rest::Rollback = body.decode(&[])?;
     let key = request_key(&headers)?;
-    let (user, work) = (user.username.clone(), workflow.clone());
-    let change = async move {
-        let released = releases::rollback(work.ledger.as_ref(), &user, &app.id, &key, body.version).await?;
-        releases::deployed(work.ledger.as_ref(), &work.deployer, &app.id, released).await
-    };
-    let released = workflow.to_the_end("roll back", change).await?;
+    let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
+    let record = async move { releases::rollback(work.ledger.as_ref(), &user, &id, &key, body.version).await };
+    let released = workflow.release("roll back", wait, &app.id, record).await?;
     let version = released.release.version.get().unsigned_abs();
-    Ok((StatusCode::CREATED, Json(rest::RolledBack { version })))
+    Ok(wait.answer_release(&app.id, &released.release, Json(rest::RolledBack { version })))
 }
 
 fn shown(app: &AppName, release: Release) -> rest::Release {

@@ -1,0 +1,40 @@
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use deis_api::ReleaseVersion;
+use deis_api::rest::{PROGRESS_MEDIA_TYPE, ReleaseProgress};
+use futures_util::stream::StreamExt as _;
+
+use super::apps::find;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::ndjson;
+use crate::access::Verb;
+use crate::error::{Error, Kind};
+use crate::releases::{self, Progress};
+use crate::server::Workflow;
+
+/// `GET /v2/apps/{app}/releases/v{N}/progress/`: how a release's deploy goes on, one object a line, until it is deployed or has failed.
+/// An answer that ends before is to be asked for again: then the controller ends, or cannot reach what it needs.
+pub(super) async fn show(
+    State(workflow): State<Workflow>,
+    Caller(actor): Caller,
+    Path((id, version)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Read, &id).await?;
+    let version = version.parse::<ReleaseVersion>().map_err(|_| Error::Missing(Kind::Release))?;
+    let progress = releases::progress(Arc::clone(&workflow.ledger), &workflow.deployer, app.id, version).await?;
+    let lines = progress.map(|progress| ndjson::line(&shown(progress))).boxed();
+    Ok(ndjson::answer(PROGRESS_MEDIA_TYPE, ndjson::with_signs_of_life(lines)))
+}
+
+fn shown(progress: Progress) -> ReleaseProgress {
+    match progress {
+        Progress::Step(text) => ReleaseProgress::Step { text },
+        Progress::Deployed => ReleaseProgress::Deployed,
+        Progress::Failed { code, message, log_tail } => {
+            ReleaseProgress::Failed { code: code.to_string(), message, log_tail }
+        }
+    }
+}
