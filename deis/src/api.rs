@@ -7,7 +7,7 @@ mod versions;
 use std::future::Future;
 use std::time::Duration;
 
-use deis_api::rest::{API_VERSION_HEADER, ERROR_CODE_HEADER, Page, Secret};
+use deis_api::rest::{API_VERSION_HEADER, ERROR_CODE_HEADER, Page, RESPOND_ASYNC, Secret};
 use deis_cli::Failure;
 use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::refusal::Refused;
-pub use self::streaming::Lines;
+pub use self::streaming::{Lines, PACE, SILENCE, TRIES, is_passing};
 pub use self::versions::VersionCheck;
 use crate::controller::Controller;
 use crate::deadline;
@@ -24,19 +24,21 @@ use crate::deadline;
 const ANSWER_LIMIT: usize = 16 << 20;
 
 /// How long an answer may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wait {
     /// What the ledger knows.
     Short,
     /// What is answered when it is deployed: the contract allows 20 minutes, and the server should be first to give up.
     Deploy,
+    /// The same when it need only be recorded. A controller that does not know the difference answers when it is deployed.
+    Recorded,
 }
 
 impl Wait {
     const fn duration(self) -> Duration {
         Duration::from_secs(match self {
             Self::Short => 60,
-            Self::Deploy => 21 * 60,
+            Self::Deploy | Self::Recorded => 21 * 60,
         })
     }
 }
@@ -172,6 +174,10 @@ impl Api {
     }
 
     async fn send(&self, request: RequestBuilder, wait: Wait) -> Result<Response, Failure> {
+        let request = match wait {
+            Wait::Recorded => request.header("Prefer", RESPOND_ASYNC),
+            Wait::Short | Wait::Deploy => request,
+        };
         let response = request.timeout(wait.duration()).send().await;
         let response = response.map_err(|error| self.failure(error, wait.duration()))?;
         self.versions.note(header(&response, API_VERSION_HEADER).as_deref());

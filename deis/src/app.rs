@@ -1,6 +1,7 @@
 //! Which app a command is about, and its part of the API.
 
 use std::env;
+use std::fmt::Display;
 use std::time::Duration;
 
 use clap::Args;
@@ -32,11 +33,15 @@ pub struct ChangeArgs {
     /// Wait no longer than this, in seconds or with a unit: 90s, 5m; the change goes on, and the exit code is 124
     #[arg(long, value_name = "duration", value_parser = duration)]
     timeout: Option<Duration>,
+    /// Wait only until the change is recorded: it comes about by itself
+    #[arg(long, conflicts_with = "timeout")]
+    no_wait: bool,
     #[command(flatten)]
     app: AppArgs,
 }
 
-fn duration(text: &str) -> Result<Duration, &'static str> {
+/// A time to wait, as people write it.
+pub fn duration(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let with_unit = || Duration::try_from(text.parse::<SignedDuration>().ok()?).ok();
     let duration = seconds.or_else(with_unit).filter(|duration| !duration.is_zero());
@@ -46,7 +51,9 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 /// A session about one app.
 pub struct AppSession {
     session: Session,
-    /// How long to wait for a change.
+    /// What to wait for when something is changed,
+    wait: Wait,
+    /// and how long.
     timeout: Option<Duration>,
     pub app: AppName,
 }
@@ -72,12 +79,13 @@ impl Context {
                 None => of_directory()?,
             },
         };
-        Ok(AppSession { session, timeout: None, app })
+        Ok(AppSession { session, wait: Wait::Deploy, timeout: None, app })
     }
 
     /// The same for a change, whose end is waited for.
     pub fn app_to_change(&self, arguments: &ChangeArgs) -> Result<AppSession, Failure> {
-        Ok(AppSession { timeout: arguments.timeout, ..self.app(&arguments.app)? })
+        let wait = if arguments.no_wait { Wait::Recorded } else { Wait::Deploy };
+        Ok(AppSession { wait, timeout: arguments.timeout, ..self.app(&arguments.app)? })
     }
 }
 
@@ -139,11 +147,27 @@ impl AppSession {
 
     /// A change whose answer comes when it is deployed.
     pub async fn deploy<B: Serialize, T: DeserializeOwned>(&self, segments: &[&str], body: &B) -> Result<T, Failure> {
-        let goes_on = format!(
-            "The deploy of {0} goes on without you; 'deis releases -a {0}' and 'deis ps -a {0}' show how it ends.",
-            self.app
-        );
-        self.change(segments, body, &goes_on).await
+        self.change(segments, body, &format!("The deploy of {} goes on without you; {}.", self.app, self.watch())).await
+    }
+
+    /// Where the end of a deploy is to be seen.
+    pub fn watch(&self) -> String {
+        format!("'deis releases:watch -a {}' shows how it ends", self.app)
+    }
+
+    /// Where the end of a change is to be seen that makes no release.
+    pub fn look(&self) -> String {
+        format!("'deis ps -a {}' shows how it ends", self.app)
+    }
+
+    /// What stands behind the label of a change that is answered: this word, or when nobody waits where its end is to be seen.
+    pub fn done(&self, word: impl Display, end: impl Display) -> String {
+        if self.waits() { word.to_string() } else { format!("recorded; {end}") }
+    }
+
+    /// Whether a change that is answered is there.
+    pub fn waits(&self) -> bool {
+        self.wait != Wait::Recorded
     }
 
     /// A change that takes its time, and is told of as `goes_on` by who does not wait for it.
@@ -153,14 +177,14 @@ impl AppSession {
         T: DeserializeOwned,
     {
         let path = self.path(segments);
-        let answer = self.session.api.post(&path, body, Wait::Deploy).or_gone_on(goes_on, self.timeout);
+        let answer = self.session.api.post(&path, body, self.wait).or_gone_on(goes_on, self.timeout);
         self.explain(answer.await).await
     }
 
     /// Destroys the app; answered when all of it is gone.
     pub async fn destroy(&self, goes_on: &str) -> Result<(), Failure> {
         let path = self.path(&[""]);
-        let answer = self.session.api.delete(&path, Wait::Deploy).or_gone_on(goes_on, self.timeout);
+        let answer = self.session.api.delete(&path, self.wait).or_gone_on(goes_on, self.timeout);
         self.explain(answer.await).await
     }
 

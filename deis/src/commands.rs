@@ -131,6 +131,8 @@ pub enum Command {
     ReleasesInfo(releases::info::Info),
     #[command(name = "releases:rollback", visible_alias = "rollback")]
     ReleasesRollback(releases::rollback::Rollback),
+    #[command(name = "releases:watch")]
+    ReleasesWatch(releases::watch::Watch),
     #[command(name = "shortcuts:list", visible_alias = "shortcuts")]
     Shortcuts(shortcuts::Shortcuts),
     #[command(name = "tags:list", visible_alias = "tags")]
@@ -199,6 +201,7 @@ impl Command {
             Self::ReleasesList(command) => command.run(context).await,
             Self::ReleasesInfo(command) => command.run(context).await,
             Self::ReleasesRollback(command) => command.run(context).await,
+            Self::ReleasesWatch(command) => command.run(context).await,
             Self::Shortcuts(command) => command.run(context),
             Self::TagsList(command) => command.run(context).await,
             Self::TagsSet(command) => command.run(context).await,

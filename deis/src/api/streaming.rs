@@ -4,13 +4,26 @@ use deis_api::rest::API_VERSION_HEADER;
 use deis_cli::Failure;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, Response, StatusCode};
-
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Api, Error, Wait, header};
+use super::{Api, Error, Refused, Wait, header};
+use crate::deadline;
 
 /// The most that one line may have: what is longer is no line of the contract.
 const LINE_LIMIT: usize = 4 << 20;
+
+/// The controller gives a sign of life in a third of this time; one that does not is gone.
+pub const SILENCE: Duration = Duration::from_secs(45);
+/// Between two tries to join again when an answer broke off.
+pub const PACE: Duration = Duration::from_secs(1);
+/// So many of them in a row.
+pub const TRIES: u32 = 60;
+
+/// Whether it is worth another try: a refusal is final, but not a controller that is not there or says that it cannot just now.
+pub fn is_passing(failure: &Failure) -> bool {
+    failure.cause::<Error>().is_some() || failure.cause::<Refused>().is_some_and(Refused::is_passing)
+}
 
 /// An answer that is read line by line, as it comes.
 pub struct Lines {
@@ -57,6 +70,19 @@ impl Lines {
     /// What it is when nothing came for so long.
     pub fn silent(&self, waited: Duration) -> Error {
         Error::TimedOut(self.controller.clone(), waited)
+    }
+
+    /// The next object on a line of its own. `None` at the end of the answer; an error when there is not even a sign of life.
+    pub async fn next_object<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
+        loop {
+            match deadline::within(SILENCE, self.next()).await {
+                None => return Err(self.silent(SILENCE).into()),
+                Some(line) => match line? {
+                    Some(line) if line.is_empty() => {}
+                    line => return Ok(line.map(|line| serde_json::from_str(&line)).transpose()?),
+                },
+            }
+        }
     }
 
     /// The next line without its end; what is no text in it is replaced. `None` at the end of the answer. May be dropped and called

@@ -39,7 +39,7 @@ pub async fn apply(
 ) -> Result<Config, Failure> {
     let progress = context.ui.progress(label)?;
     let config = session.deploy(&["config", ""], patch).await?;
-    progress.done("done")?;
+    progress.done(session.done("done", session.watch()))?;
     context.ui.line("")?;
     Ok(config)
 }

@@ -3,6 +3,7 @@
 pub mod info;
 pub mod list;
 pub mod rollback;
+pub mod watch;
 
 use deis_cli::Failure;
 

@@ -61,7 +61,7 @@ fn what_is_wrong_is_told() {
 }
 
 /// What a controller does with one request.
-enum Act {
+pub enum Act {
     /// These objects, then the end.
     End(Vec<Value>),
     /// These objects, then nothing more until the client goes away.
@@ -70,9 +70,9 @@ enum Act {
 }
 
 /// A controller that streams.
-struct Streaming {
-    address: SocketAddr,
-    asked: Receiver<String>,
+pub struct Streaming {
+    pub address: SocketAddr,
+    pub asked: Receiver<String>,
     _runtime: Runtime,
 }
 
@@ -84,7 +84,7 @@ struct Plan {
 }
 
 impl Streaming {
-    fn start(acts: impl IntoIterator<Item = Act>) -> Self {
+    pub fn start(acts: impl IntoIterator<Item = Act>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -96,7 +96,7 @@ impl Streaming {
         Self { address, asked, _runtime: runtime }
     }
 
-    fn deis(&self, machine: &Machine, line: &str) -> Command {
+    pub fn deis(&self, machine: &Machine, line: &str) -> Command {
         let mut command = machine.deis();
         command.env("http_proxy", format!("http://{}", self.address)).args(line.split(' '));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -18,6 +18,9 @@ pub const TOKEN: &str = "0123456789abcdef0123456789abcdef01234567";
 const TIME: &str = "2016-08-22T17:40:16Z";
 const UUID: &str = "de1bf5b5-4a72-4f94-a10c-d2a3741cdf75";
 
+/// A deploy that is watched to its good end.
+const DEPLOYED: &str = "{\"kind\":\"step\",\"text\":\"web: 1 of 2 pods ready\"}\n\n{\"kind\":\"deployed\"}\n";
+
 /// How an endpoint answers: status, body as text, and a code of the platform.
 #[derive(Clone)]
 pub struct Answer {
@@ -105,7 +108,8 @@ impl StubBuilder {
 async fn answer(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    let authorization = authorization(request.headers());
+    let prefers = request.headers().get("prefer").map(|value| format!(" (prefers {})", value.to_str().unwrap()));
+    let authorization = authorization(request.headers()) + &prefers.unwrap_or_default();
     // The head alone counts as asked: a test that holds the answer waits for it.
     let body = String::from_utf8(read(request).await).unwrap();
     endpoints.asked.send(format!("{method} {path}{query} {authorization} {body}").trim_end().to_owned()).unwrap();
@@ -251,6 +255,7 @@ fn contract() -> BTreeMap<String, Answer> {
         (app_path("GET", "releases/"), Answer::new(200, page(3, history))),
         (app_path("GET", "releases/v2/"), Answer::new(200, release(2, "jhansen deployed acaa8a5"))),
         (app_path("GET", "releases/v9/"), Answer::new(404, json!("No Release matches the given query."))),
+        (app_path("GET", "releases/v3/progress/"), Answer { status: 200, body: DEPLOYED.to_owned(), code: None }),
         (app_path("POST", "releases/rollback/"), Answer::new(201, json!({"version": 4}))),
     ])
 }

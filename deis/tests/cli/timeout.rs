@@ -3,8 +3,8 @@
 use crate::stub::StubBuilder;
 use crate::transcript::Machine;
 
-/// One line of each, about an app whose controller never answers.
-const WAITING: &[&str] = &[
+/// One line of each command that changes something and waits until it is deployed; `config:edit` wants a terminal.
+pub const CHANGES: &[&str] = &[
     "apps:destroy --confirm=earthy-instinct",
     "builds:create nginx",
     "config:push",
@@ -27,7 +27,7 @@ const WAITING: &[&str] = &[
 fn who_waits_long_enough_is_told_what_goes_on() {
     let machine = Machine::logged_in(StubBuilder::new().holding());
     machine.write("project/.env", "A=1\n");
-    let told = WAITING.iter().map(|line| {
+    let told = CHANGES.iter().chain(&["releases:watch v3"]).map(|line| {
         let told = machine.run(&format!("{line} -a earthy-instinct --timeout 50ms"));
         // Whether the request was there by then is the machine's business.
         told.split("--- asked").next().unwrap().trim_end().to_owned() + "\n\n"
@@ -53,8 +53,8 @@ fn it_is_known_wherever_a_deploy_is_waited_for() {
     let has_it = |name: &String| machine.run(&format!("help {name}")).contains("--timeout <duration>");
     let mut found = machine.commands().into_iter().filter(has_it).collect::<Vec<_>>();
     found.sort();
-    let mut expected = WAITING.iter().map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>();
-    expected.push("config:edit");
+    let mut expected = CHANGES.iter().map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>();
+    expected.extend(["config:edit", "releases:watch"]);
     expected.sort_unstable();
     assert_eq!(found, expected);
 }

@@ -34,10 +34,9 @@ impl Destroy {
         let start = Instant::now();
         let progress = context.ui.progress("")?;
         progress.explain("ending its processes, then removing all that it has");
-        let goes_on =
-            format!("The destruction of {app} goes on without you; it is over when 'deis apps' lists no {app}.");
-        session.destroy(&goes_on).await?;
-        progress.done(format_args!("done in {}s", start.elapsed().as_secs()))?;
+        let end = format!("it is over when 'deis apps' lists no {app}");
+        session.destroy(&format!("The destruction of {app} goes on without you; {end}.")).await?;
+        progress.done(session.done(format_args!("done in {}s", start.elapsed().as_secs()), end))?;
 
         // Where no repository is, or no git, no remote is left over.
         let remotes = git::remotes().unwrap_or_default();

@@ -1,7 +1,5 @@
-mod line;
+pub mod line;
 mod seen;
-
-use std::time::Duration;
 
 use clap::Args;
 use deis_api::ProcType;
@@ -10,18 +8,12 @@ use deis_cli::{Failure, Format, OutputArgs};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use self::seen::Seen;
-use crate::api::{self, Lines};
+use crate::api::{self, Lines, PACE, SILENCE, TRIES, is_passing};
 use crate::app::{AppArgs, AppSession};
 use crate::context::Context;
 
 /// Objects, and text from a controller that has none.
 const ACCEPT: &str = "application/x-ndjson, text/plain;q=0.5";
-/// The controller gives a sign of life in a third of this time; one that does not is gone.
-const SILENCE: Duration = Duration::from_secs(45);
-/// Between two tries to join again.
-const PACE: Duration = Duration::from_secs(1);
-/// So many of them in a row.
-const TRIES: u32 = 60;
 
 /// Show what an app prints and what happens to it
 #[derive(Debug, Args)]
@@ -107,10 +99,7 @@ impl Logs {
                 query.extend([("since", since), ("log_lines", seen::MOST.to_string())]);
             }
             match session.lines(&["logs"], &query, ACCEPT).await {
-                // A refusal is final; a controller that is not there, or says that it cannot just now, is asked again.
-                Err(failure) if tries >= TRIES || failure.cause::<api::Error>().is_none() && !is_passing(&failure) => {
-                    return Err(failure);
-                }
+                Err(failure) if tries >= TRIES || !is_passing(&failure) => return Err(failure),
                 Err(_) => {}
                 Ok(lines) => return Ok(lines),
             }
@@ -183,9 +172,4 @@ impl Logs {
         }
         failure
     }
-}
-
-/// Whether the controller itself says that it is worth another try.
-fn is_passing(failure: &Failure) -> bool {
-    failure.cause::<api::Refused>().is_some_and(api::Refused::is_passing)
 }

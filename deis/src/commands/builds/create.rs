@@ -31,8 +31,11 @@ impl Create {
         let session = context.app_to_change(&self.change)?;
         let progress = context.ui.progress("Creating build... ")?;
         let build = NewBuild { image: self.image, procfile, ..NewBuild::default() };
-        let _: IgnoredAny = session.deploy(&["builds", ""], &build).await?;
-        Ok(progress.done("done")?)
+        // It has no release before the image is here.
+        let goes_on =
+            format!("The deploy of {0} goes on without you; 'deis releases -a {0}' shows how it ends.", session.app);
+        let _: IgnoredAny = session.change(&["builds", ""], &build, &goes_on).await?;
+        Ok(progress.done(session.done("done", session.watch()))?)
     }
 }
 

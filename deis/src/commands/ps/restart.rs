@@ -33,7 +33,10 @@ impl Restart {
         if pods.is_empty() {
             return Ok(progress.done("Could not find any processes to restart")?);
         }
-        progress.done(format_args!("done in {}s", start.elapsed().as_secs()))?;
+        progress.done(session.done(format_args!("done in {}s", start.elapsed().as_secs()), session.look()))?;
+        if !session.waits() {
+            return Ok(());
+        }
         Ok(super::show(&mut context.ui, session.app.as_str(), &pods)?)
     }
 }
@@ -65,7 +68,7 @@ async fn restart(session: &AppSession, target: Option<&Target>) -> Result<Vec<Po
         Some(Target { kind, pod: None }) => vec!["pods", kind, "restart", ""],
         Some(Target { kind, pod: Some(pod) }) => vec!["pods", kind, pod, "restart", ""],
     };
-    let goes_on = format!("The restart of {0} goes on without you; 'deis ps -a {0}' shows how it ends.", session.app);
+    let goes_on = format!("The restart of {} goes on without you; {}.", session.app, session.look());
     let answer = session.change(&path, &BTreeMap::<String, String>::new(), &goes_on).await;
     answer.map_err(|failure| match (failure.cause::<Refused>(), target) {
         (Some(refused), Some(Target { kind, .. })) if refused.is_unknown_process() => {

@@ -25,8 +25,12 @@ impl Scale {
         context.ui.line(format_args!("Scaling processes... but first, {}!", context.environment.drink))?;
         let start = Instant::now();
         let progress = context.ui.progress("")?;
-        let () = session.deploy(&["scale", ""], &targets).await?;
-        progress.done(format_args!("done in {}s", start.elapsed().as_secs()))?;
+        let goes_on = format!("The scaling of {} goes on without you; {}.", session.app, session.look());
+        let () = session.change(&["scale", ""], &targets, &goes_on).await?;
+        progress.done(session.done(format_args!("done in {}s", start.elapsed().as_secs()), session.look()))?;
+        if !session.waits() {
+            return Ok(());
+        }
 
         let pods = session.get::<PodList>(&["pods", ""]).await?;
         Ok(super::show(&mut context.ui, session.app.as_str(), &pods.results)?)

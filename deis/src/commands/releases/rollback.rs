@@ -26,6 +26,6 @@ impl Rollback {
         let progress = context.ui.progress(label)?;
         let request = rest::Rollback { version: version.map(i64::from) };
         let RolledBack { version } = session.deploy(&["releases", "rollback", ""], &request).await?;
-        Ok(progress.done(format_args!("done, v{version}"))?)
+        Ok(progress.done(session.done(format_args!("done, v{version}"), session.watch()))?)
     }
 }

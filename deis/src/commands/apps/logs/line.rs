@@ -25,7 +25,7 @@ fn colour(line: &str) -> u8 {
 
 /// Colours and tabs may pass. Anything else that would steer the terminal is shown for what it is: a line often holds what a
 /// stranger sent to the app.
-fn harmless(line: &str) -> String {
+pub fn harmless(line: &str) -> String {
     let mut shown = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(next) = rest.chars().next() {
