@@ -68,13 +68,16 @@ impl SqlLedger {
     /// Brings the schema up to date. Processes that start together wait for each other.
     ///
     /// # Errors
-    /// The database cannot be reached, or holds a schema of a newer version.
+    /// The database cannot be reached, or a migration that it has is another one than ours of that number.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         let schema = match self.database {
             Database::Postgres(_) => schema::postgres(),
             Database::Sqlite(_) => schema::sqlite(),
         };
-        self.database.migrate(&schema).await
+        for list in &schema {
+            self.database.migrate(list).await?;
+        }
+        Ok(())
     }
 
     /// Closes all connections, after what is under way.

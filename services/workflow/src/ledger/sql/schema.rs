@@ -1,12 +1,17 @@
 //! The schema, oldest change first. A migration that was released is never changed; what one database gets, the other gets too, and a
 //! test compares what comes of them.
+//!
+//! A migration only adds, with defaults, so that the version before serves on what the next one has made: `helm rollback` works.
+//! The first versions refuse a ledger in whose list there is a migration that they do not know. So that list is closed, and what came
+//! after it has one of its own, in which a version does not mind what it does not know.
 
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 type Change = (i64, &'static str, &'static str);
 
-const POSTGRES: [Change; 10] = [
+/// The list that is closed.
+const POSTGRES: [Change; 9] = [
     (1, "ledger", include_str!("../../../migrations/postgres/1_ledger.sql")),
     (2, "domains", include_str!("../../../migrations/postgres/2_domains.sql")),
     (3, "collaborators", include_str!("../../../migrations/postgres/3_collaborators.sql")),
@@ -16,22 +21,39 @@ const POSTGRES: [Change; 10] = [
     (7, "builds", include_str!("../../../migrations/postgres/7_builds.sql")),
     (8, "release_phase", include_str!("../../../migrations/postgres/8_release_phase.sql")),
     (9, "pulled", include_str!("../../../migrations/postgres/9_pulled.sql")),
-    (10, "allow_root", include_str!("../../../migrations/postgres/10_allow_root.sql")),
 ];
+
+const POSTGRES_ADDITIONS: [Change; 1] =
+    [(10, "allow_root", include_str!("../../../migrations/postgres/10_allow_root.sql"))];
 
 const SQLITE: [Change; 1] = [(1, "ledger", include_str!("../../../migrations/sqlite/1_ledger.sql"))];
 
-pub(super) fn postgres() -> Migrator {
-    migrator(&POSTGRES)
+const SQLITE_ADDITIONS: [Change; 0] = [];
+
+/// Where the databases note which additions they have.
+const ADDITIONS: &str = "_additions";
+
+/// To be run in this order.
+pub(super) fn postgres() -> [Migrator; 2] {
+    [migrator(&POSTGRES), additions(&POSTGRES_ADDITIONS)]
 }
 
-pub(super) fn sqlite() -> Migrator {
-    migrator(&SQLITE)
+/// To be run in this order.
+pub(super) fn sqlite() -> [Migrator; 2] {
+    [migrator(&SQLITE), additions(&SQLITE_ADDITIONS)]
+}
+
+fn additions(changes: &[Change]) -> Migrator {
+    let mut migrator = migrator(changes);
+    migrator.dangerous_set_table_name(ADDITIONS);
+    migrator
 }
 
 fn migrator(changes: &[Change]) -> Migrator {
     let migrations = changes.iter().map(|&(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    Migrator::with_migrations(migrations.collect())
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.set_ignore_missing(true);
+    migrator
 }
