@@ -153,7 +153,7 @@ pub struct Limits {
     #[arg(long, env = "DEIS_LOGIN_GRACE", default_value = "30", value_parser = seconds)]
     pub login_grace: Duration,
 
-    /// How many SSH connections there may be at a time.
+    /// How many SSH connections there may be at a time; when there are more, the oldest that has not proved a key makes room.
     #[arg(long, env = "DEIS_MAX_CONNECTIONS", default_value_t = 256)]
     pub max_connections: usize,
 }

@@ -8,6 +8,7 @@ mod handler;
 mod keys;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,31 +76,59 @@ pub(crate) async fn serve(
 ) {
     let config = Arc::new(config(keys));
     let slots = Arc::new(Semaphore::new(bounds.connections));
+    // The oldest first.
+    let mut strangers = VecDeque::new();
     loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = context.shutdown.cancelled() => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            // A connection that broke before it was accepted; the listener itself is fine.
+            Err(error) => {
+                tracing::debug!(%error, "a connection was not accepted");
+                continue;
+            }
+        };
+        strangers.retain(Stranger::is_one);
+        if slots.available_permits() == 0
+            && let Some(oldest) = strangers.pop_front()
+        {
+            oldest.sent_away.cancel();
+        }
         let slot = tokio::select! {
             slot = Arc::clone(&slots).acquire_owned() => slot,
             () = context.shutdown.cancelled() => return,
         };
-        let (Ok(slot), accepted) = (
-            slot,
-            tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = context.shutdown.cancelled() => return,
-            },
-        ) else {
-            return;
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection = Connection { config: Arc::clone(&config), service: Arc::clone(&service), peer };
-                let tasks = context.tasks.clone();
-                drop(context.tasks.spawn("ssh connection", async move {
-                    connection.run(stream, bounds, tasks).await;
-                    drop(slot);
-                }));
-            }
-            // A connection that broke before it was accepted; the listener itself is fine.
-            Err(error) => tracing::debug!(%error, "a connection was not accepted"),
+        let stranger = Stranger::default();
+        strangers.push_back(stranger.clone());
+        let connection = Connection { config: Arc::clone(&config), service: Arc::clone(&service), peer };
+        let tasks = context.tasks.clone();
+        drop(context.tasks.spawn("ssh connection", async move {
+            connection.run(stream, bounds, stranger, tasks).await;
+            drop(slot);
+        }));
+    }
+}
+
+/// A client that has not proved a key yet. When there is no room, the oldest makes some: nobody keeps others out by being silent.
+#[derive(Clone, Default)]
+struct Stranger {
+    /// It has proved one, or is gone.
+    proved: CancellationToken,
+    sent_away: CancellationToken,
+}
+
+impl Stranger {
+    fn is_one(&self) -> bool {
+        !self.proved.is_cancelled()
+    }
+
+    async fn sent_away(&self) {
+        self.sent_away.cancelled().await;
+        if !self.is_one() {
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -111,19 +140,29 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, bounds: Bounds, tasks: Tasks) {
-        // Cancelled when the connection is over: whoever still reads from one of its channels stops.
-        let over = CancellationToken::new();
-        let _over = over.clone().drop_guard();
-        let proved = CancellationToken::new();
-        let handler = Handler::new(self.service, self.peer, proved.clone(), over.clone(), tasks);
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
+    async fn run(self, stream: TcpStream, bounds: Bounds, stranger: Stranger, tasks: Tasks) {
+        let _gone = stranger.proved.clone().drop_guard();
+        let peer = self.peer;
         let (stream, socket) = match twice(stream) {
             Ok(both) => both,
             Err(error) => return tracing::warn!(%error, "a connection cannot be served"),
         };
+        tokio::select! {
+            () = self.attend(stream, bounds, stranger.proved.clone(), tasks) => {}
+            () = stranger.sent_away() => tracing::info!(%peer, "a client without a key makes room"),
+        }
+        // The library's own task may live on, in the middle of a key exchange say: it ends with its socket.
+        drop(socket.shutdown(std::net::Shutdown::Both));
+    }
+
+    async fn attend(self, stream: TcpStream, bounds: Bounds, proved: CancellationToken, tasks: Tasks) {
+        // Cancelled when the connection is over: whoever still reads from one of its channels stops.
+        let over = CancellationToken::new();
+        let _over = over.clone().drop_guard();
+        let handler = Handler::new(self.service, self.peer, proved.clone(), over.clone(), tasks);
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
         let session = match deadline(bounds.login, run_stream(self.config, stream, handler)).await {
             Ok(Ok(session)) => session,
             Ok(Err(error)) => return tracing::debug!(%error, peer = %self.peer, "not an SSH client"),
@@ -153,8 +192,6 @@ impl Connection {
                 let _late = deadline(FAREWELL, farewell).await;
             }
         }
-        // The library's own task may live on, in the middle of a key exchange say: it ends with its socket.
-        drop(socket.shutdown(std::net::Shutdown::Both));
     }
 }
 
