@@ -207,6 +207,7 @@ fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) 
         locks: peers.locks,
         repositories,
         pushes: Arc::new(pushes),
+        max_push_bytes: config.limits.max_push_bytes,
         limit: config.limits.build_timeout + config.limits.push_timeout,
     })
 }

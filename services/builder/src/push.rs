@@ -69,13 +69,13 @@ impl Pushes {
         &self.sockets
     }
 
-    /// Waits for the hook of a push and serves it. The task ends after `git_ended` when the hook has not asked by then.
+    /// Waits for the hook of a push and serves it; whether it has asked. The task ends after `git_ended` when it has not by then.
     pub(crate) fn start(
         self: &Arc<Self>,
         push: Push,
         socket: HookSocket,
         git_ended: CancellationToken,
-    ) -> TaskHandle<()> {
+    ) -> TaskHandle<bool> {
         let pushes = Arc::clone(self);
         let span = tracing::info_span!("push", app = %push.app, user = %push.user);
         let attend = async move {
@@ -84,8 +84,9 @@ impl Pushes {
                     Ok(connection) => pushes.attend(push, connection, &git_ended).await,
                     Err(error) => tracing::error!(%error, "a hook was not understood"),
                 },
-                () = git_ended.cancelled() => {}
+                () = git_ended.cancelled() => return false,
             }
+            true
         };
         self.context.tasks.spawn("push", attend.instrument(span))
     }

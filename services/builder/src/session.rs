@@ -1,6 +1,7 @@
 //! A session: from the command line of a git client to its exit status.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub(crate) struct Sessions {
     pub(crate) locks: Arc<dyn Locks>,
     pub(crate) repositories: Repositories,
     pub(crate) pushes: Arc<Pushes>,
+    /// How many bytes a push may send.
+    pub(crate) max_push_bytes: u64,
     /// How long one session may last.
     pub(crate) limit: Duration,
 }
@@ -73,7 +76,7 @@ impl Sessions {
             Verb::UploadPack => {
                 let repository = self.repositories.open(&command.app).await?;
                 let child = repository.upload_pack().map_err(Error::io("start git"))?;
-                self.connect(child, exchange).await
+                Ok(self.connect(child, exchange).await?.status)
             }
             Verb::ReceivePack => self.receive(user, command, exchange).await,
         }
@@ -86,21 +89,32 @@ impl Sessions {
         let socket = HookSocket::bind(self.pushes.sockets())?;
         let child = repository.receive_pack(socket.path()).map_err(Error::io("start git"))?;
 
-        let push = Push::new(command.app, user, repository, lock.lost.clone(), exchange.gone.clone());
+        let push = Push::new(command.app, user, repository.clone(), lock.lost.clone(), exchange.gone.clone());
         // git may be gone before the push is: a deploy that has begun goes on, and a build pod is removed in any case.
         let git_ended = CancellationToken::new();
         let push = self.pushes.start(push, socket, git_ended.clone());
         let git_ended = git_ended.drop_guard();
-        let status = self.connect(child, exchange).await;
+        let output = exchange.output.clone();
+        let ended = self.connect(child, exchange).await;
         drop(git_ended);
-        push.await?;
+        let was_asked = push.await?;
+        if ended.is_err() {
+            // git was killed.
+            repository.sweep().map_err(Error::io("clean up the repository"))?;
+        }
         // Only now has git moved its refs.
         drop(lock);
-        status
+        let Ended { status, received } = ended?;
+        if !was_asked && received > self.max_push_bytes {
+            // git has said so, too, but neither how much may be sent nor how to go on.
+            let error = Error::TooLarge { what: "What a push sends", limit: self.max_push_bytes };
+            output.write_error(Bytes::from(format!(" !     {error} ({})\n", error.code()))).await;
+        }
+        Ok(status)
     }
 
     /// Connects a client with git until git has ended.
-    async fn connect(&self, child: GitChild, exchange: Exchange) -> Result<u32, Error> {
+    async fn connect(&self, child: GitChild, exchange: Exchange) -> Result<Ended, Error> {
         deadline(self.limit, pump(child, exchange))
             .await
             .map_err(|_| Error::Cancelled("the session has lasted too long"))?
@@ -118,11 +132,20 @@ fn refusal(error: Error, command: &Command) -> Error {
     }
 }
 
-async fn pump(mut child: GitChild, mut exchange: Exchange) -> std::io::Result<u32> {
+/// How git has ended.
+struct Ended {
+    status: u32,
+    /// How many bytes the client has sent.
+    received: u64,
+}
+
+async fn pump(mut child: GitChild, mut exchange: Exchange) -> std::io::Result<Ended> {
     let (stdin, stdout, stderr) = child.pipes();
+    let received = AtomicU64::new(0);
     let input = async {
         let Some(mut stdin) = stdin else { return };
         while let Some(bytes) = exchange.input.recv().await {
+            received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             if stdin.write_all(&bytes).await.is_err() {
                 return;
             }
@@ -134,7 +157,7 @@ async fn pump(mut child: GitChild, mut exchange: Exchange) -> std::io::Result<u3
         (one, other) = outputs => one.and(other)?,
         never = async { input.await; std::future::pending().await } => never,
     }
-    child.wait().await
+    Ok(Ended { status: child.wait().await?, received: received.into_inner() })
 }
 
 /// Reads to the end, also when nobody is there to get it: git must not be ended by a broken pipe in the middle of its work.

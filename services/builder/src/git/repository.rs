@@ -118,6 +118,11 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
+    /// Removes what a git that was killed has left. Only while no push is under way.
+    pub(crate) fn sweep(&self) -> io::Result<()> {
+        sweep::repository(&self.path)
+    }
+
     /// Serves a push; git will call the hook, and the hook will ask at `socket`.
     pub(crate) fn receive_pack(&self, socket: &Path) -> io::Result<GitChild> {
         let arguments = [OsStr::new("receive-pack"), OsStr::new("--end-of-options"), self.path.as_os_str()];

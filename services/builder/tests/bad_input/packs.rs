@@ -12,7 +12,7 @@ fn line(payload: &str) -> Vec<u8> {
 }
 
 /// What a client sends to make `name` be `sha`, before the pack.
-fn command(sha: &str, name: &str) -> Vec<u8> {
+pub(super) fn command(sha: &str, name: &str) -> Vec<u8> {
     [line(&format!("{ZERO} {sha} {name}\0report-status\n")), b"0000".to_vec()].concat()
 }
 
@@ -98,7 +98,7 @@ async fn sent(world: &World, what: &str, works: bool, input: &[u8]) -> String {
 }
 
 /// The packets that come after the list of refs.
-fn report(mut bytes: &[u8]) -> Vec<String> {
+pub(super) fn report(mut bytes: &[u8]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut is_report = false;
     while let Some((length, rest)) = bytes.split_at_checked(4) {

@@ -181,6 +181,8 @@ fn text(ended: &Ended, works: bool) -> String {
                 refusals.push(line.trim().to_owned());
             }
             Some(line) if line.starts_with("fatal:") || line.starts_with("error:") => others.push(line.to_owned()),
+            // What comes beside git, over SSH's own standard error.
+            None if line.starts_with(" !     ") => refusals.push(line.trim().to_owned()),
             None if !works && !line.trim().is_empty() && !ALWAYS.iter().any(|always| line.starts_with(always)) => {
                 others.push(line.trim().to_owned());
             }
