@@ -149,3 +149,14 @@ impl Lease {
         Ok((requests, responses.into_inner()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_away_is_named() {
+        assert!(matches!(unreachable(tonic::Status::unavailable("connect")), Error::StateUnreachable));
+        assert!(matches!(unreachable(tonic::Status::internal("defect")), Error::Peer(_)));
+    }
+}

@@ -29,6 +29,7 @@ pub(crate) struct Command {
 }
 
 const NOT_GIT: &str = "Only git is served here: try \"git push deis master\".";
+const LFS: &str = "Git LFS is not served here, and builds do not see its content: commit the files themselves (git lfs migrate export).";
 const NO_APP: &str =
     "No app given: the remote must be of the form ssh://git@host:2222/{app}.git, with a name that deis apps shows.";
 
@@ -37,6 +38,10 @@ impl Command {
     /// name needs none, so that everything with a quote, a blank or a backslash inside is refused.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, Error> {
         let line = std::str::from_utf8(line).map_err(|_| Error::Command(NOT_GIT))?;
+        // What its pre-push hook asks for: git-lfs-authenticate, git-lfs-transfer.
+        if line.starts_with("git-lfs-") {
+            return Err(Error::Command(LFS));
+        }
         let (verb, path) = [
             ("git-receive-pack ", Verb::ReceivePack),
             ("git receive-pack ", Verb::ReceivePack),

@@ -59,6 +59,7 @@ fn pushes() -> Vec<Push> {
         },
         optioned("an option of a push", &["--push-option=; rm -rf /"]),
         optioned("an option with a line break", &["--push-option=a\nb"]),
+        optioned("options that are many", &["--push-option=a"; 1000]),
         optioned("a push that is signed", &["--signed=yes"]),
         Push { works: true, ..optioned("a push that is atomic", &["--atomic"]) },
         Push { options: &["--receive-pack=sh -c id"], what: "another program", ..Push::default() },

@@ -16,6 +16,7 @@ const COMMANDS: &[(&str, &[&str], &[&str])] = &[
     ("a shell", &[], &[]),
     ("another command", &[], &["id"]),
     ("another part of git", &[], &["git-upload-archive '/app.git'"]),
+    ("what git-lfs asks for", &[], &["git-lfs-authenticate app.git upload"]),
     ("a command behind git", &[], &["git-receive-pack '/app.git'; id"]),
     ("a command inside of the name", &[], &["git-receive-pack '/$(id).git'"]),
     ("a path that climbs", &[], &["git-receive-pack '../../etc'"]),
