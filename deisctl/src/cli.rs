@@ -1,7 +1,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::cluster::ClusterArgs;
-use crate::commands::{completions, config, doctor, init, install, journal, list, status, uninstall};
+use crate::commands::{
+    completions, config, dock, doctor, init, install, journal, list, machines, restart, rolling_restart, scale, ssh,
+    status, uninstall,
+};
 
 /// Operates Deis Workflow on a Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -22,6 +25,12 @@ pub(crate) enum Command {
     List(list::Args),
     Journal(journal::Args),
     Config(config::Args),
+    Scale(scale::Args),
+    Restart(restart::Args),
+    RollingRestart(rolling_restart::Args),
+    Machines(machines::Args),
+    Dock(dock::Args),
+    Ssh(ssh::Args),
     Uninstall(uninstall::Args),
     Init(init::Args),
     Completions(completions::Args),

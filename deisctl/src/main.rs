@@ -4,6 +4,7 @@ mod cli;
 mod cluster;
 mod commands;
 mod components;
+mod deadline;
 mod doctor;
 mod exec;
 mod forward;
@@ -11,6 +12,8 @@ mod init;
 mod inventory;
 mod probe;
 mod report;
+mod rollout;
+mod session;
 mod settings;
 
 use std::process::ExitCode;
@@ -20,11 +23,17 @@ use deis_cli::Ui;
 
 use self::cli::Cli;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut ui = Ui::system();
-    match commands::run(cli, &mut ui).await {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return ui.report(&error.into()),
+    };
+    let outcome = runtime.block_on(commands::run(cli, &mut ui));
+    // A read of the terminal that nobody waits for any more ends at the next key only.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => ui.report(&failure),
     }

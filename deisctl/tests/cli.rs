@@ -30,8 +30,65 @@ fn help_says_what_there_is() {
 
 #[test]
 fn each_command_says_what_it_does() {
-    for command in ["install", "status", "doctor", "list", "journal", "config", "uninstall", "init", "completions"] {
+    for command in commands() {
         insta::assert_snapshot!(format!("help_{command}"), said(&format!("{command} --help")));
+    }
+}
+
+/// As the first page of the help lists them.
+fn commands() -> Vec<String> {
+    let help = said("--help");
+    let list = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    let names = list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn help_fits_a_narrow_terminal() {
+    let text = |line: &str| {
+        let output = deisctl(line).env("COLUMNS", "40").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    insta::assert_snapshot!("narrow_scale", text("scale --help"));
+    for command in commands() {
+        let help = text(&format!("{command} --help"));
+        // A usage line is one word after another, and is never broken.
+        let lines = help.lines().filter(|line| !line.starts_with("Usage:"));
+        let longest = lines.max_by_key(|line| line.chars().count()).unwrap();
+        assert!(longest.chars().count() <= 40, "{command}: {longest:?}");
+    }
+}
+
+/// Nothing of it reaches a cluster.
+#[test]
+fn what_cannot_be_scaled_is_refused_with_the_reason() {
+    insta::assert_snapshot!("scale_refusals", REFUSED_SCALES.map(said).join("\n"));
+}
+
+const REFUSED_SCALES: [&str; 10] = [
+    "scale",
+    "scale router",
+    "scale router=many",
+    "scale router=0",
+    "scale router=-1",
+    "scale router=101",
+    "scale ruoter=2",
+    "scale router=2 builder=2",
+    "scale logger-agent=2",
+    "scale router=2 --timeout=soon",
+];
+
+#[test]
+fn whom_nobody_knows_is_neither_restarted_nor_entered() {
+    let lines = ["restart", "restart ruoter", "rolling-restart platform zebra", "dock ruoter", "ssh"];
+    insta::assert_snapshot!("unknown_targets", lines.map(said).join("\n"));
+}
+
+#[test]
+fn no_colour_is_written_where_nobody_sees_it() {
+    for line in ["scale builder=2", "statsu", "--help"] {
+        let output = deisctl(line).env("NO_COLOR", "1").env("TERM", "xterm").output().unwrap();
+        assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{line}");
     }
 }
 

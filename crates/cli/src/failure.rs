@@ -19,6 +19,8 @@ pub enum Kind {
     TimedOut,
     /// Nobody reads our output any more, as after `| head`. Nothing is said; exit code 1.
     ClosedPipe,
+    /// A program that the person worked with through us ended with this exit code, and has said why. Nothing is added.
+    Ended(u8),
 }
 
 /// Why a command ends early.
@@ -46,6 +48,12 @@ impl Failure {
     /// The time to wait is over; `message` says what goes on without us.
     pub fn timed_out(message: impl Into<String>) -> Self {
         Self { kind: Kind::TimedOut, ..Self::new(message) }
+    }
+
+    /// What the person did through us is over; `code` is how it ended, and there is nothing to add.
+    #[must_use]
+    pub fn ended(code: u8) -> Self {
+        Self { kind: Kind::Ended(code), ..Self::new(format!("it ended with exit code {code}")) }
     }
 
     /// Adds a sentence about what to do next.
@@ -118,12 +126,13 @@ impl Ui {
             Kind::Error | Kind::ClosedPipe => 1,
             Kind::TimedOut => 124,
             Kind::Interrupted => 130,
+            Kind::Ended(code) => code,
         })
     }
 
     fn write_failure(&mut self, failure: &Failure) -> io::Result<()> {
         match failure.kind {
-            Kind::ClosedPipe => return Ok(()),
+            Kind::ClosedPipe | Kind::Ended(_) => return Ok(()),
             Kind::Error => self.warn(format_args!("{} {}", "Error:".red().bold(), failure.error))?,
             Kind::TimedOut => self.warn(format_args!("{} {}", "Timed out:".yellow().bold(), failure.error))?,
             Kind::Interrupted => self.warn(format_args!("{} {}", "Interrupted:".yellow().bold(), failure.error))?,
@@ -188,11 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_ended_has_said_why() {
+        assert_eq!(told(&Failure::ended(42)), "");
+    }
+
+    #[test]
     fn the_kind_decides_the_exit_code() {
         let (mut ui, ..) = Ui::captured();
         let code = |failure: &Failure| format!("{:?}", ui.report(failure));
-        let failures = [Failure::new("no"), Failure::timed_out("later"), Failure::interrupted("later")];
+        let failures =
+            [Failure::new("no"), Failure::timed_out("later"), Failure::interrupted("later"), Failure::ended(42)];
         let codes = failures.iter().map(code).collect::<Vec<_>>();
-        assert_eq!(codes, [1, 124, 130].map(|code| format!("{:?}", ExitCode::from(code))));
+        assert_eq!(codes, [1, 124, 130, 42].map(|code| format!("{:?}", ExitCode::from(code))));
     }
 }

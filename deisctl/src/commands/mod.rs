@@ -2,11 +2,17 @@
 
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod dock;
 pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod install;
 pub(crate) mod journal;
 pub(crate) mod list;
+pub(crate) mod machines;
+pub(crate) mod restart;
+pub(crate) mod rolling_restart;
+pub(crate) mod scale;
+pub(crate) mod ssh;
 pub(crate) mod status;
 pub(crate) mod uninstall;
 
@@ -24,6 +30,12 @@ pub(crate) async fn run(cli: Cli, ui: &mut Ui) -> Result<(), Failure> {
         Command::List(args) => list::run(args, cluster, ui).await,
         Command::Journal(args) => journal::run(args, cluster, ui).await,
         Command::Config(args) => config::run(args, cluster, ui).await,
+        Command::Scale(args) => scale::run(args, cluster, ui).await,
+        Command::Restart(args) => restart::run(args, cluster, ui).await,
+        Command::RollingRestart(args) => rolling_restart::run(args, cluster, ui).await,
+        Command::Machines(args) => machines::run(args, cluster, ui).await,
+        Command::Dock(args) => dock::run(args, cluster, ui).await,
+        Command::Ssh(args) => ssh::run(args, cluster, ui).await,
         Command::Uninstall(args) => uninstall::run(args, cluster, ui).await,
         Command::Init(args) => init::run(args, cluster, ui).await,
         Command::Completions(args) => completions::run(args, ui),
