@@ -10,6 +10,7 @@ mod exec;
 mod forward;
 mod init;
 mod inventory;
+mod journal;
 mod probe;
 mod report;
 mod rollout;

@@ -1,6 +1,6 @@
 use deis_cli::{Failure, Ui};
 use futures_util::io::AsyncBufReadExt as _;
-use futures_util::stream::{StreamExt as _, TryStreamExt as _, select_all};
+use futures_util::stream::TryStreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
@@ -8,8 +8,11 @@ use kube::api::LogParams;
 use super::component;
 use crate::cluster::{ClusterArgs, KubeError};
 use crate::inventory::look;
+use crate::journal::follow;
 
 /// Show the log of a component.
+///
+/// Followed, it goes on across restarts, new pods and lost connections, until Ctrl-C.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Whose log.
@@ -39,40 +42,27 @@ enum JournalError {
 pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {
     let component = component(&args.component)?;
     let client = cluster.client().await?;
+    if args.follow {
+        let pods = Api::namespaced(client, &cluster.namespace);
+        let selector = format!("app={},heritage=deis", component.object_name());
+        return follow(pods, &selector, args.lines, ui).await;
+    }
     let standing = look(&client, &cluster.namespace, component).await?;
     if standing.pods.is_empty() {
         return Err(Failure::new(format!("component {} has no pod", component.name)));
     }
     let alone = standing.pods.len() == 1;
     let pods: Api<Pod> = Api::namespaced(client, &cluster.namespace);
-    let params = LogParams {
-        follow: args.follow,
-        previous: args.previous,
-        tail_lines: Some(args.lines.into()),
-        ..LogParams::default()
-    };
-    let mut logs = Vec::new();
+    let params = LogParams { previous: args.previous, tail_lines: Some(args.lines.into()), ..LogParams::default() };
     for pod in standing.pods {
         let name = pod.name;
-        let log =
-            pods.log_stream(&name, &params).await.map_err(|error| JournalError::Open(name.clone(), error.into()))?;
-        let prefix = if alone { String::new() } else { format!("{name}: ") };
-        logs.push(
-            log.lines()
-                .map_ok(move |line| format!("{prefix}{line}"))
-                .map_err(move |error| JournalError::Read(name.clone(), error))
-                .boxed_local(),
-        );
-    }
-    if args.follow {
-        let mut lines = select_all(logs);
-        while let Some(line) = lines.try_next().await? {
-            ui.line(line)?;
-        }
-    } else {
-        for mut lines in logs {
-            while let Some(line) = lines.try_next().await? {
+        let log = pods.log_stream(&name, &params).await;
+        let mut lines = log.map_err(|error| JournalError::Open(name.clone(), error.into()))?.lines();
+        while let Some(line) = lines.try_next().await.map_err(|error| JournalError::Read(name.clone(), error))? {
+            if alone {
                 ui.line(line)?;
+            } else {
+                ui.line(format_args!("{name}: {line}"))?;
             }
         }
     }
