@@ -2,8 +2,8 @@ use clap::{Parser, Subcommand};
 
 use crate::cluster::ClusterArgs;
 use crate::commands::{
-    completions, config, dock, doctor, init, install, journal, list, machines, restart, rolling_restart, scale, ssh,
-    status, uninstall,
+    completions, config, diagnose, dock, doctor, init, install, journal, list, machines, restart, rolling_restart,
+    scale, ssh, status, uninstall,
 };
 
 /// Operates Deis Workflow on a Kubernetes cluster.
@@ -22,6 +22,7 @@ pub(crate) enum Command {
     Install(install::Args),
     Status(status::Args),
     Doctor(doctor::Args),
+    Diagnose(diagnose::Args),
     List(list::Args),
     Journal(journal::Args),
     Config(config::Args),

@@ -5,6 +5,7 @@ mod cluster;
 mod commands;
 mod components;
 mod deadline;
+mod diagnose;
 mod doctor;
 mod exec;
 mod forward;

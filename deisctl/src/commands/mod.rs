@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod diagnose;
 pub(crate) mod dock;
 pub(crate) mod doctor;
 pub(crate) mod init;
@@ -27,6 +28,7 @@ pub(crate) async fn run(cli: Cli, ui: &mut Ui) -> Result<(), Failure> {
         Command::Install(args) => install::run(args, cluster, ui).await,
         Command::Status(args) => status::run(args, cluster, ui).await,
         Command::Doctor(args) => doctor::run(args, cluster, ui).await,
+        Command::Diagnose(args) => diagnose::run(args, cluster, ui).await,
         Command::List(args) => list::run(args, cluster, ui).await,
         Command::Journal(args) => journal::run(args, cluster, ui).await,
         Command::Config(args) => config::run(args, cluster, ui).await,

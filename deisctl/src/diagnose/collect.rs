@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use deis_cli::{Failure, Progress};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, Pod, Secret};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::{DynamicObject, ListParams, LogParams};
+use kube::core::ApiResource;
+use kube::{Api, Client, ResourceExt as _};
+use serde_json::{Value, json};
+
+use super::archive::Archive;
+use super::objects::{Sealed, kinds};
+use super::redaction::{self, Redactor};
+use crate::cluster::KubeError;
+use crate::components::COMPONENTS;
+use crate::deadline::within;
+use crate::{doctor, report};
+
+/// How long any one question may take; what does not come is missing.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+const LOG_LINES: i64 = 1000;
+const LOG_BYTES: i64 = 1024 * 1024;
+
+/// Looks at everything. What cannot be had is noted, and no reason to stop; without the Secrets, whose values are taken out of all
+/// else, there would be no archive to be trusted.
+pub(crate) async fn collect(client: &Client, namespace: &str, progress: &Progress<'_>) -> Result<Archive, Failure> {
+    progress.explain("Secrets, to leave them out");
+    let own = Api::<Secret>::namespaced(client.clone(), namespace).list(&ListParams::default()).await;
+    let own = own.map_err(|error| unsealed(&KubeError::from(error)))?.items;
+    let of_apps = ListParams::default().labels(deis_kube::labels::OURS);
+    let of_apps = Api::<Secret>::all(client.clone()).list(&of_apps).await;
+    let of_apps = of_apps.map_err(|error| unsealed(&KubeError::from(error)))?.items;
+    let secrets = own.iter().chain(&of_apps).flat_map(|secret| secret.data.iter().flatten());
+    let redactor = Redactor::new(secrets.map(|(_, value)| value.0.as_slice()))?;
+    let archive = Archive::new(redactor, Timestamp::now());
+    let mut collector = Collector { client, namespace, archive };
+
+    let sealed = own.iter().map(Sealed::of).collect::<Vec<_>>();
+    collector.archive.yaml("objects/secrets.yaml", &sealed);
+    progress.explain("status and doctor");
+    collector.health().await;
+    for kind in kinds() {
+        progress.explain(&kind.plural);
+        let api = Api::namespaced_with(client.clone(), namespace, &kind);
+        collector.list("objects", &kind, api).await;
+    }
+    for kind in [
+        ApiResource::erase::<Node>(&()),
+        ApiResource::erase::<PersistentVolume>(&()),
+        ApiResource::erase::<StorageClass>(&()),
+    ] {
+        progress.explain(&kind.plural);
+        collector.list("cluster", &kind, Api::all_with(client.clone(), &kind)).await;
+    }
+    collector.logs(progress).await;
+    Ok(collector.archive)
+}
+
+fn unsealed(error: &KubeError) -> Failure {
+    Failure::new(format!("cannot read the Secrets, whose values must be left out: {error}"))
+        .hint("Use an account that may list Secrets in all namespaces.")
+}
+
+struct Collector<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+    archive: Archive,
+}
+
+impl Collector<'_> {
+    /// The answer to a question, or a note that there was none.
+    async fn answer<T>(&mut self, what: &str, question: impl Future<Output = kube::Result<T>>) -> Option<T> {
+        match within(ANSWER_LIMIT, question).await {
+            Some(Ok(answer)) => return Some(answer),
+            Some(Err(error)) => self.archive.missing(what, &KubeError::from(error).to_string()),
+            None => self.archive.missing(what, &format!("no answer within {} s", ANSWER_LIMIT.as_secs())),
+        }
+        None
+    }
+
+    /// Versions, and what `status` and `doctor` say.
+    async fn health(&mut self) {
+        let (client, namespace) = (self.client, self.namespace);
+        if let Some(kubernetes) = self.answer("versions", client.apiserver_version()).await {
+            let versions = json!({ "deisctl": env!("CARGO_PKG_VERSION"), "kubernetes": kubernetes });
+            self.archive.yaml("versions.yaml", &versions);
+        }
+        match report::make(client, namespace, &COMPONENTS.iter().collect::<Vec<_>>()).await {
+            Ok((reports, unasked)) => {
+                if let Some(why) = unasked {
+                    self.archive.missing("answers of the services", &why);
+                }
+                self.archive.yaml("status.yaml", &reports);
+                let findings = doctor::examine(client, namespace, &reports, Timestamp::now()).await;
+                self.archive.yaml("doctor.yaml", &findings);
+            }
+            Err(error) => self.archive.missing("status and doctor", &Failure::from(error).summary()),
+        }
+    }
+
+    async fn list(&mut self, folder: &str, kind: &ApiResource, api: Api<DynamicObject>) {
+        let Some(list) = self.answer(&kind.plural, api.list(&ListParams::default())).await else { return };
+        let objects = list.items.iter().filter_map(|object| serde_json::to_value(object).ok()).map(|mut object| {
+            redaction::object(&mut object);
+            object
+        });
+        let objects = objects.collect::<Vec<Value>>();
+        if !objects.is_empty() {
+            self.archive.yaml(format!("{folder}/{}.yaml", kind.plural), &objects);
+        }
+    }
+
+    /// The newest lines of each container of each pod, and those of the process before.
+    async fn logs(&mut self, progress: &Progress<'_>) {
+        let pods = Api::<Pod>::namespaced(self.client.clone(), self.namespace);
+        let Some(list) = self.answer("logs", pods.list(&ListParams::default())).await else { return };
+        for pod in list.items {
+            let name = pod.name_any();
+            progress.explain(format_args!("the log of {name}"));
+            let status = pod.status.unwrap_or_default();
+            let containers = status.init_container_statuses.unwrap_or_default().into_iter();
+            for container in containers.chain(status.container_statuses.unwrap_or_default()) {
+                let started = container.container_id.is_some_and(|id| !id.is_empty());
+                let log = format!("logs/{name}/{}", container.name);
+                if started {
+                    self.log(&pods, &name, &container.name, false, &format!("{log}.log")).await;
+                }
+                if started && container.restart_count > 0 {
+                    self.log(&pods, &name, &container.name, true, &format!("{log}.previous.log")).await;
+                }
+            }
+        }
+    }
+
+    async fn log(&mut self, pods: &Api<Pod>, pod: &str, container: &str, previous: bool, file: &str) {
+        let params = LogParams {
+            container: Some(container.to_owned()),
+            previous,
+            tail_lines: Some(LOG_LINES),
+            limit_bytes: Some(LOG_BYTES),
+            timestamps: true,
+            ..LogParams::default()
+        };
+        if let Some(text) = self.answer(file, pods.logs(pod, &params)).await {
+            self.archive.text(file, &text);
+        }
+    }
+}
