@@ -3,7 +3,7 @@ use clap::{Parser, Subcommand};
 use crate::cluster::ClusterArgs;
 use crate::commands::{
     completions, config, diagnose, dock, doctor, init, install, journal, list, machines, restart, rolling_restart,
-    scale, ssh, status, uninstall,
+    scale, ssh, status, uninstall, upgrade,
 };
 
 /// Operates Deis Workflow on a Kubernetes cluster.
@@ -20,6 +20,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Install(install::Args),
+    Upgrade(upgrade::Args),
     Status(status::Args),
     Doctor(doctor::Args),
     Diagnose(diagnose::Args),

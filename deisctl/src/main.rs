@@ -17,6 +17,7 @@ mod report;
 mod rollout;
 mod session;
 mod settings;
+mod upgrade;
 
 use std::process::ExitCode;
 

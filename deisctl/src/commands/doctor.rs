@@ -32,7 +32,7 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
 }
 
 /// A line for each area, and below it what is wrong there.
-fn lines(findings: &[Finding]) -> String {
+pub(super) fn lines(findings: &[Finding]) -> String {
     let mut lines = Vec::new();
     for area in findings.chunk_by(|one, other| one.area == other.area) {
         let faults = area.iter().filter(|finding| !finding.well).collect::<Vec<_>>();

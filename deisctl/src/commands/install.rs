@@ -22,6 +22,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "name")]
     domain: Option<Hostname>,
 
+    #[command(flatten)]
+    chart: ChartArgs,
+
+    /// How long to wait, as helm writes it.
+    #[arg(long, value_name = "duration", default_value = "10m")]
+    timeout: String,
+
+    #[command(flatten)]
+    helm: HelmArgs,
+}
+
+/// Which chart, and its values.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ChartArgs {
     /// A file with values of the chart. May be repeated.
     #[arg(long, short = 'f', value_name = "file")]
     values: Vec<PathBuf>,
@@ -33,13 +47,30 @@ pub(crate) struct Args {
     /// Another chart: a folder, an archive or an address.
     #[arg(long, value_name = "chart")]
     chart: Option<OsString>,
+}
 
-    /// How long to wait, as helm writes it.
-    #[arg(long, value_name = "duration", default_value = "10m")]
-    timeout: String,
+impl ChartArgs {
+    /// The chart that is asked for, or that of this program, written to a folder.
+    pub(super) fn chart(&self, folder: &Path) -> std::io::Result<OsString> {
+        match &self.chart {
+            Some(chart) => Ok(chart.clone()),
+            None => Ok(unpack(folder)?.into()),
+        }
+    }
 
-    #[command(flatten)]
-    helm: HelmArgs,
+    /// How helm installs and upgrades; release and chart are to follow. Values of earlier times stay.
+    pub(super) fn upgrade(&self, timeout: &str) -> Vec<OsString> {
+        let fixed =
+            ["upgrade", "--install", "--create-namespace", "--reset-then-reuse-values", "--wait", "--timeout", timeout];
+        let mut arguments = fixed.map(OsString::from).to_vec();
+        for file in &self.values {
+            arguments.extend(["--values".into(), file.into()]);
+        }
+        for value in &self.set {
+            arguments.extend(["--set".into(), value.into()]);
+        }
+        arguments
+    }
 }
 
 /// How helm is to be run.
@@ -55,47 +86,46 @@ pub(crate) struct HelmArgs {
 }
 
 impl HelmArgs {
-    /// Runs helm on the cluster.
-    pub(crate) async fn run(&self, mut arguments: Vec<OsString>, cluster: &ClusterArgs) -> Result<(), Failure> {
-        arguments.extend(["--namespace".into(), cluster.namespace.clone().into()]);
-        if let Some(file) = &cluster.kubeconfig {
-            arguments.extend(["--kubeconfig".into(), file.into()]);
-        }
-        if let Some(context) = &cluster.context {
-            arguments.extend(["--kube-context".into(), context.into()]);
-        }
-        exec::run(&self.helm, &arguments).await.map_err(|error| {
-            let hint = match error {
-                ExecError::Missing { .. } => "Install helm, or say where it is: --helm=/path/to/helm".to_owned(),
-                _ => format!("`deisctl status --namespace={}` says what is not up.", cluster.namespace),
-            };
-            Failure::from(error).hint(hint)
-        })
+    /// Runs helm on the cluster, on our own output.
+    pub(crate) async fn run(&self, arguments: Vec<OsString>, cluster: &ClusterArgs) -> Result<(), Failure> {
+        let done = exec::run(&self.helm, &on_cluster(arguments, cluster)).await;
+        done.map_err(|error| failure(error, cluster))
     }
+
+    /// Runs helm on the cluster, and reads what it writes.
+    pub(super) async fn read(&self, arguments: Vec<OsString>, cluster: &ClusterArgs) -> Result<String, Failure> {
+        let read = exec::read(&self.helm, &on_cluster(arguments, cluster)).await;
+        read.map_err(|error| failure(error, cluster))
+    }
+}
+
+fn on_cluster(mut arguments: Vec<OsString>, cluster: &ClusterArgs) -> Vec<OsString> {
+    arguments.extend(["--namespace".into(), cluster.namespace.clone().into()]);
+    if let Some(file) = &cluster.kubeconfig {
+        arguments.extend(["--kubeconfig".into(), file.into()]);
+    }
+    if let Some(context) = &cluster.context {
+        arguments.extend(["--kube-context".into(), context.into()]);
+    }
+    arguments
+}
+
+fn failure(error: ExecError, cluster: &ClusterArgs) -> Failure {
+    let hint = match error {
+        ExecError::Missing { .. } => "Install helm, or say where it is: --helm=/path/to/helm".to_owned(),
+        _ => format!("`deisctl status --namespace={}` says what is not up.", cluster.namespace),
+    };
+    Failure::from(error).hint(hint)
 }
 
 pub(crate) async fn run(args: Args, cluster: &ClusterArgs, _ui: &mut Ui) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
-    let chart = match &args.chart {
-        Some(chart) => chart.clone(),
-        None => unpack(folder.path())?.into(),
-    };
+    let chart = args.chart.chart(folder.path())?;
     args.helm.run(arguments(&args, chart), cluster).await
 }
 
 fn arguments(args: &Args, chart: OsString) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> =
-        ["upgrade", "--install", "--create-namespace", "--reset-then-reuse-values", "--wait"]
-            .into_iter()
-            .map(OsString::from)
-            .collect();
-    arguments.extend(["--timeout".into(), args.timeout.clone().into()]);
-    for file in &args.values {
-        arguments.extend(["--values".into(), file.into()]);
-    }
-    for value in &args.set {
-        arguments.extend(["--set".into(), value.into()]);
-    }
+    let mut arguments = args.chart.upgrade(&args.timeout);
     if let Some(domain) = &args.domain {
         arguments.extend(["--set-string".into(), format!("domain={domain}").into()]);
     }

@@ -16,6 +16,7 @@ pub(crate) mod scale;
 pub(crate) mod ssh;
 pub(crate) mod status;
 pub(crate) mod uninstall;
+pub(crate) mod upgrade;
 
 use deis_cli::{Failure, Ui, closest};
 
@@ -26,6 +27,7 @@ pub(crate) async fn run(cli: Cli, ui: &mut Ui) -> Result<(), Failure> {
     let cluster = &cli.cluster;
     match cli.command {
         Command::Install(args) => install::run(args, cluster, ui).await,
+        Command::Upgrade(args) => upgrade::run(args, cluster, ui).await,
         Command::Status(args) => status::run(args, cluster, ui).await,
         Command::Doctor(args) => doctor::run(args, cluster, ui).await,
         Command::Diagnose(args) => diagnose::run(args, cluster, ui).await,

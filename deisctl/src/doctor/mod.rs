@@ -31,11 +31,16 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn well(area: &'static str, subject: impl Into<String>, says: impl Into<String>) -> Self {
+    pub(crate) fn well(area: &'static str, subject: impl Into<String>, says: impl Into<String>) -> Self {
         Self { area, subject: subject.into(), well: true, says: says.into(), fix: None }
     }
 
-    fn fault(area: &'static str, subject: impl Into<String>, says: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(crate) fn fault(
+        area: &'static str,
+        subject: impl Into<String>,
+        says: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
         Self { area, subject: subject.into(), well: false, says: says.into(), fix: Some(fix.into()) }
     }
 }

@@ -1,0 +1,86 @@
+use std::error::Error;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use http::Request;
+use http::header::HOST;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::LogParams;
+use kube::{Api, Client};
+
+use crate::cluster::KubeError;
+use crate::components::COMPONENTS;
+use crate::report::{self, Report};
+
+/// After helm has seen every pod ready, the parts may take a moment to agree.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Where workflow serves the API.
+const API_PORT: u16 = 8000;
+/// How much of the log of a part that fails is shown.
+const LAST_LINES: i64 = 12;
+
+/// Asks every part, and the API, until all are well.
+///
+/// # Errors
+/// What is not well, when it stays so.
+pub(crate) async fn until_well(client: &Client, namespace: &str) -> Result<(), String> {
+    let backoff = ExponentialBuilder::default().with_jitter().with_max_delay(LONGEST_PAUSE).without_max_times();
+    (|| look(client, namespace)).retry(backoff.with_total_delay(Some(PATIENCE))).await
+}
+
+async fn look(client: &Client, namespace: &str) -> Result<(), String> {
+    let reports = all(client, namespace).await?;
+    let ill = reports.iter().filter(|report| !report.up).map(|report| report.standing.component);
+    let ill = ill.collect::<Vec<_>>();
+    if !ill.is_empty() {
+        return Err(format!("not up: {}", ill.join(", ")));
+    }
+    let workflow = reports.iter().find(|report| report.standing.component == "workflow");
+    let pod = workflow.and_then(|report| report.standing.pods.iter().find(|asked| asked.pod.ready));
+    let pod = pod.ok_or_else(|| "no pod of workflow is ready".to_owned())?;
+    api_is_ready(client, namespace, &pod.pod.name).await.map_err(|error| format!("the API does not answer: {error}"))
+}
+
+async fn all(client: &Client, namespace: &str) -> Result<Vec<Report>, String> {
+    let components = COMPONENTS.iter().collect::<Vec<_>>();
+    let made = report::make(client, namespace, &components).await;
+    made.map(|(reports, _)| reports).map_err(|error| error.to_string())
+}
+
+/// `GET /readiness` of one pod: the API answers, and so does the ledger behind it.
+async fn api_is_ready(client: &Client, namespace: &str, pod: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
+    let mut forwarder = pods.portforward(pod, &[API_PORT]).await.map_err(KubeError::from)?;
+    let stream = forwarder.take_stream(API_PORT).ok_or("no connection")?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::get("/readiness").header(HOST, "deis").body(http_body_util::Empty::<&'static [u8]>::new())?;
+    let status = tokio::select! {
+        answer = sender.send_request(request) => answer?.status(),
+        ended = connection => return Err(ended.err().map_or_else(|| "it hung up".into(), Into::into)),
+    };
+    if status.is_success() { Ok(()) } else { Err(format!("it says {status}").into()) }
+}
+
+/// The last log lines of pods that are not ready, while they are still there to be asked.
+pub(crate) async fn last_words(client: &Client, namespace: &str) -> Vec<String> {
+    let Ok(reports) = all(client, namespace).await else { return Vec::new() };
+    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
+    let mut said = Vec::new();
+    for report in reports.iter().filter(|report| !report.up) {
+        for asked in report.standing.pods.iter().filter(|asked| !asked.pod.ready) {
+            let pod = &asked.pod;
+            said.push(format!(
+                "{}: {} is {}, started {} times again",
+                report.standing.component, pod.name, pod.state, pod.restarts
+            ));
+            let previous = pod.restarts > 0;
+            let params = LogParams { tail_lines: Some(LAST_LINES), previous, ..LogParams::default() };
+            // A pod that has not started has no log; its state says why.
+            let log = pods.logs(&pod.name, &params).await.unwrap_or_default();
+            said.extend(log.lines().map(|line| format!("  {line}")));
+        }
+    }
+    said
+}
