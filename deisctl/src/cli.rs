@@ -2,8 +2,8 @@ use clap::{Parser, Subcommand};
 
 use crate::cluster::ClusterArgs;
 use crate::commands::{
-    completions, config, diagnose, dock, doctor, init, install, journal, list, machines, restart, rolling_restart,
-    scale, ssh, status, uninstall, upgrade,
+    backup, completions, config, diagnose, dock, doctor, init, install, journal, list, machines, restart, restore,
+    rolling_restart, scale, ssh, status, uninstall, upgrade,
 };
 
 /// Operates Deis Workflow on a Kubernetes cluster.
@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Machines(machines::Args),
     Dock(dock::Args),
     Ssh(ssh::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Uninstall(uninstall::Args),
     Init(init::Args),
     Completions(completions::Args),

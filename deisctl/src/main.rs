@@ -1,5 +1,6 @@
 //! `deisctl`, the operator's command line. It leans on Kubernetes alone, so that it works when the platform does not.
 
+mod backup;
 mod cli;
 mod cluster;
 mod commands;

@@ -150,6 +150,33 @@ fn a_purge_asks_for_the_namespace() {
     insta::assert_snapshot!(said("uninstall --purge"));
 }
 
+/// Nothing of it reaches a cluster.
+#[test]
+fn what_is_no_backup_is_not_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |path: &str| said(&format!("restore {path}")).replace(folder.path().to_str().unwrap(), "/backups");
+    let path = |name: &str| format!("{}{name}", folder.path().display());
+    insta::assert_snapshot!(said(&path("")));
+    insta::assert_snapshot!(said(&path("/missing")));
+    std::fs::create_dir(path("/20261128T150000Z")).unwrap();
+    std::fs::write(path("/20261128T150000Z/ledger.dump"), "half").unwrap();
+    insta::assert_snapshot!(said(&path("")));
+    insta::assert_snapshot!(said(&path("/20261128T150000Z")));
+    std::fs::write(path("/20261128T150000Z/manifest.json"), "{\"format\": 2}").unwrap();
+    insta::assert_snapshot!(said(&path("")));
+    insta::assert_snapshot!(said("ftp://host/backups"));
+}
+
+/// What was begun is taken away again.
+#[test]
+fn a_backup_that_fails_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("backups");
+    let output = deisctl("backup --kubeconfig=/nonexistent").arg(&place).output().unwrap();
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+    assert!(std::fs::read_dir(place).map(Iterator::count).unwrap_or(0) == 0);
+}
+
 #[test]
 fn every_shell_gets_a_completion_script_with_the_commands() {
     for shell in ["bash", "zsh", "fish"] {

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod diagnose;
@@ -11,6 +12,7 @@ pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod machines;
 pub(crate) mod restart;
+pub(crate) mod restore;
 pub(crate) mod rolling_restart;
 pub(crate) mod scale;
 pub(crate) mod ssh;
@@ -34,11 +36,13 @@ pub(crate) async fn run(cli: Cli, ui: &mut Ui) -> Result<(), Failure> {
         Command::List(args) => list::run(args, cluster, ui).await,
         Command::Journal(args) => journal::run(args, cluster, ui).await,
         Command::Config(args) => config::run(args, cluster, ui).await,
-        Command::Scale(args) => scale::run(args, cluster, ui).await,
-        Command::Restart(args) => restart::run(args, cluster, ui).await,
-        Command::RollingRestart(args) => rolling_restart::run(args, cluster, ui).await,
-        Command::Machines(args) => machines::run(args, cluster, ui).await,
+        Command::Backup(args) => backup::run(args, cluster, ui).await,
         Command::Dock(args) => dock::run(args, cluster, ui).await,
+        Command::Machines(args) => machines::run(args, cluster, ui).await,
+        Command::Restart(args) => restart::run(args, cluster, ui).await,
+        Command::Restore(args) => restore::run(args, cluster, ui).await,
+        Command::RollingRestart(args) => rolling_restart::run(args, cluster, ui).await,
+        Command::Scale(args) => scale::run(args, cluster, ui).await,
         Command::Ssh(args) => ssh::run(args, cluster, ui).await,
         Command::Uninstall(args) => uninstall::run(args, cluster, ui).await,
         Command::Init(args) => init::run(args, cluster, ui).await,

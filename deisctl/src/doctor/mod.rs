@@ -9,6 +9,7 @@ mod services;
 mod versions;
 mod volumes;
 
+pub(crate) use self::secrets::domain;
 use jiff::Timestamp;
 use kube::Client;
 use serde::Serialize;

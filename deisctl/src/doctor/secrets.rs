@@ -37,7 +37,8 @@ pub(super) async fn look(client: &Client, namespace: &str, now: Timestamp) -> Re
     }
 }
 
-fn domain(router: &Deployment) -> Option<Hostname> {
+/// The platform's domain, as its router knows it.
+pub(crate) fn domain(router: &Deployment) -> Option<Hostname> {
     let pod = router.spec.as_ref()?.template.spec.as_ref()?;
     let mut variables = pod.containers.iter().flat_map(|container| container.env.iter().flatten());
     variables.find(|variable| variable.name == DOMAIN)?.value.as_ref()?.parse().ok()

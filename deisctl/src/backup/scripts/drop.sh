@@ -1,0 +1,2 @@
+# Takes away a database that was only loaded.
+dropdb --if-exists --force "$1"
