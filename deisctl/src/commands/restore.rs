@@ -96,20 +96,17 @@ async fn restore(
         staged = restore.stage(log) => staged,
         () = interrupted() => Err(Failure::interrupted("the platform is as it was")),
     };
-    if let Err(failure) = staged {
-        if let Err(abandoned) = restore.abandon().await {
-            log.ui.warn(format_args!(
-                "What was brought into the platform could not be removed: {}",
-                abandoned.summary()
-            ))?;
-        }
-        return Err(failure);
+    let restored = match staged {
+        // From here on Ctrl-C does nothing: the rest takes seconds, and half of it would be worse than all.
+        Ok(()) => restore.commit(log).await.map_err(|failure| {
+            failure.hint("The restore may not be complete: run it again with --overwrite, it does everything anew.")
+        }),
+        Err(failure) => Err(failure),
+    };
+    if restored.is_err()
+        && let Err(failure) = restore.abandon().await
+    {
+        log.ui.warn(format_args!("What was brought into the platform could not be removed: {}", failure.summary()))?;
     }
-    // From here on Ctrl-C does nothing: the rest takes seconds, and half of it would be worse than all.
-    let committed = restore.commit(log).await;
-    committed.map_err(|failure| {
-        failure.hint(
-            "The restore is not complete. Mend the cause and run it again with --overwrite: it does everything anew.",
-        )
-    })
+    restored
 }

@@ -118,15 +118,15 @@ async fn a_ledger_is_dumped_loaded_and_put_in_its_place() {
              INSERT INTO builds (uuid, app, owner, image, sha, procfile, dockerfile, created)
                SELECT uuid, id, 'bob', '127.0.0.1:5555/' || id || '@sha256:aa', 'bb', '{}', '', 1 FROM apps;
              INSERT INTO releases (uuid, app, version, owner, summary, summary_if_failed, state, config, build, created, updated)
-               SELECT uuid, id, 2, 'bob', '', '', 'good', uuid, uuid, 1, 1 FROM apps WHERE id < 'app3'",
+               SELECT uuid, id, 2, 'bob', '', '', CASE id WHEN 'app3' THEN 'failed' ELSE 'good' END, uuid, uuid, 1, 1 FROM apps",
         )
         .await;
 
     let (ledger, dump) = dumped(shell).await.unwrap();
     assert_eq!(ledger.apps.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["app1", "app2", "app3"]);
-    assert_eq!((ledger.schema, ledger.rows["apps"], ledger.rows["releases"]), (10, 3, 2));
+    assert_eq!((ledger.schema, ledger.rows["apps"], ledger.rows["releases"]), (10, 3, 3));
     let images = ledger.builds.iter().map(|build| build.stored_image().unwrap()).collect::<Vec<_>>();
-    assert_eq!(images, [("app1", "sha256:aa"), ("app2", "sha256:aa")], "of releases alone");
+    assert_eq!(images, [("app1", "sha256:aa"), ("app2", "sha256:aa")], "of releases that one may go back to");
 
     // What happens afterwards is not in it.
     server.sql("DELETE FROM releases; DELETE FROM apps WHERE id = 'app1'").await;

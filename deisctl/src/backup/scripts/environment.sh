@@ -5,8 +5,8 @@ PGUSER=$POSTGRES_USER
 PGDATABASE=$POSTGRES_DB
 PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
 export PGHOST PGUSER PGDATABASE PGPASSWORD
-# Says on one line, as JSON, what is in a ledger: the newest migration, how many rows each table has, all apps and what their
-# releases run. More of psql's input stands before and after it.
+# Says on one line, as JSON, what is in a ledger: the newest migration, how many rows each table has, all apps, and what their releases
+# run, but for those that failed: nobody can go back to them, and the commits of theirs were not taken.
 facts="SELECT json_build_object(
   'postgresql', current_setting('server_version'),
   'schema', (SELECT max(version) FROM _sqlx_migrations),
@@ -16,4 +16,4 @@ facts="SELECT json_build_object(
   'apps', (SELECT coalesce(json_agg(id ORDER BY id), '[]') FROM apps),
   'builds', (SELECT coalesce(json_agg(json_build_object('app', app, 'image', image, 'sha', sha)), '[]')
     FROM (SELECT DISTINCT builds.app, builds.image, builds.sha FROM releases JOIN builds ON builds.uuid = releases.build
-      ORDER BY 1, 2, 3) AS released));"
+      WHERE releases.state <> 'failed' ORDER BY 1, 2, 3) AS released));"
