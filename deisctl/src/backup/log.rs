@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io;
 
 use deis_cli::{Failure, Ui};
 
@@ -26,10 +27,17 @@ impl Log<'_> {
             progress.done(said)?;
             result
         };
-        for notice in self.notices.iter().skip(known) {
-            self.ui.warn(format_args!("Notice: {notice}"))?;
+        for notice in self.notices.split_off(known) {
+            self.notice(notice)?;
         }
         Ok(result)
+    }
+
+    /// Something that the operator should know.
+    pub(crate) fn notice(&mut self, notice: String) -> io::Result<()> {
+        self.ui.warn(format_args!("Notice: {notice}"))?;
+        self.notices.push(notice);
+        Ok(())
     }
 }
 

@@ -84,19 +84,17 @@ pub(crate) async fn make(
     let manifest = Manifest { format: FORMAT, created, version, namespace, ledger, repositories, images, files };
     // What is missing of an app that is no more was removed with it.
     let alive = ledger::in_use(&database).await?.map(|ledger| ledger.apps).unwrap_or_default();
-    let mut lost = Vec::new();
-    let mut gone = BTreeSet::new();
+    let (mut lost, mut gone) = (Vec::new(), BTreeSet::new());
     for (app, what) in manifest.missing() {
         if alive.iter().any(|alive| alive.as_str() == app) {
             lost.push(format!("{app} has lost {what}"));
-        } else if gone.insert(app.to_owned()) {
-            log.notices.push(format!("{app} was destroyed during the backup, which has not all of it"));
+        } else {
+            gone.insert(format!("{app} was destroyed during the backup, which has not all of it"));
         }
     }
-    for notice in lost.iter().chain(log.notices.iter().filter(|notice| notice.contains("destroyed"))) {
-        log.ui.warn(format_args!("Notice: {notice}"))?;
+    for notice in lost.iter().cloned().chain(gone) {
+        log.notice(notice)?;
     }
-    log.notices.extend(lost.iter().cloned());
     Ok((writer.finish(manifest).await?, lost))
 }
 

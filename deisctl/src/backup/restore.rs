@@ -58,9 +58,7 @@ impl<'a> Restore<'a> {
             }
             let restored = backup.ledger.apps.iter().collect::<BTreeSet<_>>();
             for app in found.apps.iter().filter(|app| !restored.contains(app)) {
-                let notice = format!("{app} is not in the backup: its namespace stays until you delete it");
-                log.ui.warn(format_args!("Notice: {notice}"))?;
-                log.notices.push(notice);
+                log.notice(format!("{app} is not in the backup: its namespace stays until you delete it"))?;
             }
         }
         checksums(self.archive, log).await

@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let (place, incomplete) =
         async { Place::parse(&args.source, false)?.newest().await }.await.map_err(PlaceError::told)?;
     for name in incomplete {
-        log.ui.warn(format_args!("Notice: {name} is no backup, it was never completed"))?;
+        log.notice(format!("{name} is no backup, it was never completed"))?;
     }
     let archive = Archive::open(place).await.map_err(ArchiveError::told)?;
     let client = cluster.client().await?;
