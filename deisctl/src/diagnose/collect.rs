@@ -31,8 +31,7 @@ pub(crate) async fn collect(client: &Client, namespace: &str, progress: &Progres
     let of_apps = ListParams::default().labels(deis_kube::labels::OURS);
     let of_apps = Api::<Secret>::all(client.clone()).list(&of_apps).await;
     let of_apps = of_apps.map_err(|error| unsealed(&KubeError::from(error)))?.items;
-    let secrets = own.iter().chain(&of_apps).flat_map(|secret| secret.data.iter().flatten());
-    let redactor = Redactor::new(secrets.map(|(_, value)| value.0.as_slice()))?;
+    let redactor = Redactor::new(own.iter().chain(&of_apps).flat_map(redaction::values))?;
     let archive = Archive::new(redactor, Timestamp::now());
     let mut collector = Collector { client, namespace, archive };
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 
 /// What stands in the place of a secret.
@@ -15,6 +16,20 @@ pub(super) const SHORTEST: usize = 6;
 const SHORTEST_LINE: usize = 12;
 /// Parts of the names of variables that hold secrets.
 const TELLING: [&str; 8] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "PRIVATE", "DSN"];
+
+/// What is no secret in a Secret of the platform: accounts' names and certificates, which everybody is shown.
+const PUBLIC: [&str; 4] = ["username", "email", "tls.crt", "ca.crt"];
+/// What workflow tells each app about itself, beside the app's own configuration.
+const VARIABLES: [&str; 5] =
+    ["DEIS_APP", "WORKFLOW_RELEASE", "WORKFLOW_RELEASE_SUMMARY", "WORKFLOW_RELEASE_CREATED_AT", "SOURCE_VERSION"];
+
+/// The values of a Secret that nobody may read.
+pub(super) fn values(secret: &Secret) -> impl Iterator<Item = &[u8]> {
+    let environment = deis_kube::labels::label(&secret.metadata, deis_kube::labels::TYPE) == Some("env");
+    let known: &[&str] = if environment { &VARIABLES } else { &PUBLIC };
+    let data = secret.data.iter().flatten().filter(|(key, _)| !known.contains(&key.as_str()));
+    data.map(|(_, value)| value.0.as_slice())
+}
 
 /// Knows secret values, and finds them in any text.
 pub(crate) struct Redactor {
@@ -70,7 +85,10 @@ fn leaves(document: &Value, patterns: &mut BTreeSet<String>) {
     match document {
         Value::String(text) if text.len() >= SHORTEST_LINE => drop(patterns.insert(text.clone())),
         Value::Array(items) => items.iter().for_each(|item| leaves(item, patterns)),
-        Value::Object(fields) => fields.values().for_each(|field| leaves(field, patterns)),
+        Value::Object(fields) => {
+            let secret = fields.iter().filter(|(key, _)| !PUBLIC.contains(&key.as_str()));
+            secret.for_each(|(_, field)| leaves(field, patterns));
+        }
         _ => {}
     }
 }
@@ -109,7 +127,7 @@ fn is_telling(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{from_value, json};
 
     use super::*;
 
@@ -124,8 +142,9 @@ mod tests {
         assert_eq!(clean(&["a\"quoted\"one"], r#"{"x": "a\"quoted\"one"}"#), r#"{"x": "<redacted>"}"#);
         let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG\nshort\n-----END PRIVATE KEY-----\n";
         assert_eq!(clean(&[key], "| MIIEvQIBADANBgkqhkiG |"), "| <redacted> |");
-        let docker = r#"{"auths": {"localhost": {"password": "correct horse battery"}}}"#;
-        assert_eq!(clean(&[docker], "with correct horse battery"), "with <redacted>");
+        let docker =
+            r#"{"auths": {"localhost": {"username": "earthy-instinct", "password": "correct horse battery"}}}"#;
+        assert_eq!(clean(&[docker], "earthy-instinct with correct horse battery"), "earthy-instinct with <redacted>");
     }
 
     #[test]
@@ -133,6 +152,17 @@ mod tests {
         assert_eq!(clean(&["secret-one", "secret-one-and-more"], "secret-one-and-more"), "<redacted>");
         assert_eq!(clean(&["deis", "true"], "deis is true"), "deis is true");
         assert_eq!(clean(&[], "nothing to hide"), "nothing to hide");
+    }
+
+    #[test]
+    fn names_are_no_secrets_but_an_apps_own_username_is() {
+        let secret = |labels: Value| -> Secret {
+            from_value(json!({ "metadata": { "labels": labels }, "data": { "DEIS_APP": "YQ==", "username": "Yg==" } }))
+                .unwrap()
+        };
+        let of = |secret: &Secret| values(secret).map(<[u8]>::to_vec).collect::<Vec<_>>();
+        assert_eq!(of(&secret(json!({ "type": "env" }))), [b"b"]);
+        assert_eq!(of(&secret(json!({}))), [b"a"]);
     }
 
     #[test]
