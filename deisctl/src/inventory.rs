@@ -40,6 +40,13 @@ pub(crate) struct PodStanding {
     pub(crate) created: Option<Timestamp>,
 }
 
+impl PodStanding {
+    /// It ends what it serves, may be silent, and is missed by nobody.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.state == "terminating"
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("cannot look at component {component}")]
 pub(crate) struct InventoryError {

@@ -44,7 +44,7 @@ pub(crate) async fn make(
 async fn report(standing: Standing<PodStanding>, component: &Component, forwarder: Option<&Forwarder>) -> Report {
     let ask = async |pod: PodStanding| {
         let answer = match forwarder {
-            Some(forwarder) if pod.ready => probe::ask(forwarder, component, &pod.name).await,
+            Some(forwarder) if pod.ready && !pod.is_leaving() => probe::ask(forwarder, component, &pod.name).await,
             _ => None,
         };
         Asked { pod, answer }

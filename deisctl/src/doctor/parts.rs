@@ -26,6 +26,9 @@ fn of(namespace: &str, report: &Report) -> Vec<Finding> {
 }
 
 fn ill(namespace: &str, component: &str, Asked { pod, answer }: &Asked) -> Option<Finding> {
+    if pod.is_leaving() {
+        return None;
+    }
     if !pod.ready {
         let fix = format!("deisctl journal {component}; kubectl -n {namespace} describe pod {}", pod.name);
         let says = format!("is not ready: {}, started {} times again", pod.state, pod.restarts);

@@ -38,7 +38,8 @@ async fn look(client: &Client, namespace: &str) -> Result<(), String> {
         return Err(format!("not up: {}", ill.join(", ")));
     }
     let workflow = reports.iter().find(|report| report.standing.component == "workflow");
-    let pod = workflow.and_then(|report| report.standing.pods.iter().find(|asked| asked.pod.ready));
+    let pod = workflow
+        .and_then(|report| report.standing.pods.iter().find(|asked| asked.pod.ready && !asked.pod.is_leaving()));
     let pod = pod.ok_or_else(|| "no pod of workflow is ready".to_owned())?;
     api_is_ready(client, namespace, &pod.pod.name).await.map_err(|error| format!("the API does not answer: {error}"))
 }
@@ -63,13 +64,14 @@ async fn api_is_ready(client: &Client, namespace: &str, pod: &str) -> Result<(),
     if status.is_success() { Ok(()) } else { Err(format!("it says {status}").into()) }
 }
 
-/// The last log lines of pods that are not ready, while they are still there to be asked.
+/// The last log lines of pods that are not ready, while they are still there to be asked. A part may be up all the same: what served
+/// before does so until the new pods are ready.
 pub(crate) async fn last_words(client: &Client, namespace: &str) -> Vec<String> {
     let Ok(reports) = all(client, namespace).await else { return Vec::new() };
     let pods = Api::<Pod>::namespaced(client.clone(), namespace);
     let mut said = Vec::new();
-    for report in reports.iter().filter(|report| !report.up) {
-        for asked in report.standing.pods.iter().filter(|asked| !asked.pod.ready) {
+    for report in &reports {
+        for asked in report.standing.pods.iter().filter(|asked| !asked.pod.ready && !asked.pod.is_leaving()) {
             let pod = &asked.pod;
             said.push(format!(
                 "{}: {} is {}, started {} times again",
