@@ -13,4 +13,5 @@ mod routing;
 mod stores;
 mod support;
 mod talk;
+mod tools;
 mod traces;
