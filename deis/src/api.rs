@@ -1,20 +1,24 @@
 //! The REST contract from the client's side: one call, its answer or a [`Failure`] fit to be shown.
 
 mod refusal;
+mod repeat;
 mod streaming;
 mod versions;
 
 use std::future::Future;
 use std::time::Duration;
 
-use deis_api::rest::{API_VERSION_HEADER, ERROR_CODE_HEADER, Page, RESPOND_ASYNC, Secret};
+use deis_api::rest::{API_VERSION_HEADER, ERROR_CODE_HEADER, Page, REQUEST_KEY_HEADER, RESPOND_ASYNC, Secret};
 use deis_cli::Failure;
 use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 pub use self::refusal::Refused;
+use self::repeat::PATIENCE;
+pub use self::repeat::Repeat;
 pub use self::streaming::{Lines, PACE, SILENCE, TRIES, is_passing};
 pub use self::versions::VersionCheck;
 use crate::controller::Controller;
@@ -117,11 +121,12 @@ impl Api {
     }
 
     pub async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
-        decode(&self.call(self.request(Method::GET, segments), Wait::Short).await?)
+        decode(&self.call(self.request(Method::GET, segments), Wait::Short, Repeat::Joins).await?)
     }
 
     pub async fn list<T: DeserializeOwned>(&self, segments: &[&str], limit: u32) -> Result<Page<T>, Failure> {
-        decode(&self.call(self.request(Method::GET, segments).query(&[("limit", limit)]), Wait::Short).await?)
+        let request = self.request(Method::GET, segments).query(&[("limit", limit)]);
+        decode(&self.call(request, Wait::Short, Repeat::Joins).await?)
     }
 
     pub async fn post<B: Serialize, T: DeserializeOwned>(
@@ -129,17 +134,23 @@ impl Api {
         segments: &[&str],
         body: &B,
         wait: Wait,
+        repeat: Repeat,
     ) -> Result<T, Failure> {
-        decode_or_null(&self.call(self.request(Method::POST, segments).json(body), wait).await?)
+        decode_or_null(&self.call(self.request(Method::POST, segments).json(body), wait, repeat).await?)
     }
 
-    pub async fn delete<T: DeserializeOwned>(&self, segments: &[&str], wait: Wait) -> Result<T, Failure> {
-        decode_or_null(&self.call(self.request(Method::DELETE, segments), wait).await?)
+    pub async fn delete<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        wait: Wait,
+        repeat: Repeat,
+    ) -> Result<T, Failure> {
+        decode_or_null(&self.call(self.request(Method::DELETE, segments), wait, repeat).await?)
     }
 
     /// An answer that is plain text; bytes that are no UTF-8 are shown as such.
     pub async fn text(&self, segments: &[&str]) -> Result<String, Failure> {
-        let answer = self.call(self.request(Method::GET, segments), Wait::Short).await?;
+        let answer = self.call(self.request(Method::GET, segments), Wait::Short, Repeat::Joins).await?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
@@ -168,9 +179,17 @@ impl Api {
         }
     }
 
-    async fn call(&self, request: RequestBuilder, wait: Wait) -> Result<Vec<u8>, Failure> {
-        let response = self.send(request, wait).await?;
-        self.read(response).await
+    async fn call(&self, request: RequestBuilder, wait: Wait, repeat: Repeat) -> Result<Vec<u8>, Failure> {
+        // The same key every time: the controller knows by it what it has heard already.
+        let key = Uuid::new_v4().simple().to_string();
+        let request = request.header(REQUEST_KEY_HEADER, key).build()?;
+        repeat::repeat(repeat, PATIENCE, async || {
+            // Bodies are in memory: they can always be sent again.
+            let again = request.try_clone().ok_or_else(|| Failure::new("the request cannot be sent"))?;
+            let response = self.send(RequestBuilder::from_parts(self.client.clone(), again), wait).await?;
+            self.read(response).await
+        })
+        .await
     }
 
     async fn send(&self, request: RequestBuilder, wait: Wait) -> Result<Response, Failure> {

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::api::{Lines, OrGoneOn, Refused, Wait};
+use crate::api::{Lines, OrGoneOn, Refused, Repeat, Wait};
 use crate::context::{Context, PageArgs, ProfileArgs, Session};
 use crate::controller::Controller;
 use crate::git;
@@ -125,14 +125,14 @@ impl AppSession {
     }
 
     /// A change that is done at once.
-    pub async fn post<B: Serialize>(&self, segments: &[&str], body: &B) -> Result<(), Failure> {
+    pub async fn post<B: Serialize>(&self, segments: &[&str], body: &B, repeat: Repeat) -> Result<(), Failure> {
         // Some endpoints answer with the new object, others with nothing.
-        let answer = self.session.api.post::<_, IgnoredAny>(&self.path(segments), body, Wait::Short).await;
+        let answer = self.session.api.post::<_, IgnoredAny>(&self.path(segments), body, Wait::Short, repeat).await;
         self.explain(answer.map(drop)).await
     }
 
-    pub async fn delete<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
-        self.explain(self.session.api.delete(&self.path(segments), Wait::Short).await).await
+    pub async fn delete<T: DeserializeOwned>(&self, segments: &[&str], repeat: Repeat) -> Result<T, Failure> {
+        self.explain(self.session.api.delete(&self.path(segments), Wait::Short, repeat).await).await
     }
 
     /// An answer to be read line by line.
@@ -147,7 +147,8 @@ impl AppSession {
 
     /// A change whose answer comes when it is deployed.
     pub async fn deploy<B: Serialize, T: DeserializeOwned>(&self, segments: &[&str], body: &B) -> Result<T, Failure> {
-        self.change(segments, body, &format!("The deploy of {} goes on without you; {}.", self.app, self.watch())).await
+        let goes_on = format!("The deploy of {} goes on without you; {}.", self.app, self.watch());
+        self.change(segments, body, &goes_on, Repeat::Joins).await
     }
 
     /// Where the end of a deploy is to be seen.
@@ -171,21 +172,21 @@ impl AppSession {
     }
 
     /// A change that takes its time, and is told of as `goes_on` by who does not wait for it.
-    pub async fn change<B, T>(&self, segments: &[&str], body: &B, goes_on: &str) -> Result<T, Failure>
+    pub async fn change<B, T>(&self, segments: &[&str], body: &B, goes_on: &str, repeat: Repeat) -> Result<T, Failure>
     where
         B: Serialize,
         T: DeserializeOwned,
     {
         let path = self.path(segments);
-        let answer = self.session.api.post(&path, body, self.wait).or_gone_on(goes_on, self.timeout);
+        let answer = self.session.api.post(&path, body, self.wait, repeat).or_gone_on(goes_on, self.timeout);
         self.explain(answer.await).await
     }
 
     /// Destroys the app; answered when all of it is gone.
     pub async fn destroy(&self, goes_on: &str) -> Result<(), Failure> {
         let path = self.path(&[""]);
-        let answer = self.session.api.delete(&path, self.wait).or_gone_on(goes_on, self.timeout);
-        self.explain(answer.await).await
+        let answer = self.session.api.delete(&path, self.wait, Repeat::Deletes);
+        self.explain(answer.or_gone_on(goes_on, self.timeout).await).await
     }
 
     fn path<'a>(&'a self, segments: &[&'a str]) -> Vec<&'a str> {

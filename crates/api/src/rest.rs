@@ -51,3 +51,6 @@ pub const PLATFORM_VERSION_HEADER: &str = "deis_platform_version";
 pub const RESPOND_ASYNC: &str = "respond-async";
 /// The stable code of an error; ours, beside the body that old clients know.
 pub const ERROR_CODE_HEADER: &str = "deis-error-code";
+/// Makes a repeated request recognisable: 16 to 64 printable characters of the client's choice, the same in each try. A repeat joins the
+/// first (draft-ietf-httpapi-idempotency-key-header). Heeded where a release is made: config, rollback and images from elsewhere.
+pub const REQUEST_KEY_HEADER: &str = "idempotency-key";

@@ -1,5 +1,6 @@
 //! What the person reads when the controller says no.
 
+use deis_api::Code;
 use deis_api::rest::ErrorBody;
 use deis_cli::Failure;
 use reqwest::StatusCode;
@@ -100,6 +101,11 @@ impl Refused {
     /// The server could not do it just now.
     pub fn is_passing(&self) -> bool {
         self.status.is_server_error()
+    }
+
+    /// Its code, unless it has none or one that is newer than this program.
+    pub fn code(&self) -> Option<Code> {
+        self.code.as_ref()?.parse().ok()
     }
 
     /// With its code, and the next step where there is one.

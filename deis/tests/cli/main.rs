@@ -27,6 +27,7 @@ mod ps;
 mod reference;
 mod registry;
 mod releases;
+mod repeat;
 mod stub;
 mod tags;
 mod terminal;

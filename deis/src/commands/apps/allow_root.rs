@@ -1,6 +1,7 @@
 use clap::Args;
 use deis_cli::Failure;
 
+use crate::api::Repeat;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -15,7 +16,7 @@ impl AllowRoot {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Allowing root for {}... ", session.app))?;
-        session.post(&["root", ""], &()).await?;
+        session.post(&["root", ""], &(), Repeat::Joins).await?;
         Ok(progress.done("done")?)
     }
 }

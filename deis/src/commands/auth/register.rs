@@ -3,7 +3,7 @@ use deis_api::rest::{Registration, Secret, User};
 use deis_cli::Failure;
 
 use super::{CredentialArgs, login};
-use crate::api::Wait;
+use crate::api::{Repeat, Wait};
 use crate::client_file::ClientFile;
 use crate::context::{Context, ProfileArgs};
 use crate::controller::Controller;
@@ -29,7 +29,7 @@ impl Register {
         let api = context.api(controller.clone(), self.token(context, &controller), self.credentials.ssl_verify)?;
         api.expect_controller().await?;
         let registration = self.registration()?;
-        match api.post::<_, User>(&["auth", "register", ""], &registration, Wait::Short).await {
+        match api.post::<_, User>(&["auth", "register", ""], &registration, Wait::Short, Repeat::Doubles).await {
             Ok(user) => context.ui.line(format_args!("Registered {}", user.username))?,
             Err(failure) => {
                 context.ui.warn_text("Registration failed: ")?;

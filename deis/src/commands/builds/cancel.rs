@@ -2,6 +2,7 @@ use clap::Args;
 use deis_api::rest::CancelledBuild;
 use deis_cli::Failure;
 
+use crate::api::Repeat;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -16,7 +17,7 @@ impl Cancel {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Cancelling the build of {}... ", session.app))?;
-        let CancelledBuild { sha } = session.delete(&["builds", "running", ""]).await?;
+        let CancelledBuild { sha } = session.delete(&["builds", "running", ""], Repeat::Doubles).await?;
         Ok(progress.done(format_args!("done, {}", sha.get(..7).unwrap_or(&sha)))?)
     }
 }

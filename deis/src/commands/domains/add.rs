@@ -2,6 +2,7 @@ use clap::Args;
 use deis_api::rest;
 use deis_cli::Failure;
 
+use crate::api::Repeat;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -19,7 +20,7 @@ impl Add {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Adding {} to {}... ", self.domain, session.app))?;
-        session.post(&["domains", ""], &rest::NewDomain { domain: self.domain }).await?;
+        session.post(&["domains", ""], &rest::NewDomain { domain: self.domain }, Repeat::Doubles).await?;
         Ok(progress.done("done")?)
     }
 }

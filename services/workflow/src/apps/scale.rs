@@ -46,12 +46,13 @@ pub async fn scale(
 /// [`Error::Refused`] when the pods do not come up: then the old numbers hold again.
 pub async fn scaled(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName, change: &Scaled) -> Result<(), Error> {
     let Scaled { before, after } = change;
-    if before == after {
-        return Ok(());
-    }
     match deployer.converge(app).ended().await {
         Ok(Ending::Settled) => Ok(()),
         Ok(Ending::Destroyed) => Err(Error::Missing(Kind::App)),
+        // Not ours to take back: a repeat of what another process may still be waiting for.
+        Ok(Ending::Stuck(failure)) if before == after => {
+            Err(Error::refused(Code::Unavailable, format!("(scale): {}", failure.message)))
+        }
         Ok(Ending::Stuck(failure)) => {
             ledger.undo_restructure(app, before, after).await?;
             drop(deployer.converge(app));

@@ -17,6 +17,7 @@ mod progress;
 mod pull;
 mod push;
 mod releases;
+mod repeat;
 mod restart;
 mod sandbox;
 mod scale;

@@ -152,6 +152,12 @@ impl Sandbox {
         self.send(request.header("Authorization", format!("token {token}")).header("Prefer", "respond-async")).await
     }
 
+    /// A request that is known again by its key.
+    pub(crate) async fn post_with_key(&self, path: &str, token: &str, key: &str, body: Value) -> Answer {
+        let request = self.client.post(format!("http://{}{path}", self.rest)).json(&body);
+        self.send(request.header("Authorization", format!("token {token}")).header("Idempotency-Key", key)).await
+    }
+
     /// A request with any body, and any text for who asks.
     pub(crate) async fn bytes(&self, method: Method, path: &str, authorization: Option<&str>, body: Vec<u8>) -> Answer {
         let request = self.client.request(method, format!("http://{}{path}", self.rest)).body(body);

@@ -32,7 +32,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
-use deis_api::Code;
+use deis_api::{Code, rest};
 
 use self::error::ApiError;
 use super::Workflow;
@@ -107,9 +107,9 @@ async fn method_not_allowed(method: Method) -> ApiError {
     Error::refused(Code::MethodNotAllowed, message).into()
 }
 
-/// What makes a repeated request recognisable: header `Idempotency-Key`, if the client sends one.
+/// What makes a repeated request recognisable, if the client sends it.
 fn request_key(headers: &axum::http::HeaderMap) -> Result<RequestKey, Error> {
-    match headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default()) {
+    match headers.get(rest::REQUEST_KEY_HEADER).map(|value| value.to_str().unwrap_or_default()) {
         Some(text) => RequestKey::parse(text),
         None => Ok(RequestKey::unique()),
     }
