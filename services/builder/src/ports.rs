@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Duration;
 
 use deis_api::{AppName, Code, GitSha, ReleaseVersion, Username};
 use futures_util::future::BoxFuture;
@@ -134,10 +135,26 @@ impl Lock {
     }
 }
 
+/// What came of an attempt at a lock.
+pub enum Attempt<'a> {
+    Acquired(Lock),
+    /// Somebody pushes.
+    Held(Held),
+    /// Nobody pushes: the builder that took it died, and this is its successor.
+    Left {
+        /// Whose push that was.
+        user: String,
+        /// When the lock ends by itself at the latest.
+        within: Duration,
+        /// Takes it then.
+        taken: Call<'a, Result<Lock, Held>>,
+    },
+}
+
 /// What must be agreed on with other builders.
 pub trait Locks: Send + Sync + 'static {
     /// Takes the push lock of an app, or says who has it.
-    fn acquire(&self, app: AppName, user: Username) -> Call<'_, Result<Lock, Held>>;
+    fn acquire(&self, app: AppName, user: Username) -> Call<'_, Attempt<'_>>;
 }
 
 /// What a push changes by the builder's own hand. The work is given; whoever does it decides what else happens on either side of

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use deis_api::{Code, Username};
+use deis_api::{AppName, Code, Username};
 use deis_bootstrap::deadline;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 use crate::Error;
 use crate::git::{Command, GitChild, Repositories, Verb, error_line};
 use crate::hook::HookSocket;
-use crate::ports::{Controller, Locks};
+use crate::ports::{Attempt, Controller, Lock, Locks};
 use crate::push::{Push, Pushes};
 use crate::ssh::{self, Exchange, Output, Request};
 
@@ -83,7 +83,7 @@ impl Sessions {
     }
 
     async fn receive(&self, user: Username, command: Command, exchange: Exchange) -> Result<u32, Error> {
-        let lock = self.locks.acquire(command.app.clone(), user.clone()).await?.map_err(Error::PushInProgress)?;
+        let lock = self.lock(&command.app, &user, &exchange).await?;
         self.pushes.builds.effects.make_repository(self.repositories.make(&command.app).boxed()).await?;
         let repository = self.repositories.open(&command.app).await?;
         let socket = HookSocket::bind(self.pushes.sockets())?;
@@ -111,6 +111,31 @@ impl Sessions {
             output.write_error(Bytes::from(format!(" !     {error} ({})\n", error.code()))).await;
         }
         Ok(status)
+    }
+
+    /// Takes the push lock. Waits for one that a builder before this one has left: whoever pushes does not pay for its death.
+    async fn lock(&self, app: &AppName, user: &Username, exchange: &Exchange) -> Result<Lock, Error> {
+        let (whose, within, taken) = match self.locks.acquire(app.clone(), user.clone()).await? {
+            Attempt::Acquired(lock) => return Ok(lock),
+            Attempt::Held(held) => return Err(Error::PushInProgress(held)),
+            Attempt::Left { user, within, taken } => (user, within.as_secs(), taken),
+        };
+        tracing::info!(user = whose, "waiting for the push lock of a builder that died");
+        // git has not begun: what it prints as it comes is SSH's own standard error.
+        let say = async |line: String| exchange.output.write_error(Bytes::from(line)).await;
+        say(format!(
+            "The builder was restarted during a push of {whose}; waiting until its lock ends, at most {within} s.\n"
+        ))
+        .await;
+        let lock = tokio::select! {
+            lock = taken => lock?.map_err(Error::PushInProgress)?,
+            () = exchange.gone.cancelled() => return Err(Error::Cancelled("the one who pushed is gone")),
+            () = self.pushes.context.shutdown.cancelled() => {
+                return Err(Error::Cancelled("the builder is restarting; push again in a moment"));
+            }
+        };
+        say("The lock has ended; the push goes on.\n".to_owned()).await;
+        Ok(lock)
     }
 
     /// Connects a client with git until git has ended.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use futures_util::FutureExt as _;
 
-use super::common::{self, Behaviour};
+use super::common::{self, Behaviour, Client};
 use super::world::{Push, World, app, assert_lines};
 
 fn refused(what: &'static str, refspecs: &'static [&'static str]) -> Push {
@@ -70,7 +70,8 @@ fn pushes() -> Vec<Push> {
 async fn refs_and_options() {
     let world = World::start(&[]).await;
     let rows = pushes().into_iter().map(|push| world.push(push).boxed());
-    let others = [many(&world).boxed(), shallow(&world).boxed(), grafted(&world).boxed(), second(&world).boxed()];
+    let others = [many(&world).boxed(), shallow(&world).boxed(), grafted(&world).boxed()];
+    let others = others.into_iter().chain([second(&world).boxed(), left(&world).boxed()]);
     let lines = world.table(rows.chain(others)).await;
     assert_lines!(lines);
 }
@@ -140,4 +141,31 @@ async fn second(world: &World) -> String {
             second
         })
         .await
+}
+
+/// Nobody pushes, but the lock of one who did is still there.
+async fn left(world: &World) -> String {
+    let what = "a push after the builder died in one";
+    let name = app(what);
+    let repository = world.repository(&name, &[("Procfile", "web: x\n")]).await;
+    world.builder.locks.leave(&name);
+    let mut told = String::new();
+    let line = world
+        .judged(what, true, || async {
+            let begin = async || {
+                let mut client = Client::new(world.builder.begin_push(&repository, &world.key, &name));
+                client.prints("waiting until its lock ends").await;
+                client
+            };
+            begin().await.interrupt().await;
+            world.builder.locks.nobody_waits().await;
+            let client = begin().await;
+            world.builder.locks.expire(&name);
+            let ended = client.ended().await;
+            told =
+                ended.stderr.lines().take_while(|line| !line.starts_with("remote: ")).collect::<Vec<_>>().join(" | ");
+            ended
+        })
+        .await;
+    format!("{line} [first: {told}]")
 }

@@ -7,13 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use deis_api::{AppName, Code, Username};
 use deis_bootstrap::Tasks;
 use deis_builder::Error;
-use deis_builder::ports::{Access, Call, Controller, DeployEvent, FailedBuild, Held, Lock, Locks, NewBuild};
+use deis_builder::ports::{Access, Attempt, Call, Controller, DeployEvent, FailedBuild, Held, Lock, Locks, NewBuild};
 use deis_rpc::{Fault, status};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use parking_lot::Mutex;
 use secrecy::SecretString;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -139,6 +140,8 @@ impl Controller for FakeController {
 
 pub(crate) struct FakeLocks {
     held: Arc<watch::Sender<HashMap<AppName, Username>>>,
+    /// Apps whose lock a builder has left that died.
+    left: watch::Sender<HashSet<AppName>>,
     /// Whether the state service is away.
     pub(crate) away: Mutex<bool>,
     tasks: Tasks,
@@ -146,12 +149,28 @@ pub(crate) struct FakeLocks {
 
 impl FakeLocks {
     pub(crate) fn new(tasks: Tasks) -> Self {
-        Self { held: Arc::new(watch::channel(HashMap::new()).0), away: Mutex::default(), tasks }
+        let (held, left) = (Arc::new(watch::channel(HashMap::new()).0), watch::channel(HashSet::new()).0);
+        Self { held, left, away: Mutex::default(), tasks }
     }
 
     /// Waits until nobody holds this app's lock.
     pub(crate) async fn free(&self, app: &str) {
         self.held.subscribe().wait_for(|held| held.keys().all(|name| name.as_str() != app)).await.unwrap();
+    }
+
+    /// A builder dies in the middle of a push to this app.
+    pub(crate) fn leave(&self, app: &str) {
+        self.left.send_modify(|left| left.extend([app.parse::<AppName>().unwrap()]));
+    }
+
+    /// What it has left ends.
+    pub(crate) fn expire(&self, app: &str) {
+        self.left.send_modify(|left| left.retain(|name| name.as_str() != app));
+    }
+
+    /// Waits until nobody waits for a lock that was left.
+    pub(crate) async fn nobody_waits(&self) {
+        self.left.closed().await;
     }
 
     /// Waits until nobody holds a lock.
@@ -160,15 +179,12 @@ impl FakeLocks {
     }
 }
 
-impl Locks for FakeLocks {
-    fn acquire(&self, app: AppName, user: Username) -> Call<'_, Result<Lock, Held>> {
-        if *self.away.lock() {
-            return std::future::ready(Err(Error::StateUnreachable)).boxed();
-        }
+impl FakeLocks {
+    fn take(&self, app: AppName, user: Username) -> Result<Lock, Held> {
         let holder = self.held.borrow().get(&app).cloned();
         if let Some(holder) = holder {
             let since = Some("2016-02-20T23:07:35Z".parse().unwrap());
-            return std::future::ready(Ok(Err(Held { user: holder.to_string(), since }))).boxed();
+            return Err(Held { user: holder.to_string(), since });
         }
         self.held.send_modify(|held| drop(held.insert(app.clone(), user)));
         let (lock, released) = Lock::new(CancellationToken::new());
@@ -177,6 +193,24 @@ impl Locks for FakeLocks {
             released.cancelled().await;
             held.send_modify(|held| drop(held.remove(&app)));
         }));
-        std::future::ready(Ok(Ok(lock))).boxed()
+        Ok(lock)
+    }
+}
+
+impl Locks for FakeLocks {
+    fn acquire(&self, app: AppName, user: Username) -> Call<'_, Attempt<'_>> {
+        let attempt = if *self.away.lock() {
+            Err(Error::StateUnreachable)
+        } else if self.left.borrow().contains(&app) {
+            let whose = user.to_string();
+            let taken = async move {
+                self.left.subscribe().wait_for(|left| !left.contains(&app)).await.unwrap();
+                Ok(self.take(app, user))
+            };
+            Ok(Attempt::Left { user: whose, within: Duration::from_secs(30), taken: taken.boxed() })
+        } else {
+            Ok(self.take(app, user).map_or_else(Attempt::Held, Attempt::Acquired))
+        };
+        std::future::ready(attempt).boxed()
     }
 }

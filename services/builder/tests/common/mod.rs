@@ -23,7 +23,9 @@ use deis_rpc::Identity;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::TcpListener;
+use tokio::process::ChildStderr;
 
 pub(crate) use cncf::Cncf;
 pub(crate) use controller::{Answer, FakeController};
@@ -58,6 +60,48 @@ impl Ended {
     pub(crate) fn remote(&self) -> Vec<String> {
         let lines = self.stderr.lines().filter_map(|line| line.strip_prefix("remote: "));
         lines.map(|line| line.trim_end().to_owned()).collect()
+    }
+}
+
+/// A client that runs.
+pub(crate) struct Client {
+    child: tokio::process::Child,
+    stderr: Lines<BufReader<ChildStderr>>,
+    printed: String,
+}
+
+impl Client {
+    pub(crate) fn new(mut child: tokio::process::Child) -> Self {
+        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, stderr, printed: String::new() }
+    }
+
+    /// Waits for a line with this text.
+    pub(crate) async fn prints(&mut self, text: &str) {
+        let found = async {
+            while let Some(line) = self.stderr.next_line().await.unwrap() {
+                self.printed.extend([line.as_str(), "\n"]);
+                if line.contains(text) {
+                    return true;
+                }
+            }
+            false
+        };
+        assert!(deadline(PATIENCE, found).await.unwrap_or_default(), "not a word of {text:?}: {}", self.printed);
+    }
+
+    /// As Ctrl-C in a terminal does.
+    pub(crate) async fn interrupt(self) {
+        interrupt(self.child).await;
+    }
+
+    pub(crate) async fn ended(mut self) -> Ended {
+        while let Some(line) = self.stderr.next_line().await.unwrap() {
+            self.printed.extend([line.as_str(), "\n"]);
+        }
+        let output = deadline(PATIENCE, self.child.wait_with_output()).await.unwrap().unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ended { status: output.status.code(), stdout, stderr: self.printed }
     }
 }
 

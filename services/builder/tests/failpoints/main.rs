@@ -20,7 +20,7 @@ mod services;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::{Behaviour, Builder, Repository};
+use common::{Behaviour, Builder, Client, Repository};
 use kubernetes::Kubernetes;
 use process::Process;
 use services::State;
@@ -83,6 +83,7 @@ impl Platform {
         if ended.status == Some(0) {
             assert!(has_moved, "{point}: {ended:?}");
         }
+        let left = self.state.alive();
         self.restart().await;
 
         // What was in the way of somebody else is gone, or is held by a lease that nobody renews.
@@ -90,14 +91,20 @@ impl Platform {
         assert_eq!(self.builds(&app), usize::from(has_accepted), "{point}");
         let expected = has_moved.then(|| sha.clone());
         assert_eq!(self.clients.reference(&app, "refs/heads/master").await, expected, "{point}");
-        if self.state.is_held(&app) {
+        self.kubernetes.behave_for(&app, Behaviour::Builds);
+        let again = if self.state.is_held(&app) {
+            let mut again = Client::new(self.clients.begin_push(&repository, &self.key, &app));
+            again.prints("The builder was restarted during a push of jhansen; waiting until its lock ends").await;
+            // One that waits is a push like others.
             let refused = self.push(&repository, &app).await;
             assert!(refused.stderr.contains("Another git push is ongoing: jhansen"), "{point}: {refused:?}");
-        }
-        self.state.time_passes();
-
-        self.kubernetes.behave_for(&app, Behaviour::Builds);
-        let again = self.push(&repository, &app).await;
+            self.state.expire(&left);
+            again.prints("The lock has ended; the push goes on.").await;
+            again.ended().await
+        } else {
+            self.state.expire(&left);
+            self.push(&repository, &app).await
+        };
         assert_eq!(again.status, Some(0), "{point}: {again:?}");
         assert_eq!(self.clients.reference(&app, "refs/heads/master").await, Some(sha), "{point}");
         let next = repository.commit(&[("more", "more")]).await;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use deis_bootstrap::deadline;
 use deis_builder::ports::{Access, Controller as _, DeployEvent, FailedBuild, NewBuild};
 use deis_proto::state::lease_service_server::{LeaseService, LeaseServiceServer};
 use deis_proto::state::lock_service_server::{LockService, LockServiceServer};
@@ -167,13 +168,17 @@ impl State {
         self.leases.borrow().locks.contains_key(&format!("push/{app}"))
     }
 
-    /// Longer than any lease lives that nobody renews.
-    pub(super) fn time_passes(&self) {
+    /// The leases of a process that died.
+    pub(super) fn alive(&self) -> HashSet<i64> {
+        self.leases.borrow().alive.clone()
+    }
+
+    /// Nobody has renewed them for longer than they live.
+    pub(super) fn expire(&self, left: &HashSet<i64>) {
         self.leases.send_modify(|leases| {
-            for lease in std::mem::take(&mut leases.alive) {
-                leases.end(lease);
-            }
-            assert!(leases.locks.is_empty(), "locks without a lease: {:?}", leases.locks);
+            left.iter().for_each(|lease| leases.end(*lease));
+            let Leases { alive, locks, .. } = leases;
+            assert!(locks.values().all(|(lease, _)| alive.contains(lease)), "locks without a lease: {locks:?}");
         });
     }
 
@@ -224,7 +229,12 @@ impl LeaseService for State {
 impl LockService for State {
     async fn acquire(&self, request: Request<AcquireRequest>) -> Result<Response<AcquireResponse>, Status> {
         use acquire_response::{Acquired, Held, Outcome};
-        let AcquireRequest { name, lease_id, owner, .. } = request.into_inner();
+        let AcquireRequest { name, lease_id, owner, wait } = request.into_inner();
+        if let Some(wait) = wait {
+            let mut leases = self.leases.subscribe();
+            let free = leases.wait_for(|leases| !leases.locks.contains_key(&name));
+            drop(deadline(wait.try_into().unwrap(), free).await);
+        }
         let mut outcome = Err(Status::not_found("no such lease"));
         self.leases.send_modify(|leases| {
             if !leases.alive.contains(&lease_id) {

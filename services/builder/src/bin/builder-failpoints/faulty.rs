@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deis_api::{AppName, Username};
 use deis_bootstrap::Tasks;
 use deis_builder::ports::{
-    Access, Call, Controller, DeployEvent, Effects, FailedBuild, Held, Job, Lock, Locks, NewBuild, Runner, Running,
+    Access, Attempt, Call, Controller, DeployEvent, Effects, FailedBuild, Job, Lock, Locks, NewBuild, Runner, Running,
 };
 use deis_builder::{Error, Peers};
 use deis_failpoints::Failpoints;
@@ -111,20 +111,33 @@ struct FaultyLocks {
 }
 
 impl Locks for FaultyLocks {
-    fn acquire(&self, app: AppName, user: Username) -> Call<'_, Result<Lock, Held>> {
+    fn acquire(&self, app: AppName, user: Username) -> Call<'_, Attempt<'_>> {
         async move {
-            let acquired = self.points.around("acquire-lock", self.inner.acquire(app, user)).await?;
-            Ok(acquired.map(|inner| {
-                let (lock, released) = Lock::new(inner.lost.clone());
-                let points = self.points.clone();
-                drop(self.tasks.spawn("faulty lock", async move {
-                    released.cancelled().await;
-                    points.around("release-lock", async { drop(inner) }).await;
-                }));
-                lock
-            }))
+            Ok(match self.points.around("acquire-lock", self.inner.acquire(app, user)).await? {
+                Attempt::Acquired(lock) => Attempt::Acquired(self.faulty(lock)),
+                Attempt::Left { user, within, taken } => {
+                    let taken = async move {
+                        let taken = self.points.around("acquire-lock", taken).await?;
+                        Ok(taken.map(|lock| self.faulty(lock)))
+                    };
+                    Attempt::Left { user, within, taken: taken.boxed() }
+                }
+                held @ Attempt::Held(_) => held,
+            })
         }
         .boxed()
+    }
+}
+
+impl FaultyLocks {
+    fn faulty(&self, inner: Lock) -> Lock {
+        let (lock, released) = Lock::new(inner.lost.clone());
+        let points = self.points.clone();
+        drop(self.tasks.spawn("faulty lock", async move {
+            released.cancelled().await;
+            points.around("release-lock", async { drop(inner) }).await;
+        }));
+        lock
     }
 }
 
