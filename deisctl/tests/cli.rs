@@ -106,8 +106,13 @@ fn a_setting_that_nobody_would_obey_is_refused() {
     insta::assert_snapshot!(said("config workflow set registration-mode=open"));
     insta::assert_snapshot!(said("config workflow set registrationMode=enabled"));
     insta::assert_snapshot!(said("config workflow set colour=blue"));
-    insta::assert_snapshot!(said("config router set colour=blue"));
+    insta::assert_snapshot!(said("config builder set colour=blue"));
     insta::assert_snapshot!(said("config wrokflow get"));
+    for bad in
+        ["default-timeout=soon", "default-whitelist=home", "whitelist-mode=", "ssl.enforce=yes", "ssl.enforced=true"]
+    {
+        insta::assert_snapshot!(said(&format!("config router set {bad}")));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod code;
 pub mod names;
 pub mod rest;
+pub mod settings;
 
 pub use code::Code;
 pub use names::{AppName, ConfigKey, GitSha, Hostname, KeyId, NameError, ProcType, ReleaseVersion, Username};

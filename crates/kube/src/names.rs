@@ -25,3 +25,9 @@ pub fn environment(app: &AppName, version: ReleaseVersion) -> String {
 pub fn pull_secret(app: &AppName) -> String {
     format!("{app}-pull")
 }
+
+/// The routers, as the chart names what belongs to them.
+pub const ROUTER: &str = "deis-router";
+
+/// The ConfigMap with the routers' settings, in the platform's namespace.
+pub const ROUTER_SETTINGS: &str = "deis-router-settings";

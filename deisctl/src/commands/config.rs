@@ -1,3 +1,4 @@
+use deis_api::settings;
 use deis_cli::{Failure, OutputArgs, Ui, closest, table};
 
 use super::component;
@@ -36,16 +37,6 @@ enum Verb {
         keys: Vec<String>,
     },
 }
-
-/// What a component reads. Anything else would be kept and obeyed by nobody, so it is refused.
-struct Known {
-    component: &'static str,
-    key: &'static str,
-    values: &'static [&'static str],
-}
-
-const KNOWN: &[Known] =
-    &[Known { component: "workflow", key: "registration-mode", values: &["enabled", "admin_only", "disabled"] }];
 
 pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {
     let component = component(&args.component)?;
@@ -106,7 +97,8 @@ fn pair<'text>(component: &Component, text: &'text str) -> Result<(&'text str, &
         .split_once('=')
         .filter(|(key, _)| !key.is_empty())
         .ok_or_else(|| Failure::new(format!("'{text}' does not match the pattern 'key=var', ex: foo=bar")))?;
-    let of_component = || KNOWN.iter().filter(|known| known.component == component.name);
+    // Anything else would be kept and obeyed by nobody.
+    let of_component = || settings::ALL.iter().filter(|known| known.component == component.name);
     let Some(known) = of_component().find(|known| known.key == key) else {
         let failure = Failure::new(format!("component {} has no setting {key}", component.name));
         let keys: Vec<_> = of_component().map(|known| known.key).collect();
@@ -116,10 +108,8 @@ fn pair<'text>(component: &Component, text: &'text str) -> Result<(&'text str, &
             None => failure.hint(format!("It has {}.", keys.join(", "))),
         });
     };
-    if known.values.contains(&value) {
-        return Ok((key, value));
-    }
-    Err(Failure::new(format!("{key} is one of {}, not {value:?}", known.values.join(", "))))
+    known.check(value)?;
+    Ok((key, value))
 }
 
 fn failure(error: SettingsError) -> Failure {

@@ -10,6 +10,7 @@ mod logs;
 mod operator;
 mod pull;
 mod routing;
+mod settings;
 mod stores;
 mod support;
 mod talk;

@@ -121,7 +121,7 @@ async fn a_controller_by_itself_is_refused_beside_the_platform() {
     assert!(!data.exists(), "nothing was made");
 }
 
-fn deisctl() -> PathBuf {
+pub(crate) fn deisctl() -> PathBuf {
     root().join("target/debug/deisctl")
 }
 
@@ -130,7 +130,7 @@ fn root() -> &'static Path {
 }
 
 /// Runs a program that should succeed; gives its standard output.
-async fn output(program: &Path, arguments: &[&str]) -> String {
+pub(crate) async fn output(program: &Path, arguments: &[&str]) -> String {
     #[expect(clippy::disallowed_methods, reason = "the tests run the programs that people run")]
     let mut command = tokio::process::Command::new(program);
     let output = command.args(arguments).stdin(Stdio::null()).output().await;

@@ -49,7 +49,7 @@ async fn a_service_made_by_hand_is_served() {
     server.abort();
 }
 
-fn service(namespace: &str) -> Service {
+pub(crate) fn service(namespace: &str) -> Service {
     let port = ServicePort { name: Some("http".to_owned()), port: 80, ..ServicePort::default() };
     Service {
         metadata: ObjectMeta {
@@ -63,7 +63,7 @@ fn service(namespace: &str) -> Service {
     }
 }
 
-fn endpoints(port: i32) -> EndpointSlice {
+pub(crate) fn endpoints(port: i32) -> EndpointSlice {
     EndpointSlice {
         metadata: ObjectMeta {
             name: Some("by-hand-1".to_owned()),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use deis_kube::labels;
+use deis_kube::objects::read_router_settings;
 use deis_kube::watch::{Change, Health, ObjectKey, objects};
+use deis_kube::{labels, names};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, select_all};
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Config as Selection;
@@ -26,25 +27,29 @@ const GIT_PORT: i32 = 2222;
 pub struct Feed {
     /// In the order of their arrival.
     pub events: BoxStream<'static, Event>,
-    /// One for each watch.
+    /// One for each watch that pod addresses come from.
     pub healths: Vec<Health>,
 }
 
 impl Feed {
-    /// Watches Services, EndpointSlices and pods of the whole cluster, by label, and the builder's Service by name.
+    /// Watches Services, EndpointSlices and pods of the whole cluster, by label, and by name the builder's Service and the settings.
     #[must_use]
     pub fn watch(client: &Client, builder: &ServiceKey) -> Self {
         let by_label = |label: &str| Selection::default().labels(&format!("{label}=true"));
-        let by_name = Selection::default().fields(&format!("metadata.name={}", builder.name));
+        let by_name = |name: &str| Selection::default().fields(&format!("metadata.name={name}"));
 
         let (services, services_health) = objects(Api::<Service>::all(client.clone()), by_label(labels::ROUTABLE));
         let (builders, builder_health) =
-            objects(Api::<Service>::namespaced(client.clone(), &builder.namespace), by_name);
+            objects(Api::<Service>::namespaced(client.clone(), &builder.namespace), by_name(&builder.name));
         // Kubernetes copies a Service's labels to its EndpointSlices.
         let (slices, slices_health) = objects(Api::<EndpointSlice>::all(client.clone()), by_label(labels::ROUTABLE));
         // Only those whose end is to be heard of before their slices tell it.
         let (pods, pods_health) =
             objects(Api::<PartialObjectMeta<Pod>>::all(client.clone()), by_label(labels::BACKEND));
+
+        // Old settings make no address wrong: the health of their watch does not count.
+        let (settings, _) =
+            objects(Api::<ConfigMap>::namespaced(client.clone(), &builder.namespace), by_name(names::ROUTER_SETTINGS));
 
         let builder = builder.clone();
         let services = services.filter_map(move |change| {
@@ -55,8 +60,10 @@ impl Feed {
         let builders = builders.filter_map(async |change| service_event(change, GIT_PORT, Watch::Builder));
         let slices = slices.filter_map(async |change| slice_event(change));
         let pods = pods.filter_map(async |change| pod_event(change));
+        let settings = settings.filter_map(async |change| settings_event(change));
+        let all = [services.boxed(), builders.boxed(), slices.boxed(), pods.boxed(), settings.boxed()];
         Self {
-            events: select_all([services.boxed(), builders.boxed(), slices.boxed(), pods.boxed()]).boxed(),
+            events: select_all(all).boxed(),
             healths: vec![services_health, builder_health, slices_health, pods_health],
         }
     }
@@ -134,6 +141,24 @@ fn takes_requests(endpoint: &Endpoint) -> bool {
     endpoint.conditions.as_ref().is_none_or(|conditions| {
         conditions.ready != Some(false) && conditions.serving != Some(false) && conditions.terminating != Some(true)
     })
+}
+
+/// An object that is gone or unreadable says nothing: the last good settings hold until workflow has put it back.
+fn settings_event(change: Change<ConfigMap>) -> Option<Event> {
+    match change {
+        Change::Applied(object) => {
+            let settings = read_router_settings(&object).map(Event::Settings);
+            if settings.is_none() {
+                tracing::error!("the settings cannot be read, the last good ones hold");
+            }
+            settings
+        }
+        Change::Deleted(_) => {
+            tracing::warn!("the settings are gone, the last good ones hold");
+            None
+        }
+        Change::Complete => Some(Event::Complete(Watch::Settings)),
+    }
 }
 
 fn pod_event(change: Change<PartialObjectMeta<Pod>>) -> Option<Event> {

@@ -13,8 +13,9 @@
 //! the names in its annotation `router.deis.io/domains`, made by workflow or by hand; an EndpointSlice made by hand needs the label
 //! too.
 //!
-//! What it may do in Kubernetes, and nothing more (ClusterRole): `list` and `watch` of `services`, `pods` (metadata alone is read)
-//! and `endpointslices.discovery.k8s.io`.
+//! What it may do in Kubernetes, and nothing more: `list` and `watch` of `services`, `pods` (metadata alone is read) and
+//! `endpointslices.discovery.k8s.io` (ClusterRole), and `get`, `list` and `watch` of the one ConfigMap `deis-router-settings` with the
+//! operator's settings, which workflow writes (Role).
 //!
 //! Where to read on: [`feed`] turns Kubernetes' objects into events, [`table`] turns events into routes, [`proxy`] answers requests
 //! by them, `server` holds the doors.
@@ -51,7 +52,7 @@ use keeper::Keeper;
 use proxy::Proxy;
 use server::{Doors, Git, Http, PlatformCertificate, Rpc};
 use table::facts::Event;
-use table::{Index, Live, ServiceKey};
+use table::{Defaults, Index, Live, ServiceKey};
 use traffic::Traffic;
 
 const BUILDER: &str = "deis-builder";
@@ -129,7 +130,6 @@ pub async fn serve(
     let proxy = Arc::new(Proxy {
         live: Arc::clone(&live),
         tasks: context.tasks.clone(),
-        trusted: config.trusted_proxies.clone(),
         traffic: Arc::clone(&traffic),
         cut: cut.clone(),
     });
@@ -177,11 +177,14 @@ fn keep_table(
     first_table: Latch,
     end: &CancellationToken,
 ) {
-    let new_index = || Index::new(config.domain.clone());
-    let from_disk = keeper::publish_saved(&config.table_file, &mut new_index(), live);
+    let chart = Defaults { trusted: config.trusted_proxies.clone().into(), ..Defaults::default() };
+    let mut saved = Index::new(config.domain.clone(), chart.clone());
+    let from_disk = keeper::publish_saved(&config.table_file, &mut saved, live);
+    let mut index = Index::new(config.domain.clone(), chart);
+    // Should the settings be missing now, the last good ones hold.
+    index.apply(Event::Settings(saved.settings().clone()));
     let (saves, to_save) = watch::channel(None);
-    let keeper =
-        Keeper { index: new_index(), live: Arc::clone(live), first_table: (!from_disk).then_some(first_table), saves };
+    let keeper = Keeper { index, live: Arc::clone(live), first_table: (!from_disk).then_some(first_table), saves };
     context.tasks.spawn("table keeper", keeper.run(events, end.clone()));
     let writer = keeper::write_saves(to_save, config.table_file.clone(), context.tasks.clone());
     context.tasks.spawn("table writer", writer);

@@ -20,6 +20,9 @@ pub(crate) fn register(metrics: &Metrics, live: &Arc<Live>, traffic: &Arc<Traffi
     reading("routes", "Services served", |live| live.table().services() as u64);
     reading("hosts", "Hosts served", |live| live.table().hosts() as u64);
     reading("backends", "Pod addresses in the table", |live| live.table().backends() as u64);
+    reading("settings_ignored", "Settings of the operator that cannot be obeyed", |live| {
+        live.table().ignored_settings() as u64
+    });
     reading("stale_seconds", "For how long a watch has been broken", |live| {
         live.stale_for().map_or(0, |stale| stale.as_secs())
     });

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use deis_bootstrap::Tasks;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
@@ -35,8 +34,6 @@ pub struct Proxy {
     pub live: Arc<Live>,
     /// Where connections to pods and tunnels run.
     pub tasks: Tasks,
-    /// Load balancers before this router: what they say about the client is believed.
-    pub trusted: Vec<IpNet>,
     /// Answers so far.
     pub traffic: Arc<Traffic>,
     /// Ends tunnels and connections to pods.
@@ -51,9 +48,13 @@ impl Proxy {
     }
 
     async fn answer_in_span(&self, mut request: Request<Incoming>, peer: Peer) -> Response<Answer> {
-        let client = Client::read(&mut request, peer.address.ip(), peer.tls, &self.trusted);
         let accept = request.headers().get(http::header::ACCEPT).cloned();
-        let admitted = admit::admit(&self.live.table(), &request, &client);
+        let (client, admitted) = {
+            let table = self.live.table();
+            let client = Client::read(&mut request, peer.address.ip(), peer.tls, table.trusted());
+            let admitted = admit::admit(&table, &request, &client);
+            (client, admitted)
+        };
         let (route, result) = match admitted {
             Ok(route) => {
                 let result = self.exchange(&route, request, &client, &peer.presence).await;

@@ -3,6 +3,7 @@
 //! [`Index`] turns what the watches report into the next [`Table`] at a cost that depends on the changed app alone; [`Live`]
 //! holds the current one for everybody who serves; [`disk`] keeps the last good one for a start without Kubernetes.
 
+mod defaults;
 pub mod disk;
 pub mod facts;
 mod hosts;
@@ -14,9 +15,11 @@ mod settings;
 
 use std::sync::Arc;
 
+pub use defaults::Defaults;
 pub use facts::ServiceKey;
 pub use hosts::Host;
 pub use index::Index;
+use ipnet::IpNet;
 pub use live::Live;
 use map::Map;
 pub use route::Route;
@@ -53,6 +56,8 @@ pub struct Table {
     hosts: Map<Arc<str>, Arc<Route>>,
     services: Map<ServiceKey, Arc<Route>>,
     backends: usize,
+    trusted: Arc<[IpNet]>,
+    ignored_settings: usize,
     generation: u64,
     source: Source,
 }
@@ -91,6 +96,18 @@ impl Table {
     #[must_use]
     pub fn backends(&self) -> usize {
         self.backends
+    }
+
+    /// Load balancers before the router: what they say about the client is believed.
+    #[must_use]
+    pub fn trusted(&self) -> &[IpNet] {
+        &self.trusted
+    }
+
+    /// How many of the operator's settings cannot be obeyed.
+    #[must_use]
+    pub fn ignored_settings(&self) -> usize {
+        self.ignored_settings
     }
 
     /// Grows with every published change.

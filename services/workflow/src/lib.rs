@@ -20,6 +20,7 @@
 //! | pods/log | apps | get |
 //! | events | apps | create |
 //! | endpointslices.discovery.k8s.io | the platform's namespace | list, watch |
+//! | configmaps | the platform's namespace | create; of `deis-router-settings` get, list, watch, patch |
 
 pub mod access;
 pub mod accounts;

@@ -5,9 +5,11 @@ mod controller;
 mod namespace;
 mod secrets;
 mod service;
+mod settings;
 
 pub use build_pod::{BUILD_PODS, Build, Limits, build_pod};
 pub use controller::{Amount, Process, Program, Start, controller, release_phase};
 pub use namespace::namespace;
 pub use secrets::{REGISTRY, environment, pull_secret};
 pub use service::service;
+pub use settings::{read_router_settings, router_settings};

@@ -1,5 +1,6 @@
 //! The last good table on disk, so that a router can start while Kubernetes cannot be asked.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -16,6 +17,8 @@ pub struct Saved {
     version: u32,
     services: Vec<Service>,
     slices: Vec<Slice>,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
 }
 
 /// A saved table cannot be read or written.
@@ -33,13 +36,14 @@ pub enum DiskError {
 }
 
 impl Saved {
-    pub(super) fn new(services: Vec<Service>, slices: Vec<Slice>) -> Self {
-        Self { version: VERSION, services, slices }
+    pub(super) fn new(services: Vec<Service>, slices: Vec<Slice>, settings: BTreeMap<String, String>) -> Self {
+        Self { version: VERSION, services, slices, settings }
     }
 
     /// As the events that would have made it.
     pub fn into_events(self) -> impl Iterator<Item = Event> {
-        self.services.into_iter().map(Event::Service).chain(self.slices.into_iter().map(Event::Slice))
+        let settings = std::iter::once(Event::Settings(self.settings));
+        settings.chain(self.services.into_iter().map(Event::Service)).chain(self.slices.into_iter().map(Event::Slice))
     }
 
     /// Reads the file; `None` when there is none.
@@ -83,7 +87,7 @@ mod tests {
         let path = folder.path().join("deep/table.json");
         assert!(Saved::load(&path).unwrap().is_none());
 
-        let saved = Saved::new(Vec::new(), Vec::new());
+        let saved = Saved::new(Vec::new(), Vec::new(), BTreeMap::new());
         saved.save(&path).unwrap();
         assert_eq!(Saved::load(&path).unwrap(), Some(saved));
 

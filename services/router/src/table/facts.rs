@@ -71,11 +71,13 @@ pub enum Watch {
     Slices,
     /// Pods with label `router.deis.io/backend`.
     Pods,
+    /// The operator's settings. A table is not complete without them: an app that they close must not be open for a moment.
+    Settings,
 }
 
 impl Watch {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Services, Self::Builder, Self::Slices, Self::Pods];
+    pub const ALL: [Self; 5] = [Self::Services, Self::Builder, Self::Slices, Self::Pods, Self::Settings];
 }
 
 /// One report of a watch.
@@ -93,6 +95,8 @@ pub enum Event {
     Pod(String, bool),
     /// The pod with this uid is gone, or no backend any more.
     PodGone(String),
+    /// The operator's settings, all of them.
+    Settings(BTreeMap<String, String>),
     /// Everything that this watch's list holds has been reported.
     Complete(Watch),
 }

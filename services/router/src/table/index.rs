@@ -7,7 +7,7 @@ use deis_api::Hostname;
 use super::disk::Saved;
 use super::facts::{Event, Service, Slice, Watch};
 use super::hosts::rule;
-use super::{Route, ServiceKey, Settings, Table};
+use super::{Defaults, Route, ServiceKey, Settings, Table, defaults};
 use crate::backend::Backend;
 
 /// Makes the next table out of what the watches report. One change touches one app's route and hosts, however many apps there are.
@@ -16,6 +16,11 @@ use crate::backend::Backend;
 #[derive(Debug, Default)]
 pub struct Index {
     platform: Option<Hostname>,
+    /// What holds where the operator has set nothing.
+    chart: Defaults,
+    defaults: Defaults,
+    /// What the operator has set and can be obeyed.
+    settings: BTreeMap<String, String>,
     services: HashMap<ServiceKey, Known>,
     /// Slices by name, of each Service.
     slices: HashMap<ServiceKey, BTreeMap<String, Slice>>,
@@ -48,8 +53,9 @@ enum Leaving {
 impl Index {
     /// An empty index. Names without a dot are completed with the platform's domain.
     #[must_use]
-    pub fn new(platform: Option<Hostname>) -> Self {
-        Self { platform, ..Self::default() }
+    pub fn new(platform: Option<Hostname>, chart: Defaults) -> Self {
+        let table = Table { trusted: Arc::clone(&chart.trusted), ..Table::default() };
+        Self { platform, defaults: chart.clone(), chart, table, ..Self::default() }
     }
 
     /// The table as of the last event.
@@ -64,11 +70,18 @@ impl Index {
         Watch::ALL.iter().all(|watch| self.complete.contains(watch))
     }
 
+    /// What the operator has set, as far as it can be obeyed.
+    #[must_use]
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
+    }
+
     /// What the table is made from, to be kept on disk.
     #[must_use]
     pub fn saved(&self) -> Saved {
         let services = self.services.values().map(|known| known.facts.clone()).collect();
-        Saved::new(services, self.slices.values().flat_map(BTreeMap::values).cloned().collect())
+        let slices = self.slices.values().flat_map(BTreeMap::values).cloned().collect();
+        Saved::new(services, slices, self.settings.clone())
     }
 
     /// Takes up one event; whether the table is another one now.
@@ -85,6 +98,7 @@ impl Index {
                 self.leaving.remove(&uid);
                 false
             }
+            Event::Settings(settings) => self.put_settings(settings),
             Event::Complete(watch) => {
                 if !self.complete.contains(&watch) {
                     self.complete.push(watch);
@@ -102,10 +116,31 @@ impl Index {
         }
         let settings = match known {
             Some(known) if known.facts.annotations == facts.annotations => Arc::clone(&known.settings),
-            _ => Arc::new(read_settings(&facts)),
+            _ => Arc::new(read_settings(&facts, &self.defaults)),
         };
         self.services.insert(key.clone(), Known { facts, settings });
         self.rebuild(&key)
+    }
+
+    /// The one event that touches every route: it comes when an operator changes something.
+    fn put_settings(&mut self, settings: BTreeMap<String, String>) -> bool {
+        let (settings, ignored) = defaults::accept(settings, &self.settings);
+        let defaults = self.chart.with(&settings);
+        let changed = defaults != self.defaults || ignored != self.table.ignored_settings;
+        self.settings = settings;
+        self.defaults = defaults;
+        self.table.ignored_settings = ignored;
+        if !changed {
+            return false;
+        }
+        self.table.trusted = Arc::clone(&self.defaults.trusted);
+        for known in self.services.values_mut() {
+            known.settings = Arc::new(read_settings(&known.facts, &self.defaults));
+        }
+        for key in self.services.keys().cloned().collect::<Vec<_>>() {
+            self.rebuild(&key);
+        }
+        true
     }
 
     fn put_slice(&mut self, slice: Slice) -> bool {
@@ -257,8 +292,8 @@ fn pods(slice: &Slice) -> impl Iterator<Item = &String> {
     slice.endpoints.iter().filter_map(|endpoint| endpoint.pod_uid.as_ref())
 }
 
-fn read_settings(facts: &Service) -> Settings {
-    let (settings, warnings) = Settings::parse(&facts.annotations);
+fn read_settings(facts: &Service, defaults: &Defaults) -> Settings {
+    let (settings, warnings) = Settings::parse(&facts.annotations, defaults);
     for warning in warnings {
         tracing::warn!(service = %facts.key, annotation = warning.annotation, problem = warning.problem, "an annotation cannot be read");
     }

@@ -2,14 +2,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use deis_api::Hostname;
+use deis_api::{Hostname, settings};
 use ipnet::IpNet;
+
+use super::Defaults;
 
 /// The prefix of the annotations that are read here.
 pub(crate) const PREFIX: &str = "router.deis.io/";
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-const IDLE_LIMIT: Duration = Duration::from_secs(1300);
 
 /// What a Service's annotations `router.deis.io/*` ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Default for Settings {
             allowed: None,
             enforce_tls: false,
             connect_limit: CONNECT_LIMIT,
-            idle_limit: IDLE_LIMIT,
+            idle_limit: Defaults::default().idle_limit,
         }
     }
 }
@@ -51,16 +52,16 @@ pub(super) struct Warning {
 impl Settings {
     /// Reads annotations (their prefix taken off). What cannot be read falls back alone, with a warning: a domain is left out, an
     /// entry of the whitelist admits nobody, all else takes its default.
-    pub(super) fn parse(annotations: &BTreeMap<String, String>) -> (Self, Vec<Warning>) {
+    pub(super) fn parse(annotations: &BTreeMap<String, String>, platform: &Defaults) -> (Self, Vec<Warning>) {
         let mut read = Reader { annotations, warnings: Vec::new() };
-        let defaults = Self::default();
+        let defaults = Self { idle_limit: platform.idle_limit, ..Self::default() };
         let settings = Self {
             domains: read
                 .list("domains", |text| text.parse::<Hostname>().map_err(|error| error.to_string()))
                 .unwrap_or_default(),
             maintenance: read.one("maintenance", flag).unwrap_or(defaults.maintenance),
-            allowed: read.list("whitelist", network),
-            enforce_tls: read.one("ssl.enforce", flag).unwrap_or(defaults.enforce_tls),
+            allowed: allowed(read.list("whitelist", network), platform),
+            enforce_tls: read.one("ssl.enforce", flag).unwrap_or(defaults.enforce_tls) || platform.enforce_tls,
             connect_limit: read.one("connectTimeout", duration).unwrap_or(defaults.connect_limit),
             idle_limit: read.one("tcpTimeout", duration).unwrap_or(defaults.idle_limit),
         };
@@ -103,35 +104,27 @@ impl Reader<'_> {
     }
 }
 
-fn flag(text: &str) -> Result<bool, String> {
-    if text.eq_ignore_ascii_case("true") {
-        Ok(true)
-    } else if text.eq_ignore_ascii_case("false") {
-        Ok(false)
-    } else {
-        Err(format!("{text:?} is neither true nor false"))
+/// An app's list with the platform's, or in its stead; `None` for everybody.
+fn allowed(of_app: Option<Vec<IpNet>>, platform: &Defaults) -> Option<Vec<IpNet>> {
+    match of_app {
+        Some(of_app) if platform.app_overrides => Some(of_app),
+        // Nothing to extend: an app that is open to a few is not made open to all.
+        Some(of_app) => Some([of_app, platform.allowed.clone()].concat()),
+        None if platform.allowed.is_empty() => None,
+        None => Some(platform.allowed.clone()),
     }
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
-    let single = text.parse::<IpAddr>().map(IpNet::from);
-    single.or_else(|_not_single| text.parse::<IpNet>()).map_err(|_error| "neither an address nor a network".to_owned())
+fn flag(text: &str) -> Result<bool, String> {
+    settings::flag(text).ok_or_else(|| format!("{text:?} is neither true nor false"))
 }
 
-/// Digits with an optional unit: ms, s (without any), m, h, d.
+fn network(text: &str) -> Result<IpNet, String> {
+    settings::network(text).ok_or_else(|| "neither an address nor a network".to_owned())
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
-    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let factor = match unit {
-        "ms" => 1,
-        "" | "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(format!("{text:?} is not a time such as 30s")),
-    };
-    let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).filter(|millis| *millis > 0);
-    millis.map(Duration::from_millis).ok_or_else(|| format!("{text:?} is not a time such as 30s"))
+    settings::time(text).ok_or_else(|| format!("{text:?} is not a time such as 30s"))
 }
 
 #[cfg(test)]
@@ -140,7 +133,7 @@ mod tests {
 
     fn parse(annotations: &[(&str, &str)]) -> (Settings, Vec<&'static str>) {
         let annotations = annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let (settings, warnings) = Settings::parse(&annotations);
+        let (settings, warnings) = Settings::parse(&annotations, &Defaults::default());
         (settings, warnings.into_iter().map(|warning| warning.annotation).collect())
     }
 
@@ -187,5 +180,17 @@ mod tests {
         assert_eq!(warnings, ["whitelist"]);
         assert!(!settings.admits("127.0.0.1".parse().unwrap()));
         assert!(parse(&[("whitelist", " ")]).0.admits("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_platforms_whitelist_is_extended_or_overridden() {
+        let network = |text: &str| settings::network(text).unwrap();
+        let of_app = || Some(vec![network("192.0.2.7")]);
+        let platform = Defaults { allowed: vec![network("10.0.0.0/8")], ..Defaults::default() };
+        assert_eq!(allowed(None, &Defaults::default()), None);
+        assert_eq!(allowed(of_app(), &Defaults::default()), of_app());
+        assert_eq!(allowed(None, &platform), Some(platform.allowed.clone()));
+        assert_eq!(allowed(of_app(), &platform).unwrap().len(), 2);
+        assert_eq!(allowed(of_app(), &Defaults { app_overrides: true, ..platform }), of_app());
     }
 }

@@ -6,6 +6,7 @@ mod git;
 mod lifecycle;
 mod proxying;
 mod rules;
+mod settings;
 mod support;
 mod tls;
 mod upgrade;

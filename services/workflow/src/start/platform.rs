@@ -17,7 +17,9 @@ use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
 use crate::ledger::sql::SqlLedger;
 use crate::logs::{Events, Logs};
-use crate::peers::{Builder, LiveRouters, Logger, Session, StateLocks, StateProgress, follow_registration_mode, lead};
+use crate::peers::{
+    Builder, LiveRouters, Logger, RouterSettings, Session, StateLocks, StateProgress, follow_registration_mode, lead,
+};
 use crate::seams::Seams;
 use crate::server::Workflow;
 use crate::server::grpc::Push;
@@ -30,7 +32,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     let cache = Cache::default();
     cache.follow(&context, &client);
     let routers = LiveRouters::follow(&context, &client, &config.namespace, identity.clone());
-    let kubernetes = Kubernetes::new(client, cache.clone(), config.pull_key()?);
+    let kubernetes = Kubernetes::new(client.clone(), cache.clone(), config.pull_key()?);
 
     let sql = SqlLedger::postgres(config.database()?).with_commit(seams.commit());
     let passwords = Passwords::new(context.tasks.clone());
@@ -57,7 +59,14 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     let deployer = Deployer::with_seams(context.clone(), outside, seams, locks, progress);
     let keeper =
         Keeper { ledger: Arc::clone(&ledger), kubernetes: kubernetes.clone(), cache, deployer: deployer.clone() };
-    drop(context.tasks.spawn("lead", lead(session, context.shutdown.clone(), move || keeper.clone().keep())));
+    let settings = RouterSettings { state: state.clone(), kubernetes: client, namespace: config.namespace.clone() };
+    let work = move || {
+        let (keeper, settings) = (keeper.clone(), settings.clone());
+        async move {
+            futures_util::join!(keeper.keep(), settings.keep());
+        }
+    };
+    drop(context.tasks.spawn("lead", lead(session, context.shutdown.clone(), work)));
 
     let workflow = Workflow {
         ledger,

@@ -33,7 +33,7 @@ fn slice(name: &str, service: &str, pods: &[u8]) -> Slice {
 }
 
 fn index(events: impl IntoIterator<Item = Event>) -> Index {
-    let mut index = Index::new(Some("example.com".parse().unwrap()));
+    let mut index = Index::new(Some("example.com".parse().unwrap()), Defaults::default());
     for event in events {
         index.apply(event);
     }
@@ -101,7 +101,7 @@ fn a_wildcard_does_not_cover_an_exact_name() {
 
 #[test]
 fn without_a_platform_domain_a_bare_name_is_any_host_that_begins_with_it() {
-    let mut index = Index::new(None);
+    let mut index = Index::new(None, Defaults::default());
     index.apply(Event::Service(service("app", 1, "app")));
     assert_eq!(owner(&index.table(), "app.192.0.2.1.sslip.test").as_deref(), Some("app"));
     assert_eq!(owner(&index.table(), "other.192.0.2.1.sslip.test"), None);
