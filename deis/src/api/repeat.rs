@@ -71,15 +71,17 @@ pub async fn repeat(
                 repeat != Repeat::Doubles && begin.elapsed() < AT_ONCE
             }
         };
-        let Some(delay) = delays.next().filter(|_| may_try) else { return Err(broken.unwrap_or(failure)) };
-        if broken.is_none() {
-            tell();
-        }
+        let is_first = broken.is_none();
         // What is told in the end is the worst: that it may have been heard.
-        broken = Some(match broken {
+        let worst = match broken {
             Some(before) if matches!(fate(&failure), Some(Fate::Unheard)) => before,
             _ => failure,
-        });
+        };
+        let Some(delay) = delays.next().filter(|_| may_try) else { return Err(worst) };
+        if is_first {
+            tell();
+        }
+        broken = Some(worst);
         deadline::after(Some(delay)).await;
     }
 }
@@ -183,6 +185,9 @@ mod tests {
         assert!(tried(Repeat::Doubles, &[|| Err(lost()), done]).await.starts_with("1 tries"));
         assert!(tried(Repeat::Doubles, &[|| Err(refused(502, "backend-failed")), done]).await.starts_with("1 tries"));
         assert_eq!(tried(Repeat::Doubles, &[|| Err(refused(503, "no-backend")), done]).await, "2 tries: done");
+        let worse: [fn() -> _; 2] = [|| Err(refused(503, "no-backend")), || Err(lost())];
+        let told = tried(Repeat::Doubles, &worse).await;
+        assert!(told.starts_with("2 tries: the connection to http://deis.example.com broke"), "{told}");
     }
 
     #[tokio::test]
