@@ -86,6 +86,8 @@ impl Sessions {
         let lock = self.lock(&command.app, &user, &exchange).await?;
         self.pushes.builds.effects.make_repository(self.repositories.make(&command.app).boxed()).await?;
         let repository = self.repositories.open(&command.app).await?;
+        // What a git left that ended in the middle would let this push be deployed, and its ref not be moved.
+        repository.sweep().map_err(Error::io("clean up the repository"))?;
         let socket = HookSocket::bind(self.pushes.sockets())?;
         let child = repository.receive_pack(socket.path()).map_err(Error::io("start git"))?;
 
@@ -98,9 +100,11 @@ impl Sessions {
         let ended = self.connect(child, exchange).await;
         drop(git_ended);
         let was_asked = push.await?;
-        if ended.is_err() {
-            // git was killed.
-            repository.sweep().map_err(Error::io("clean up the repository"))?;
+        if ended.is_err()
+            && let Err(error) = repository.sweep()
+        {
+            // git was killed; the next push cleans up.
+            tracing::warn!(%error, "what a git that was killed left behind stays");
         }
         // Only now has git moved its refs.
         drop(lock);
