@@ -206,10 +206,17 @@ impl<W: Effects + Surroundings> Run<'_, W> {
                 self.tell(waiting.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
             }
             Plan::Done => {
+                // First, for whoever takes over looks at the ledger: what is recorded there as done has nothing left behind.
+                match self.world.tidy(&self.grant, assignment.release).await {
+                    // What serves is no worse for what cannot be cleaned up.
+                    Err(EffectError::Refused(why)) => {
+                        tracing::warn!(app = %self.grant.app, why, "what no release needs any more stays");
+                    }
+                    other => other?,
+                }
                 if assignment.deploying {
                     self.world.succeed(&self.grant, assignment.release).await?;
                 }
-                self.world.tidy(&self.grant, assignment.release).await?;
                 if let Some(intent) = assignment.unsettled {
                     self.world.settle(&self.grant, intent).await?;
                 }
