@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
     /// Keep the folder, so that the next `up` finds objects, images, volumes and logs again
     #[arg(long)]
     keep_data: bool,
+    /// End all processes at once, as when the power fails; keeps the folder
+    #[arg(long)]
+    kill: bool,
 }
 
 pub(crate) async fn run(folder: &Folder, arguments: &Arguments) -> Result<()> {
@@ -24,7 +27,8 @@ pub(crate) async fn run(folder: &Folder, arguments: &Arguments) -> Result<()> {
     let _lock = match state::read(folder)? {
         Some(state) => {
             // The number is right: its process holds the lock.
-            kill(Pid::from_raw(state.supervisor), Signal::SIGTERM).context("asking the supervisor to stop")?;
+            let signal = if arguments.kill { Signal::SIGKILL } else { Signal::SIGTERM };
+            kill(Pid::from_raw(state.supervisor), signal).context("asking the supervisor to stop")?;
             Lock::wait(folder)?
         }
         None => {
@@ -33,7 +37,7 @@ pub(crate) async fn run(folder: &Folder, arguments: &Arguments) -> Result<()> {
             lock
         }
     };
-    if !arguments.keep_data {
+    if !arguments.keep_data && !arguments.kill {
         fs::remove_dir_all(folder.path()).with_context(|| format!("removing {}", folder.path().display()))?;
     }
     super::tell("the node is stopped")
