@@ -36,8 +36,8 @@ test: packages lint build upstream ## pass every test
 	@scripts/test
 
 .PHONY: soak
-soak: packages ## run the tests that count at their full size: a million log lines
-	DEIS_SOAK_LINES=1000000 cargo test --workspace --locked --test edge -- every_line
+soak: packages build upstream ## run what takes too long for every change: all kills, power failures, a million log lines
+	@scripts/soak
 
 .PHONY: bench
 bench: PACKAGES += $(BENCH_PACKAGES)

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
+use deis_integration::agreement::Acknowledged;
 use serde_json::Value;
 
 use crate::support::{App, Developer, Output, Platform, until_answers};
@@ -72,12 +73,14 @@ async fn a_lost_platform_comes_back_from_its_backup() {
     let commit = repository.commit("After the restore").await;
     drop(repository.git(&["push", "deis", "master"]).await.succeeded());
     assert_eq!(app.controllers().await, [("v4-web".to_owned(), 1)]);
-    assert_eq!(app.deployed_commit(&repository).await, commit);
+    app.was_pushed(&commit, true);
+    platform.agree().await;
 
     // A platform with apps is left alone, unless it is said otherwise: then it is as it was, in spite of what was deployed since.
     let refused = deisctl(&["restore", place]).await.failed(1);
     assert!(refused.stderr.contains("Code: failed-precondition"), "{refused}");
     drop(deisctl(&["restore", "--overwrite", place]).await.succeeded());
+    platform.acknowledged(&app.name, |known| *known = Acknowledged::default());
     app.eventually_controllers("the release of the backup is back", |found| found == [("v3-web".to_owned(), 1)]).await;
     serves(&app, &platform, "Powered by Kubernetes\n").await;
     assert_eq!(app.releases(&repository).await, releases);

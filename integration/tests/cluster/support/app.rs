@@ -1,3 +1,4 @@
+use deis_integration::agreement::Acknowledged;
 use k8s_openapi::api::core::v1::{Pod, ReplicationController};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::ResourceExt as _;
@@ -44,6 +45,25 @@ impl<'a> App<'a> {
     pub(crate) fn was_configured(&self, key: &str, value: &str) {
         self.platform.acknowledged(&self.name, |known| {
             known.config.insert(key.to_owned(), value.to_owned());
+        });
+    }
+
+    /// Notes that somebody asked for so many `web` processes.
+    pub(crate) fn was_scaled(&self, replicas: u32, is_acknowledged: bool) {
+        self.platform.acknowledged(&self.name, |known| {
+            let web = known.structure.entry("web".to_owned()).or_insert_with(|| [1].into());
+            if is_acknowledged {
+                web.clear();
+            }
+            web.insert(replicas);
+        });
+    }
+
+    /// Notes that somebody destroyed the app. When that was not acknowledged, it may be gone all the same: then nothing holds that
+    /// was ever acknowledged.
+    pub(crate) fn was_destroyed(&self, is_acknowledged: bool) {
+        self.platform.acknowledged(&self.name, |known| {
+            *known = Acknowledged { destroyed: is_acknowledged, ..Acknowledged::default() };
         });
     }
 

@@ -146,6 +146,11 @@ impl Repository<'_> {
         Following::start(self.developer.command(binary("deis"), self.path(), arguments))
     }
 
+    /// `git push deis master`, to be read line by line.
+    pub(crate) fn following_push(&self) -> Following {
+        Following::errors_of(self.developer.command("git", self.path(), ["push", "deis", "master"]))
+    }
+
     /// Commits everything that is there and returns the commit's id.
     pub(crate) async fn commit(&self, message: &str) -> String {
         drop(self.git(&["add", "--all"]).await.succeeded());

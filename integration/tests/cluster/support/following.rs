@@ -1,23 +1,44 @@
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader, Lines};
+use tokio::process::{Child, Command};
 
 /// How long a line may take that is sure to come.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A command that goes on printing; it is killed when this is dropped.
 pub(crate) struct Following {
-    _child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    child: Child,
+    lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
 }
 
 impl Following {
     pub(super) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { _child: child, lines }
+        let stdout = child.stdout.take().unwrap();
+        Self::reading(child, Box::new(stdout))
+    }
+
+    /// As [`start`](Self::start), for a command that talks on its standard error.
+    pub(super) fn errors_of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        Self::reading(child, Box::new(stderr))
+    }
+
+    fn reading(child: Child, output: Box<dyn AsyncRead + Send + Unpin>) -> Self {
+        Self { child, lines: BufReader::new(output).lines() }
+    }
+
+    /// Reads what comes until the command ends.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        let rest = async {
+            while let Ok(Some(_line)) = self.lines.next_line().await {}
+            self.child.wait().await.unwrap()
+        };
+        let status = deis_bootstrap::deadline(LIMIT, rest).await;
+        status.unwrap_or_else(|late| panic!("it does not end: {late}"))
     }
 
     pub(crate) async fn next(&mut self) -> String {

@@ -1,0 +1,81 @@
+use std::fmt;
+
+use crate::support::{App, Repository};
+
+/// What somebody asks for while a process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// A push with a release command.
+    Push,
+    /// A push that cannot be built.
+    BadBuild,
+    /// A push whose process ends at once.
+    BreakDown,
+    Configure,
+    Scale,
+    Destroy,
+}
+
+/// What became of it, as whoever asked was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Done,
+    /// It failed or broke off.
+    NotDone,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "acknowledged all the same",
+            Self::NotDone => "not acknowledged",
+        })
+    }
+}
+
+impl Wish {
+    /// Asks, and notes what was acknowledged.
+    pub(super) async fn wish(self, repository: &Repository<'_>, app: &App<'_>, round: u32) -> Told {
+        let told = match self {
+            Self::Push => push(repository, app, "web: go-example\nrelease: true\n", round).await,
+            Self::BadBuild => {
+                let source = repository.path().join("main.go");
+                let good = std::fs::read(&source).unwrap();
+                std::fs::write(&source, "package main\n\nfunc main() {\n").unwrap();
+                let told = push(repository, app, "web: go-example\n", round).await;
+                std::fs::write(&source, good).unwrap();
+                told
+            }
+            Self::BreakDown => push(repository, app, "web: exit 3\n", round).await,
+            Self::Configure => {
+                let key = format!("ROUND_{round}");
+                let is_done = repository.deis(&["config:set", &format!("{key}=done")]).await.status.success();
+                if is_done {
+                    app.was_configured(&key, "done");
+                }
+                is_done
+            }
+            Self::Scale => {
+                let now = app.controllers().await.iter().map(|(_name, replicas)| *replicas).sum::<i32>();
+                let wanted = if now == 2 { 3 } else { 2 };
+                let is_done = repository.deis(&["scale", &format!("web={wanted}")]).await.status.success();
+                app.was_scaled(wanted, is_done);
+                is_done
+            }
+            Self::Destroy => {
+                let is_done = repository.deis(&["destroy", &format!("--confirm={}", app.name)]).await.status.success();
+                app.was_destroyed(is_done);
+                is_done
+            }
+        };
+        if told { Told::Done } else { Told::NotDone }
+    }
+}
+
+async fn push(repository: &Repository<'_>, app: &App<'_>, procfile: &str, round: u32) -> bool {
+    std::fs::write(repository.path().join("Procfile"), procfile).unwrap();
+    let commit = repository.commit(&format!("Round {round}")).await;
+    let is_done = repository.git(&["push", "deis", "master"]).await.status.success();
+    app.was_pushed(&commit, is_done);
+    is_done
+}
