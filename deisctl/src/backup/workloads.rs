@@ -15,6 +15,7 @@ use crate::cluster::KubeError;
 use crate::components::{COMPONENTS, Component, PEERS, Workload};
 use crate::doctor;
 use crate::init::Settings;
+use crate::rollout::RESTARTED_AT;
 
 const CONTROLLER: &str = "deis-workflow";
 /// Annotation: how many controllers there were before they were stopped. A restore that was killed leaves it behind.
@@ -89,7 +90,7 @@ impl Workloads {
         let has_certificate = |component: &&Component| PEERS.iter().any(|peer| peer.name == component.name);
         let others = COMPONENTS.iter().filter(has_certificate).map(|component| (component.object_name(), component));
         let others = others.filter(|(name, _)| name != CONTROLLER).collect::<Vec<_>>();
-        let annotation = json!({ "kubectl.kubernetes.io/restartedAt": Timestamp::now().to_string() });
+        let annotation = json!({ RESTARTED_AT: Timestamp::now().to_string() });
         let patch = json!({ "spec": { "template": { "metadata": { "annotations": annotation } } } });
         for (name, component) in &others {
             match component.workload {

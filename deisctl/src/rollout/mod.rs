@@ -17,7 +17,7 @@ use crate::components::{Component, Workload};
 /// The name under which Kubernetes keeps what the operator changed.
 pub(crate) const MANAGER: &str = "deisctl";
 /// Kubernetes' own mark on a pod template: another value makes another template, and so new pods.
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} component {component}")]
