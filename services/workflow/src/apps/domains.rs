@@ -45,7 +45,7 @@ pub async fn add_domain(
         return Err(Error::field("domain", format!("{domain} is a reserved name.")));
     }
     let added = ledger.add_domain(app, user, domain).await?;
-    change(deployer, app, format!("domain {domain} added")).await;
+    tell(deployer, app, "domain", &format!("domain {domain} added")).await;
     Ok(added)
 }
 
@@ -61,15 +61,9 @@ pub async fn remove_domain(
 ) -> Result<bool, Error> {
     let removed = ledger.remove_domain(app, domain).await?;
     if removed {
-        change(deployer, app, format!("domain {domain} removed")).await;
+        tell(deployer, app, "domain", &format!("domain {domain} removed")).await;
     }
     Ok(removed)
-}
-
-async fn change(deployer: &Deployer, app: &AppName, what: String) {
-    tracing::info!(%app, "{what}");
-    deployer.events().record(app, "domain", what.clone());
-    tell(deployer, app, &what).await;
 }
 
 #[cfg(test)]

@@ -49,9 +49,11 @@ pub async fn find<'a>(
     Ok((user, app))
 }
 
-/// Brings a change that makes no release to the app's namespace and Service. What is in the ledger comes about although Kubernetes
-/// cannot be reached now: the keeper sees to it.
-async fn tell(deployer: &Deployer, app: &AppName, what: &str) {
+/// Tells the app's log of a change that makes no release, and brings it to the app's namespace and Service. What is in the
+/// ledger comes about although Kubernetes cannot be reached now: the keeper sees to it.
+async fn tell(deployer: &Deployer, app: &AppName, kind: &'static str, what: &str) {
+    tracing::info!(%app, kind, what, "changed");
+    deployer.events().record(app, kind, what.to_owned());
     match deadline(PATIENCE, deployer.converge(app).ended()).await {
         Ok(Ok(_ending)) => {}
         Ok(Err(error)) => tracing::warn!(%app, what, %error, "the cluster hears of a change later"),

@@ -11,7 +11,7 @@ use crate::ledger::{Ground, Ledger};
 /// There is no such app, or it is being destroyed.
 pub async fn allow_root(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName) -> Result<(), Error> {
     ledger.set_allow_root(app, true, Box::new(|ground: &Ground| ground.app.check_stays())).await?;
-    change(deployer, app, "an administrator lets its images run as root").await;
+    tell(deployer, app, "root", "an administrator lets its images run as root").await;
     Ok(())
 }
 
@@ -21,7 +21,7 @@ pub async fn allow_root(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName)
 /// [`Error::Refused`] while the image that serves needs it, [`Error::DeployInProgress`] while it may be gone back to.
 pub async fn forbid_root(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName) -> Result<(), Error> {
     ledger.set_allow_root(app, false, Box::new(without_root)).await?;
-    change(deployer, app, "its images may not run as root any more").await;
+    tell(deployer, app, "root", "its images may not run as root any more").await;
     Ok(())
 }
 
@@ -36,10 +36,4 @@ fn without_root(ground: &Ground) -> Result<(), Error> {
     let message =
         format!("{app} runs an image as root ({version}): its pods could not start again. Deploy another first.");
     Err(Error::refused(Code::FailedPrecondition, message))
-}
-
-async fn change(deployer: &Deployer, app: &AppName, what: &str) {
-    tracing::info!(%app, what, "root");
-    deployer.events().record(app, "root", what.to_owned());
-    tell(deployer, app, what).await;
 }
