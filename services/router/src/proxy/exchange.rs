@@ -20,7 +20,8 @@ use crate::presence::Presence;
 use crate::table::Route;
 
 /// A connection idle for longer may be closed by the pod just as the next request comes: only for requests that may be sent twice.
-const SURE: Duration = Duration::from_secs(3);
+/// Servers give up idle connections after a second or more, and while there are requests all the time none is idle for as long as this.
+const SURE: Duration = Duration::from_millis(200);
 const UNSURE: Duration = Duration::from_secs(55);
 /// How long an address may take to accept a connection while there are others to try.
 const PATIENCE: Duration = Duration::from_secs(2);

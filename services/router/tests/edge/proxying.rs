@@ -1,6 +1,7 @@
 //! Requests and answers on their way.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use deis_bootstrap::{Context, deadline};
@@ -156,6 +157,37 @@ async fn a_connection_that_a_pod_closes_meanwhile_fails_no_request() {
     for _ in 0..50 {
         let seen = edge.get("/").await;
         assert_eq!((seen.status, seen.text.as_str()), (200, "ok"));
+    }
+}
+
+/// An app that gives up a connection in the moment in which the next request comes.
+async fn unlucky() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let tasks = Context::new("app").tasks;
+    let serving = tasks.clone();
+    tasks.spawn("unlucky", async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            serving.spawn("connection", async move {
+                let mut head = [0; 1024];
+                assert!(stream.read(&mut head).await.unwrap() > 0);
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+                let _lost = stream.read(&mut head).await.unwrap();
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_may_not_be_sent_twice_needs_a_connection_that_is_surely_open() {
+    let edge = Edge::start(app(&[], &[unlucky().await])).await;
+    for _ in 0..3 {
+        let post = Request::post("/").header("host", "app.example.com").body(Full::from("once")).unwrap();
+        assert_eq!(edge.ask(post).await.status, 200);
+        // Longer than the connection is trusted.
+        deadline(Duration::from_millis(250), std::future::pending::<()>()).await.unwrap_err();
     }
 }
 
