@@ -1,0 +1,142 @@
+//! Load on an app: an open loop, so that a late answer does not make the next request late. Nothing is tried twice: whatever is not the
+//! whole answer that was asked for is a failure.
+
+mod connections;
+mod request;
+mod socket;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::load::connections::Connections;
+use crate::support::{App, Developer, Platform, Repository};
+
+/// How many websockets stay open.
+const SOCKETS: usize = 50;
+
+/// Requests and websockets without pause, until it is ended.
+pub(crate) struct Load {
+    over: CancellationToken,
+    asking: JoinSet<Report>,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(crate) struct Report {
+    /// When each request was sent, and the release that answered it.
+    answers: Vec<(Instant, String)>,
+    failures: Vec<String>,
+}
+
+impl Load {
+    /// Pushes an app that can answer all this; it listens where PORT says, closes idle connections after a second, and ends gracefully.
+    pub(crate) async fn pushed_app<'a>(
+        platform: &'a Platform,
+        developer: &'a Developer<'a>,
+    ) -> (Repository<'a>, App<'a>) {
+        let repository = developer.repository("go").await;
+        std::fs::write(repository.path().join("main.go"), include_str!("app.go")).unwrap();
+        std::fs::remove_file(repository.path().join("main_test.go")).unwrap();
+        drop(repository.commit("Answer in many ways").await);
+        let created = repository.deis(&["create"]).await.succeeded();
+        let app = App::named_in(platform, &created.stdout);
+        drop(repository.git(&["push", "deis", "master"]).await.succeeded());
+        (repository, app)
+    }
+
+    /// Begins to ask an app that [`Load::pushed_app`] has pushed, `rate` times a second.
+    pub(crate) async fn on(app: &App<'_>, platform: &Platform, rate: u32) -> Self {
+        let host = format!("{}.{}", app.name, platform.domain);
+        let connections = Arc::new(Connections::to(host.clone()).await);
+        let over = CancellationToken::new();
+        let mut asking = JoinSet::new();
+        #[expect(clippy::disallowed_methods, reason = "a test has no process around it")]
+        {
+            asking.spawn(ask(Arc::clone(&connections), rate, over.clone()));
+            for number in 0..SOCKETS {
+                asking.spawn(socket::repeat(connections.address, host.clone(), number, over.clone()));
+            }
+        }
+        Self { over, asking }
+    }
+
+    /// Ends it, when what is under way has been answered.
+    pub(crate) async fn ended(self) -> Report {
+        self.over.cancel();
+        let mut all = Report::default();
+        for report in self.asking.join_all().await {
+            all.answers.extend(report.answers);
+            all.failures.extend(report.failures);
+        }
+        all
+    }
+}
+
+impl Report {
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    /// Fails if any request did.
+    pub(crate) fn all_answered(&self) {
+        let mut kinds = BTreeMap::<&str, Vec<&str>>::new();
+        for (when, what) in self.failures.iter().filter_map(|failure| failure.split_once(": ")) {
+            kinds.entry(what).or_default().push(when);
+        }
+        let shown = kinds.iter().map(|(what, when)| {
+            let (first, last) = (when.first().copied().unwrap_or_default(), when.last().copied().unwrap_or_default());
+            format!("{} × {what}, {first} to {last}", when.len())
+        });
+        assert!(!self.has_failed(), "{self}:\n{}", shown.collect::<Vec<_>>().join("\n"));
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut by = BTreeMap::<&str, usize>::new();
+        for (_, release) in &self.answers {
+            *by.entry(release).or_default() += 1;
+        }
+        let by = by.iter().map(|(release, count)| format!("{release} {count}")).collect::<Vec<_>>().join(", ");
+        write!(f, "{} answered ({by}), {} failed", self.answers.len(), self.failures.len())
+    }
+}
+
+async fn ask(connections: Arc<Connections>, rate: u32, over: CancellationToken) -> Report {
+    let start = Instant::now();
+    let mut pace = interval(Duration::from_secs(1) / rate);
+    // Late because the machine was busy is no reason for fewer requests.
+    pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut under_way = JoinSet::new();
+    let mut report = Report::default();
+    let mut note = |sent: Instant, answer: Result<String, String>| match answer {
+        Ok(release) => report.answers.push((sent, release)),
+        Err(error) => report.failures.push(format!("sent after {:.3?}: {error}", sent - start)),
+    };
+    for number in 0.. {
+        tokio::select! {
+            _tick = pace.tick() => {}
+            () = over.cancelled() => break,
+        }
+        let connections = Arc::clone(&connections);
+        #[expect(clippy::disallowed_methods, reason = "a test has no process around it")]
+        under_way.spawn(async move {
+            let sent = Instant::now();
+            (sent, request::ask(&connections, number).await)
+        });
+        while let Some(ended) = under_way.try_join_next() {
+            let (sent, answer) = ended.unwrap();
+            note(sent, answer);
+        }
+    }
+    for (sent, answer) in under_way.join_all().await {
+        note(sent, answer);
+    }
+    report
+}
