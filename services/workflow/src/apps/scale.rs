@@ -9,10 +9,14 @@ use crate::ledger::{Ground, Ledger, Structure};
 /// At most so many pods of a process type.
 const MOST: u32 = 10_000;
 
-/// The numbers of pods that were wanted before a scale and are since.
+/// A scale that is recorded.
 #[derive(Clone, Debug)]
 pub struct Scaled {
+    /// The numbers of pods that were asked for,
+    asked: Structure,
+    /// those of all process types that were wanted before,
     before: Structure,
+    /// and since.
     after: Structure,
 }
 
@@ -33,21 +37,21 @@ pub async fn scale(
     };
     let (before, after) = ledger.restructure(app, decide).await?;
     if before != after {
-        let said = counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" ");
+        let said = words(&counts);
         tracing::info!(%app, "{user} scaled pods {said}");
         deployer.events().record(app, "scale", format!("{user} scaled pods {said}"));
     }
-    Ok(Scaled { before, after })
+    Ok(Scaled { asked: counts, before, after })
 }
 
 /// Waits until as many pods serve as was recorded.
 ///
 /// # Errors
-/// [`Error::Refused`] when the pods do not come up: then the old numbers hold again.
+/// [`Error::Refused`] when the pods do not come up: then the old numbers hold again; and when others hold in the end than were asked for.
 pub async fn scaled(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName, change: &Scaled) -> Result<(), Error> {
-    let Scaled { before, after } = change;
+    let Scaled { asked, before, after } = change;
     match deployer.converge(app).ended().await {
-        Ok(Ending::Settled) => Ok(()),
+        Ok(Ending::Settled) => check_holds(ledger, app, asked).await,
         Ok(Ending::Destroyed) => Err(Error::Missing(Kind::App)),
         // Not ours to take back: a repeat of what another process may still be waiting for.
         Ok(Ending::Stuck(failure)) if before == after => {
@@ -62,6 +66,26 @@ pub async fn scaled(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName, cha
         }
         Err(error) => Err(Error::refused(Code::Unavailable, format!("(scale): {error}"))),
     }
+}
+
+/// What is settled need not be what was asked for: while a repeat waits, the first may have failed, which takes its numbers back.
+async fn check_holds(ledger: &dyn Ledger, app: &AppName, asked: &Structure) -> Result<(), Error> {
+    let now = ledger.app(app).await?.ok_or(Error::Missing(Kind::App))?.structure;
+    let now = asked.keys().map(|kind| (kind.clone(), now.get(kind).copied().unwrap_or(0))).collect();
+    if *asked == now {
+        return Ok(());
+    }
+    let message = format!(
+        "(scale): {} was asked for, but {} holds: the pods did not come up, or somebody has scaled since. 'deis logs -a {app}' \
+         says which.",
+        words(asked),
+        words(&now)
+    );
+    Err(Error::refused(Code::Unavailable, message))
+}
+
+fn words(counts: &Structure) -> String {
+    counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" ")
 }
 
 /// The structure after a scale.

@@ -1,3 +1,7 @@
+use std::collections::BTreeMap;
+
+use deis_api::ProcType;
+use deis_workflow::apps;
 use serde_json::json;
 
 use super::push::{deploy, image};
@@ -46,5 +50,27 @@ async fn the_old_numbers_hold_when_the_new_ones_cannot_be_had() {
     let refused = sandbox.post("/v2/apps/shop/scale/", &token, json!({ "web": 3 })).await;
     assert_eq!((refused.status.as_u16(), refused.code.as_deref()), (503, Some("unavailable")));
     assert!(refused.body["detail"].as_str().unwrap().starts_with("(scale): The process web ended"));
+    assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.body["structure"], json!({ "web": 1 }));
+}
+
+/// Two ask for the same; what the first is told and takes back must not be a success for the second.
+#[tokio::test]
+async fn a_repeat_of_a_scale_that_failed_is_no_success() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    let (ledger, deployer) = (sandbox.workflow.ledger.as_ref(), &sandbox.workflow.deployer);
+    let (app, bob) = ("shop".parse().unwrap(), "bob".parse().unwrap());
+    let ask = || apps::scale(ledger, deployer, &bob, &app, BTreeMap::from([(ProcType::web(), 3)]));
+    let (first, repeat) = (ask().await.unwrap(), ask().await.unwrap());
+    sandbox.cluster.crash_from_now_on();
+    let told = apps::scaled(ledger, deployer, &app, &first).await.unwrap_err();
+    assert!(told.to_string().ends_with("The old numbers hold again."), "{told}");
+    let told = apps::scaled(ledger, deployer, &app, &repeat).await.unwrap_err();
+    let expected = "(scale): web=3 was asked for, but web=1 holds: the pods did not come up, or somebody has scaled since. \
+                    'deis logs -a shop' says which.";
+    assert_eq!((told.to_string().as_str(), told.code().as_str()), (expected, "unavailable"));
+    let events = sandbox.logger.events("shop", 8).await;
+    assert!(events.iter().any(|event| event.starts_with("scale: (scale): The process web ended")), "{events:?}");
     assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.body["structure"], json!({ "web": 1 }));
 }
