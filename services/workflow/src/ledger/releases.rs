@@ -151,6 +151,8 @@ pub trait Releases: Send + Sync + 'static {
         target: Target,
         decide: Decide<'a>,
     ) -> Answer<'a, Released>;
+    /// What a request made when it came before, if it did.
+    fn made_by<'a>(&'a self, app: &'a AppName, key: &'a RequestKey) -> Answer<'a, Option<Released>>;
     /// What the next release would be decided from.
     fn ground<'a>(&'a self, app: &'a AppName) -> Answer<'a, Ground>;
     /// An app's releases, the newest first.

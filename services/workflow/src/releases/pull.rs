@@ -40,6 +40,10 @@ pub async fn pull(
     request: PullRequest,
 ) -> Result<Released, Error> {
     check_procfile(&request.procfile)?;
+    // A repeat does not copy the image once more.
+    if let Some(released) = ledger.made_by(app, key).await? {
+        return Ok(released);
+    }
     let ground = ledger.ground(app).await?;
     ground.app.check_stays()?;
     let credentials = images::credentials(&ground.config.settings, &request.image)?;

@@ -70,7 +70,7 @@ impl TestCluster {
         self.state.lock().allow_root[&app.parse().unwrap()]
     }
 
-    /// From now on nothing can be written.
+    /// From now on nothing can be written, and no node is there.
     pub(crate) fn break_down(&self) {
         self.state.lock().broken = true;
     }
@@ -169,7 +169,7 @@ impl Cluster for TestCluster {
     }
 
     fn has_node<'a>(&'a self, tags: &'a Tags) -> BoxFuture<'a, Result<bool, EffectError>> {
-        let has_all = tags.iter().all(|(key, value)| key == "disk" && value == "ssd");
+        let has_all = tags.iter().all(|(key, value)| key == "disk" && value == "ssd") && !self.state.lock().broken;
         Box::pin(async move { Ok(has_all) })
     }
 

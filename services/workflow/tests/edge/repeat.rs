@@ -22,7 +22,7 @@ async fn a_repeat_joins_the_first() {
     deploy(&sandbox, "shop", &image("shop", "1")).await;
     let pulled =
         Pulled { user: 101, exposed_port: Some(8080), entrypoint: vec!["/serve".to_owned()], command: Vec::new() };
-    let answer_pull = || sandbox.builder.answer_pull(Ok(Copied { image: image("shop", "2"), pulled: pulled.clone() }));
+    sandbox.builder.answer_pull(Ok(Copied { image: image("shop", "2"), pulled }));
     let requests = [
         ("config", json!({ "values": { "A": "1" } })),
         ("releases/rollback", json!({})),
@@ -30,14 +30,28 @@ async fn a_repeat_joins_the_first() {
     ];
     for ((path, body), releases) in requests.into_iter().zip(3..) {
         let (path, key) = (format!("/v2/apps/shop/{path}/"), format!("{KEY}-{releases}"));
-        answer_pull();
         let first = sandbox.post_with_key(&path, &token, &key, body.clone()).await;
-        answer_pull();
         let second = sandbox.post_with_key(&path, &token, &key, body).await;
         assert_eq!(first.status.as_u16(), 201, "{first:?}");
         assert_eq!(second.line(), first.line());
         assert_eq!(count(&sandbox, &token).await, releases, "{path}");
     }
+    assert_eq!(sandbox.builder.pulled(), ["shop <- nginx:1"], "the image is copied once");
+}
+
+/// What was checked when it came first is not checked again: by then the node may be gone.
+#[tokio::test]
+async fn a_repeat_needs_no_node() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let body = json!({ "tags": { "disk": "ssd" } });
+    let tag = |key: &'static str| sandbox.post_with_key("/v2/apps/shop/config/", &token, key, body.clone());
+    let first = tag(KEY).await;
+    assert_eq!(first.status.as_u16(), 201, "{first:?}");
+    sandbox.cluster.break_down();
+    assert_eq!(tag(KEY).await.line(), first.line());
+    assert_eq!(tag("another-0123456789").await.code.as_deref(), Some("failed-precondition"));
+    assert_eq!(count(&sandbox, &token).await, 2);
 }
 
 #[tokio::test]

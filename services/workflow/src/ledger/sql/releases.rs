@@ -25,9 +25,8 @@ impl Releases for SqlLedger {
             let mut tx = self.database.begin().await?;
             // The ground locks the app's row: whoever comes second sees what the first has made.
             let ground = ground(&mut tx, app, target).await?.ok_or(Error::Missing(Kind::App))?;
-            if let Some(release) = made_by(&mut tx, app, key).await? {
-                let config = config(&mut tx, release.config).await?;
-                return Ok(Released { release, config });
+            if let Some(released) = made_by(&mut tx, app, key).await? {
+                return Ok(released);
             }
             ground.app.check_stays()?;
             if is_deploying(&mut tx, app).await? {
@@ -43,6 +42,10 @@ impl Releases for SqlLedger {
             self.commit.after();
             Ok(released)
         })
+    }
+
+    fn made_by<'a>(&'a self, app: &'a AppName, key: &'a RequestKey) -> Answer<'a, Option<Released>> {
+        Box::pin(async move { made_by(&mut self.database.begin().await?, app, key).await })
     }
 
     fn ground<'a>(&'a self, app: &'a AppName) -> Answer<'a, Ground> {
@@ -92,13 +95,15 @@ pub(super) async fn ground(tx: &mut Transaction, app: &AppName, target: Target) 
     Ok(Some(Ground { app: rows::app(&row)?, latest, config, build, target, target_build }))
 }
 
-async fn made_by(tx: &mut Transaction, app: &AppName, key: &RequestKey) -> Result<Option<Release>, Error> {
+async fn made_by(tx: &mut Transaction, app: &AppName, key: &RequestKey) -> Result<Option<Released>, Error> {
     let row = tx.query(
         "SELECT releases.* FROM requests JOIN releases USING (app, version)
          WHERE requests.app = $1 AND requests.key = $2",
     );
-    let row = row.bind(app.as_str()).bind(key.as_str()).fetch_optional().await?;
-    row.as_ref().map(rows::release).transpose()
+    let Some(row) = row.bind(app.as_str()).bind(key.as_str()).fetch_optional().await? else { return Ok(None) };
+    let release = rows::release(&row)?;
+    let config = config(tx, release.config).await?;
+    Ok(Some(Released { release, config }))
 }
 
 pub(super) async fn is_deploying(tx: &mut Transaction, app: &AppName) -> Result<bool, Error> {
