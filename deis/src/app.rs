@@ -185,7 +185,7 @@ impl AppSession {
     /// Destroys the app; answered when all of it is gone.
     pub async fn destroy(&self, goes_on: &str) -> Result<(), Failure> {
         let path = self.path(&[""]);
-        let answer = self.session.api.delete(&path, self.wait, Repeat::Deletes);
+        let answer = self.session.api.delete(&path, self.wait, Repeat::Destroys);
         self.explain(answer.or_gone_on(goes_on, self.timeout).await).await
     }
 

@@ -25,8 +25,10 @@ const AT_ONCE: Duration = Duration::from_secs(60);
 pub enum Repeat {
     /// No more than asking once: it only reads, says how things are to be, or has a key by which the controller knows it again.
     Joins,
-    /// The same, but when the first was heard and done, the second finds nothing.
+    /// The same, but when the first was heard and done, the second does not find what the path ends with.
     Deletes,
+    /// The same of an app: the second finds no app.
+    Destroys,
     /// It would be done twice, or refused for being done already: only what was certainly not heard is asked again.
     Doubles,
 }
@@ -59,7 +61,7 @@ pub async fn repeat(
     loop {
         let begin = Instant::now();
         let failure = match attempt().await {
-            Err(failure) if perhaps_heard && repeat == Repeat::Deletes && is_gone(&failure) => return Ok(Vec::new()),
+            Err(failure) if perhaps_heard && repeat.is_done(&failure) => return Ok(Vec::new()),
             Err(failure) => failure,
             answer => return answer,
         };
@@ -86,8 +88,15 @@ pub async fn repeat(
     }
 }
 
-fn is_gone(failure: &Failure) -> bool {
-    failure.cause::<Refused>().and_then(Refused::code) == Some(Code::NotFound)
+impl Repeat {
+    /// Whether what the second is told says that the first was done. Where there is no such app, nothing was taken from it.
+    fn is_done(self, failure: &Failure) -> bool {
+        failure.cause::<Refused>().is_some_and(|refused| match self {
+            Self::Deletes => refused.code() == Some(Code::NotFound) && !refused.is_unknown_app(),
+            Self::Destroys => refused.is_unknown_app(),
+            Self::Joins | Self::Doubles => false,
+        })
+    }
 }
 
 /// To a person only: a script has no use for it.
@@ -146,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_broke_is_asked_again() {
-        for kind in [Repeat::Joins, Repeat::Deletes] {
+        for kind in [Repeat::Joins, Repeat::Deletes, Repeat::Destroys] {
             assert_eq!(tried(kind, &[|| Err(lost()), || Err(unreachable()), done]).await, "3 tries: done");
             let router: [fn() -> _; 4] = [
                 || Err(refused(502, "backend-failed")),
@@ -190,12 +199,22 @@ mod tests {
         assert!(told.starts_with("2 tries: the connection to http://deis.example.com broke"), "{told}");
     }
 
+    fn missing(what: &str) -> Failure {
+        let body = format!("\"No {what} matches the given query.\"");
+        Refused::new(StatusCode::NOT_FOUND, Some("not-found".to_owned()), body.as_bytes()).into_failure()
+    }
+
     #[tokio::test]
     async fn what_is_gone_at_the_second_try_was_deleted_by_the_first() {
-        assert_eq!(tried(Repeat::Deletes, &[|| Err(lost()), || Err(refused(404, "not-found"))]).await, "2 tries: ");
-        let first: [fn() -> _; 2] = [|| Err(refused(503, "no-backend")), || Err(refused(404, "not-found"))];
-        assert_eq!(tried(Repeat::Deletes, &first).await, "2 tries: No.", "nobody had heard the first");
-        let answers: [fn() -> _; 2] = [|| Err(lost()), || Err(refused(404, "not-found"))];
-        assert_eq!(tried(Repeat::Joins, &answers).await, "2 tries: No.");
+        let domain: [fn() -> _; 2] = [|| Err(lost()), || Err(missing("Domain"))];
+        let app: [fn() -> _; 2] = [|| Err(refused(502, "backend-failed")), || Err(missing("App"))];
+        assert_eq!(tried(Repeat::Deletes, &domain).await, "2 tries: ");
+        assert_eq!(tried(Repeat::Destroys, &app).await, "2 tries: ");
+        let unknown = "2 tries: \"No App matches the given query.\"";
+        assert_eq!(tried(Repeat::Deletes, &app).await, unknown, "nothing was taken from an app that is not there");
+        assert_eq!(tried(Repeat::Joins, &app).await, unknown);
+        let first: [fn() -> _; 2] = [|| Err(refused(503, "no-backend")), || Err(missing("Domain"))];
+        let told = tried(Repeat::Deletes, &first).await;
+        assert_eq!(told, "2 tries: \"No Domain matches the given query.\"", "nobody had heard the first");
     }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-use crate::stub::{config, pods};
+use crate::stub::{app, config, page, pods};
 use crate::terminal::{on_terminal, read_to_end};
 use crate::transcript::Machine;
 
@@ -126,6 +126,21 @@ fn what_is_gone_at_the_second_try_was_destroyed_by_the_first() {
     let told = [vec![Act::Die, gone()], vec![gone(), gone()]].map(|acts| Mortal::start(acts).run(line));
     assert!(told[0].ends_with("done in {s}s"), "{}", told[0]);
     assert!(told[1].contains("No App matches the given query."), "{}", told[1]);
+}
+
+/// A name that is mistyped is told, although the way to the controller broke at first.
+#[test]
+fn nothing_is_taken_from_an_app_that_is_not_there() {
+    let unknown = || Act::Answer(404, "not-found", json!("No App matches the given query."));
+    let apps = || done(200, page(1, json!([app("earthy-instinct")])));
+    let told =
+        ["domains:remove www.example.com -a earthy-instint", "perms:delete alice -a earthy-instint"].map(|line| {
+            let told = Mortal::start([router(502, "backend-failed"), unknown(), apps()]).run(line);
+            format!("{told}\n\n")
+        });
+    let gone = || Act::Answer(404, "not-found", json!("No Domain matches the given query."));
+    let removed = Mortal::start([Act::Die, gone()]).run("domains:remove www.example.com -a earthy-instinct");
+    insta::assert_snapshot!(told.concat() + &removed);
 }
 
 /// A second restart would be one more.

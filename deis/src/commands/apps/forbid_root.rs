@@ -16,7 +16,7 @@ impl ForbidRoot {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Forbidding root for {}... ", session.app))?;
-        let () = session.delete(&["root", ""], Repeat::Deletes).await?;
+        let () = session.delete(&["root", ""], Repeat::Joins).await?;
         Ok(progress.done("done")?)
     }
 }
