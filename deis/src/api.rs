@@ -261,12 +261,11 @@ fn decode_or_null<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 
 /// A call that goes on in the platform when we stop to wait for it.
 pub trait OrGoneOn<T>: Future<Output = Result<T, Failure>> + Sized {
-    /// Says so on Ctrl-C, after `timeout`, and when the connection is lost.
+    /// Says so on Ctrl-C, after `timeout`, and when no answer of the controller came through.
     async fn or_gone_on(self, goes_on: &str, timeout: Option<Duration>) -> Result<T, Failure> {
         tokio::select! {
-            answer = self => answer.map_err(|failure| match failure.cause() {
-                Some(Error::Lost(..) | Error::TimedOut(..)) => failure.hint(goes_on),
-                _ => failure,
+            answer = self => answer.map_err(|failure| {
+                if repeat::is_unanswered(&failure) { failure.hint(goes_on) } else { failure }
             }),
             _ = tokio::signal::ctrl_c() => Err(Failure::interrupted(goes_on)),
             () = deadline::after(timeout) => Err(Failure::timed_out(goes_on)),

@@ -33,6 +33,11 @@ pub enum Repeat {
     Doubles,
 }
 
+/// Whether nobody knows what came of a call that ended like this: it may well be under way.
+pub fn is_unanswered(failure: &Failure) -> bool {
+    matches!(fate(failure), Some(Fate::PerhapsHeard)) || matches!(failure.cause(), Some(Error::TimedOut(..)))
+}
+
 /// What is known of a try that brought no answer of the controller.
 enum Fate {
     Unheard,

@@ -160,6 +160,16 @@ fn who_is_not_answered_is_told_what_goes_on() {
     assert!(requests.len() > 2 && keys == 1, "{requests:?}");
 }
 
+/// The router's word for a controller that died is as good as a connection that broke.
+#[test]
+fn who_hears_of_a_broken_controller_is_told_what_goes_on() {
+    let told = [(502, "backend-failed"), (504, "backend-timed-out"), (503, "unavailable")].map(|(status, code)| {
+        let told = Mortal::start([router(status, code)]).run("ps:restart -a earthy-instinct");
+        format!("{told}\n\n")
+    });
+    insta::assert_snapshot!(told.concat());
+}
+
 #[test]
 fn a_person_at_a_terminal_is_told_once_that_it_goes_on() {
     let mortal = Mortal::start([Act::Die, Act::Die, changed()]);
