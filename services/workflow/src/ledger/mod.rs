@@ -23,7 +23,7 @@ pub use deploys::Deploys;
 pub use domains::{Domain, Domains};
 pub use keys::{Key, Keys};
 pub use releases::{
-    BuildDraft, Config, Decide, Draft, Ground, Release, ReleaseState, Released, Releases, Target, Variables,
+    BuildDraft, Config, Decide, Draft, Ground, Made, Release, ReleaseState, Released, Releases, Target, Variables,
 };
 pub use restarts::Restarts;
 pub use sharing::Sharing;

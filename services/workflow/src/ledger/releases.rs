@@ -136,6 +136,19 @@ pub struct Released {
     pub release: Release,
     /// Its config.
     pub config: Config,
+    /// What of it is new.
+    pub made: Made,
+}
+
+/// What a request has made itself: nothing when it joined one that came before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// The release.
+    pub release: bool,
+    /// Its build.
+    pub build: bool,
+    /// Its config.
+    pub config: bool,
 }
 
 /// Releases with their configs.

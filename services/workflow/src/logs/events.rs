@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Away, Event, LogStore};
 use crate::deploy::Failure;
-use crate::ledger::{App, ReleaseState, Released};
+use crate::ledger::{App, Released};
 
 /// So many events wait for the store at most.
 const QUEUE: usize = 1024;
@@ -22,10 +22,6 @@ const QUEUE: usize = 1024;
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 /// Between two tries.
 const PACE: Duration = Duration::from_secs(1);
-/// So many releases and configs are remembered as told.
-const MEMORY: usize = 512;
-/// What is recorded in one transaction is recorded within this time.
-const TOGETHER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Takes the events of apps to their logs, in order. It never blocks and never fails: what does not get through is counted, in the
 /// metric `deis_workflow_events_dropped` and in the app's log as soon as that can be reached again.
@@ -38,8 +34,6 @@ struct Inner {
     queue: mpsc::Sender<(AppName, Event)>,
     /// How many events of an app did not get through since one did.
     missing: Mutex<BTreeMap<AppName, u64>>,
-    /// The releases and configs that were told last: a repeated request makes no second event.
-    told: Mutex<VecDeque<Uuid>>,
     dropped: Counter,
 }
 
@@ -49,7 +43,7 @@ impl Events {
     pub fn start(context: &Context, store: Arc<dyn LogStore>) -> Self {
         let (queue, events) = mpsc::channel(QUEUE);
         let dropped = context.metrics.counter("events_dropped", "Events of apps that are not in their logs");
-        let inner = Arc::new(Inner { queue, missing: Mutex::default(), told: Mutex::default(), dropped });
+        let inner = Arc::new(Inner { queue, missing: Mutex::default(), dropped });
         let worker = Worker { events, store, inner: Arc::clone(&inner) };
         drop(context.tasks.spawn("record events", worker.work(context.shutdown.clone())));
         Self { inner }
@@ -66,44 +60,24 @@ impl Events {
     /// An app was created, with its first config.
     pub fn created(&self, app: &App, config: Uuid) {
         let id = &app.id;
-        if self.is_news(config) {
-            self.record(id, "config", format!("config {id}-{} updated", short(config)));
-        }
+        self.record(id, "config", format!("config {id}-{} updated", short(config)));
         self.record(id, "release", crate::releases::summary::initial(&app.owner));
         self.record(id, "settings", format!("appsettings {id}-{} updated", short(app.uuid)));
         self.record(id, "domain", format!("domain {id} added"));
     }
 
-    /// A release was made, and its build or config before it. The second time nothing is said.
+    /// A release was made, with its build or config. Who only joins the request that made it has nothing to tell.
     pub fn released(&self, app: &AppName, released: &Released) {
-        let release = &released.release;
-        let joined = release.build.is_some() && release.state != ReleaseState::Deploying;
-        if joined || !self.is_news(release.uuid) {
-            return;
+        let Released { release, config, made } = released;
+        if made.config {
+            self.record(app, "config", format!("config {app}-{} updated", short(config.uuid)));
         }
-        // Only the draft knew whether the config is new; one that was made together with the release is.
-        let together = release.created.duration_since(released.config.created) < TOGETHER;
-        if together && self.is_news(released.config.uuid) {
-            self.record(app, "config", format!("config {app}-{} updated", short(released.config.uuid)));
-        }
-        let of_a_build = release.summary.starts_with(&format!("{} deployed ", release.owner));
-        if let Some(build) = release.build.filter(|_| of_a_build) {
+        if let Some(build) = release.build.filter(|_| made.build) {
             self.record(app, "build", format!("build {app}-{} created", short(build)));
         }
-        self.record(app, "release", release.summary.clone());
-    }
-
-    /// Whether this was told just now for the first time.
-    fn is_news(&self, uuid: Uuid) -> bool {
-        let mut told = self.inner.told.lock();
-        if told.contains(&uuid) {
-            return false;
+        if made.release {
+            self.record(app, "release", release.summary.clone());
         }
-        told.push_back(uuid);
-        if told.len() > MEMORY {
-            told.pop_front();
-        }
-        true
     }
 
     /// A release could not be deployed.

@@ -3,8 +3,12 @@ use std::sync::Arc;
 
 use deis_api::AppName;
 use deis_api::rest::{LOG_MEDIA_TYPE, LogEntry};
+use deis_bootstrap::Context;
+use deis_proto::workflow::push_service_server::PushService as _;
 use deis_workflow::logs::{Away, Logs, PodLine, PodLogs, Query};
 use deis_workflow::peers::Logger;
+use deis_workflow::seams::Plain;
+use deis_workflow::server::grpc::Push;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use jiff::Timestamp;
@@ -13,7 +17,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::cluster::CRASHING;
+use super::cluster::{CRASHING, SLOW};
 use super::logger::LATER;
 use super::push::{build, deploy, events, image};
 use super::sandbox::Sandbox;
@@ -244,6 +248,28 @@ async fn events_stand_in_the_log_in_the_order_of_the_contract() {
         words.collect::<Vec<_>>().join(" ")
     });
     insta::assert_yaml_snapshot!(told.collect::<Vec<_>>());
+}
+
+/// A builder that lost its controller asks another one for what the first is still deploying.
+#[tokio::test]
+async fn whoever_joins_a_request_tells_nothing_again() {
+    let sandbox = Sandbox::start().await;
+    sandbox.app("shop").await;
+    let push = build("shop", &image("shop", SLOW));
+    let mut first = sandbox.push.clone().create_build(push.clone()).await.unwrap().into_inner();
+    assert!(first.message().await.unwrap().is_some(), "the release is created");
+    let context = Context::new("workflow");
+    let elsewhere = Push::new(sandbox.process(&context, &Plain), context.clone());
+    let mut second = elsewhere.create_build(tonic::Request::new(push)).await.unwrap().into_inner();
+    assert!(second.next().await.unwrap().is_ok(), "it is joined");
+    sandbox.cluster.let_slow_pods_go();
+    while second.next().await.is_some() {}
+    // What that controller had to tell is told before it ends.
+    context.shutdown.cancel();
+    context.tasks.finished().await;
+    let told = sandbox.logger.events("shop", 6).await;
+    let kinds = told.iter().map(|event| event.split_once(':').unwrap().0).collect::<Vec<_>>();
+    assert_eq!(kinds, ["config", "release", "settings", "domain", "build", "release"]);
 }
 
 #[tokio::test]

@@ -259,7 +259,8 @@ impl Sandbox {
     /// Another process, with something between it and the world.
     pub(crate) fn process(&self, context: &Context, seams: &impl Seams) -> Workflow {
         let ledger = self.ledger.clone().with_commit(seams.commit());
-        let deployer = self.peers.deployer(context, &ledger, &self.cluster, seams);
+        let events = Events::start(context, Arc::clone(&self.peers.logger) as _);
+        let deployer = Peers { events, ..self.peers.clone() }.deployer(context, &ledger, &self.cluster, seams);
         Workflow { ledger: Arc::new(ledger), deployer, tasks: context.tasks.clone(), ..self.workflow.clone() }
     }
 }

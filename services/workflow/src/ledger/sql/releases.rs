@@ -9,8 +9,8 @@ use crate::configs::Settings;
 use crate::error::{Error, Kind};
 use crate::ledger::releases::ConfigDraft;
 use crate::ledger::{
-    Answer, Build, BuildDraft, Config, Decide, Draft, Ground, Listed, Release, Released, Releases, RequestKey, Target,
-    Window,
+    Answer, Build, BuildDraft, Config, Decide, Draft, Ground, Listed, Made, Release, Released, Releases, RequestKey,
+    Target, Window,
 };
 
 impl Releases for SqlLedger {
@@ -103,7 +103,7 @@ async fn made_by(tx: &mut Transaction, app: &AppName, key: &RequestKey) -> Resul
     let Some(row) = row.bind(app.as_str()).bind(key.as_str()).fetch_optional().await? else { return Ok(None) };
     let release = rows::release(&row)?;
     let config = config(tx, release.config).await?;
-    Ok(Some(Released { release, config }))
+    Ok(Some(Released { release, config, made: Made::default() }))
 }
 
 pub(super) async fn is_deploying(tx: &mut Transaction, app: &AppName) -> Result<bool, Error> {
@@ -146,7 +146,12 @@ async fn record(tx: &mut Transaction, app: &AppName, key: &RequestKey, draft: &D
         .execute()
         .await?;
     let config = config(tx, release.config).await?;
-    Ok(Released { release, config })
+    let made = Made {
+        release: true,
+        build: matches!(draft.build, BuildDraft::New(_)),
+        config: matches!(draft.config, ConfigDraft::New(_)),
+    };
+    Ok(Released { release, config, made })
 }
 
 async fn insert_config(tx: &mut Transaction, app: &AppName, draft: &Draft, settings: &Settings) -> Result<Uuid, Error> {
