@@ -33,7 +33,9 @@ fn it_has_help() {
 fn a_deploy_is_watched_to_its_end() {
     let fails =
         StubBuilder::new().answer(PROGRESS, Answer { status: 200, body: format!("{}\n", failed()), code: None });
-    let machines = [Machine::usual(), Machine::logged_in(fails)];
+    let superseded = r#"{"kind":"deployed","superseded_by":6}"#.to_owned() + "\n";
+    let superseded = StubBuilder::new().answer(PROGRESS, Answer { status: 200, body: superseded, code: None });
+    let machines = [Machine::usual(), Machine::logged_in(superseded), Machine::logged_in(fails)];
     let told = machines.map(|machine| {
         machine.run_all(&["releases:watch v3 -a earthy-instinct", "releases:watch -a earthy-instinct --timeout 5m"])
     });

@@ -46,7 +46,11 @@ pub enum ReleaseProgress {
     /// What is waited for now.
     Step { text: String },
     /// It is deployed, or has nothing to deploy.
-    Deployed,
+    Deployed {
+        /// The later release that is to serve by now, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        superseded_by: Option<u64>,
+    },
     /// It could not be deployed and never serves.
     Failed {
         /// A stable code.
@@ -79,7 +83,8 @@ mod tests {
     fn progress_is_lines_of_objects() {
         let lines = [
             ReleaseProgress::Step { text: "web: 1 of 2 pods ready".to_owned() },
-            ReleaseProgress::Deployed,
+            ReleaseProgress::Deployed { superseded_by: None },
+            ReleaseProgress::Deployed { superseded_by: Some(6) },
             ReleaseProgress::Failed {
                 code: "never-ready".to_owned(),
                 message: "The process web does not listen.".to_owned(),
@@ -90,8 +95,13 @@ mod tests {
         insta::assert_snapshot!(shown, @r#"
         {"kind":"step","text":"web: 1 of 2 pods ready"}
         {"kind":"deployed"}
+        {"kind":"deployed","superseded_by":6}
         {"kind":"failed","code":"never-ready","message":"The process web does not listen.","log_tail":["panic"]}
         "#);
+        for line in shown.lines() {
+            let back: ReleaseProgress = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::to_string(&back).unwrap(), line);
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Watch {
 
 /// How a deploy ended.
 enum Outcome {
-    Deployed,
+    Deployed { superseded_by: Option<u64> },
     Failed { code: String, message: String, log_tail: Vec<String> },
 }
 
@@ -40,7 +40,10 @@ impl Watch {
         let progress = context.ui.progress(format!("Deploying v{version}... "))?;
         let goes_on = format!("The deploy of {} v{version} goes on without you; {}.", session.app, session.watch());
         match outcome(&session, version, &progress).or_gone_on(&goes_on, self.timeout).await? {
-            Outcome::Deployed => Ok(progress.done("done")?),
+            Outcome::Deployed { superseded_by: None } => Ok(progress.done("done")?),
+            Outcome::Deployed { superseded_by: Some(later) } => {
+                Ok(progress.done(format_args!("done, superseded by v{later}"))?)
+            }
             Outcome::Failed { code, message, log_tail } => {
                 progress.done("failed")?;
                 if !log_tail.is_empty() {
@@ -93,7 +96,7 @@ async fn join(
         *tries = 0;
         match told {
             ReleaseProgress::Step { text } => progress.explain(line::harmless(&text)),
-            ReleaseProgress::Deployed => return Ok(Some(Outcome::Deployed)),
+            ReleaseProgress::Deployed { superseded_by } => return Ok(Some(Outcome::Deployed { superseded_by })),
             ReleaseProgress::Failed { code, message, log_tail } => {
                 return Ok(Some(Outcome::Failed { code, message, log_tail }));
             }

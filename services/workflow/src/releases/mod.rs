@@ -18,10 +18,11 @@ pub use rollback::rollback;
 use std::sync::Arc;
 
 use deis_api::AppName;
+use futures_util::StreamExt as _;
 
 use crate::deploy::{Deployer, Failure};
-use crate::error::{Error, Kind};
-use crate::ledger::{Ledger, Release, ReleaseState, Released};
+use crate::error::Error;
+use crate::ledger::{Ledger, Released};
 
 /// Deploys a release that was just recorded and waits for the end.
 ///
@@ -29,7 +30,7 @@ use crate::ledger::{Ledger, Release, ReleaseState, Released};
 /// [`Error::DeployFailed`] when it could not be deployed; [`Error::Unavailable`] when its end could not be waited for, while the deploy
 /// itself goes on.
 pub async fn deployed(
-    ledger: &dyn Ledger,
+    ledger: Arc<dyn Ledger>,
     deployer: &Deployer,
     app: &AppName,
     released: Released,
@@ -40,14 +41,17 @@ pub async fn deployed(
         drop(deployer.converge(app));
         return Ok(released);
     }
-    let waited = deployer.converge(app).ended().await;
-    let release = verdict(ledger, app, &released.release).await?;
-    if release.state == ReleaseState::Deploying {
-        let cause =
-            waited.err().map_or_else(|| "the deploy is not at its end".into(), |error| Box::new(Shared(error)) as _);
-        return Err(Error::Unavailable(cause));
+    let mut progress = progress(ledger, deployer, app.clone(), released.release.version).await?;
+    while let Some(told) = progress.next().await {
+        match told? {
+            Progress::Step(_) => {}
+            Progress::Deployed { .. } => return Ok(released),
+            Progress::Failed { code, message, .. } => {
+                return Err(Error::DeployFailed(Failure { code, message, pod: None }));
+            }
+        }
     }
-    Ok(Released { release, ..released })
+    Err(Error::Unavailable("the deploy did not tell its end".into()))
 }
 
 /// Records a release; while another deploy is under way, that is waited for first.
@@ -68,22 +72,3 @@ where
         }
     }
 }
-
-/// What became of a release, from the ledger.
-///
-/// # Errors
-/// [`Error::DeployFailed`] when it failed.
-pub async fn verdict(ledger: &dyn Ledger, app: &AppName, release: &Release) -> Result<Release, Error> {
-    let release = ledger.release_at(app, release.version).await?.ok_or(Error::Missing(Kind::Release))?;
-    match &release.failure {
-        Some((code, message)) if release.state == ReleaseState::Failed => {
-            Err(Error::DeployFailed(Failure { code: *code, message: message.clone(), pod: None }))
-        }
-        _ => Ok(release),
-    }
-}
-
-/// An error that several wait for.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Shared(Arc<crate::deploy::EffectError>);

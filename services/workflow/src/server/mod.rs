@@ -89,9 +89,8 @@ impl Workflow {
         record: impl Future<Output = Result<Released, Error>> + Send + 'static,
     ) -> Result<Released, Error> {
         let app = app.clone();
-        let deploy = async move |work: Self, released| {
-            releases::deployed(work.ledger.as_ref(), &work.deployer, &app, released).await
-        };
+        let deploy =
+            async move |work: Self, released| releases::deployed(work.ledger, &work.deployer, &app, released).await;
         self.change(name, wait, record, deploy).await
     }
 

@@ -110,6 +110,38 @@ async fn what_is_over_is_told_at_once() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
+/// The run that a watch asked for may come to the next release: that is not told of this one.
+#[tokio::test]
+async fn whoever_watches_hears_of_one_release_alone() {
+    let (sandbox, token) = slow_app().await;
+    let set = |value: &'static str| {
+        let body = json!({ "values": { "A": value } });
+        sandbox.call_async(Method::POST, "/v2/apps/shop/config/", &token, body)
+    };
+    assert_eq!(set("1").await.status.as_u16(), 202);
+    let mut watching = watch(&sandbox, "v3", &token).await;
+    let waiting = json!({ "kind": "step", "text": "web: 0 of 1 pods ready" });
+    assert_eq!(line(&mut watching).await.unwrap(), waiting);
+    sandbox.cluster.let_slow_pods_go();
+    let mut progress = watch(&sandbox, "v3", &token).await;
+    while line(&mut progress).await.is_some() {}
+    sandbox.cluster.hold_slow_pods();
+    assert_eq!(set("2").await.status.as_u16(), 202);
+    let mut told = Vec::new();
+    while let Some(next) = line(&mut watching).await {
+        told.push(next);
+    }
+    let end = told.pop().unwrap();
+    assert_eq!(end["kind"], "deployed", "{end}");
+    assert!(told.iter().all(|step| *step == waiting), "{told:?}");
+
+    // Who asks now is told what has taken its place, and v4 is not at its end.
+    let mut late = watch(&sandbox, "v3", &token).await;
+    assert_eq!(line(&mut late).await.unwrap(), json!({ "kind": "deployed", "superseded_by": 4 }));
+    assert_eq!(line(&mut watch(&sandbox, "v4", &token).await).await.unwrap(), waiting);
+    sandbox.cluster.let_slow_pods_go();
+}
+
 /// Whoever watches asks another controller, which goes on with the deploy and tells its end.
 #[tokio::test]
 async fn a_watch_goes_on_where_a_controller_died() {

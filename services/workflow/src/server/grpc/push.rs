@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deis_api::{AppName, Code, Username};
 use deis_bootstrap::Context;
@@ -9,6 +10,7 @@ use deis_proto::workflow::{
     DeployEvent, GetBuildContextRequest, GetBuildContextResponse, GitAccess, RecordFailedBuildRequest,
     RecordFailedBuildResponse,
 };
+use futures_util::StreamExt as _;
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -17,10 +19,9 @@ use tonic::{Request, Response, Status};
 use super::status;
 use crate::access::{Actor, Verb};
 use crate::apps;
-use crate::deploy::News;
 use crate::error::{Error, Kind};
-use crate::ledger::{App, FailedBuild, Release, ReleaseState, Released, RequestKey, User};
-use crate::releases::{self, BuildRequest};
+use crate::ledger::{App, FailedBuild, Released, RequestKey, User};
+use crate::releases::{self, BuildRequest, Progress};
 use crate::server::Workflow;
 
 /// Events that wait for a slow caller.
@@ -156,26 +157,21 @@ type Events = mpsc::Sender<Result<DeployEvent, Status>>;
 impl Push {
     async fn create(&self, user: &User, app: &App, request: &CreateBuildRequest, events: &Events) -> Result<(), Error> {
         let released = self.release(user, app, request).await?;
-        self.workflow.deployer.events().released(&app.id, &released);
-        let version = released.release.version.get();
-        let mut run = self.workflow.deployer.converge(&app.id);
+        let Workflow { ledger, deployer, .. } = &self.workflow;
+        deployer.events().released(&app.id, &released);
+        let version = released.release.version;
+        let mut progress = releases::progress(Arc::clone(ledger), deployer, app.id.clone(), version).await?;
+        let version = version.get();
         say(events, Event::ReleaseCreated(ReleaseCreated { version })).await;
-        let outcome = loop {
-            match run.news().await {
-                News::Step(text) => say(events, Event::Step(Step { text })).await,
-                News::Ended(outcome) => break outcome,
-            }
-        };
-        let ledger = self.workflow.ledger.as_ref();
-        let release = ledger.release_at(&app.id, released.release.version).await?;
-        let release = release.ok_or(Error::Missing(Kind::Release))?;
-        match release.state {
-            ReleaseState::Good => say(events, Event::Deployed(Deployed { version })).await,
-            ReleaseState::Failed => say(events, Event::Failed(failed(release))).await,
-            ReleaseState::Deploying => {
-                let cause = outcome.err().map_or_else(|| "not at its end".to_owned(), |error| error.to_string());
-                return Err(Error::Unavailable(cause.into()));
-            }
+        while let Some(told) = progress.next().await {
+            let event = match told? {
+                Progress::Step(text) => Event::Step(Step { text }),
+                Progress::Deployed { .. } => Event::Deployed(Deployed { version }),
+                Progress::Failed { code, message, log_tail } => {
+                    Event::Failed(Failed { version, code: code.to_string(), message, log_tail })
+                }
+            };
+            say(events, event).await;
         }
         Ok(())
     }
@@ -184,11 +180,4 @@ impl Push {
 /// A caller who went away hears nothing more; the deploy goes on.
 async fn say(events: &Events, event: Event) {
     drop(events.send(Ok(DeployEvent { event: Some(event) })).await);
-}
-
-fn failed(release: Release) -> Failed {
-    let (code, message) = release
-        .failure
-        .map_or_else(|| (Code::Internal, "The release failed.".to_owned()), |(code, message)| (code, message));
-    Failed { version: release.version.get(), code: code.to_string(), message, log_tail: release.log_tail }
 }

@@ -25,14 +25,17 @@ pub(super) async fn show(
     let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Read, &id).await?;
     let version = version.parse::<ReleaseVersion>().map_err(|_| Error::Missing(Kind::Release))?;
     let progress = releases::progress(Arc::clone(&workflow.ledger), &workflow.deployer, app.id, version).await?;
-    let lines = progress.map(|progress| ndjson::line(&shown(progress))).boxed();
+    let lines = progress.filter_map(async |told| Some(ndjson::line(&shown(told.ok()?)))).boxed();
     Ok(ndjson::answer(PROGRESS_MEDIA_TYPE, ndjson::with_signs_of_life(lines)))
 }
 
 fn shown(progress: Progress) -> ReleaseProgress {
     match progress {
         Progress::Step(text) => ReleaseProgress::Step { text },
-        Progress::Deployed => ReleaseProgress::Deployed,
+        Progress::Deployed { superseded_by } => {
+            let superseded_by = superseded_by.map(|version| version.get().unsigned_abs());
+            ReleaseProgress::Deployed { superseded_by }
+        }
         Progress::Failed { code, message, log_tail } => {
             ReleaseProgress::Failed { code: code.to_string(), message, log_tail }
         }
