@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use deis_api::rest::{API_VERSION_HEADER, ERROR_CODE_HEADER, Page, REQUEST_KEY_HEADER, RESPOND_ASYNC, Secret};
 use deis_cli::Failure;
+use deis_cli::deadline::{end_of, until};
 use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
@@ -19,10 +20,9 @@ use uuid::Uuid;
 pub use self::refusal::Refused;
 use self::repeat::PATIENCE;
 pub use self::repeat::Repeat;
-pub use self::streaming::{Lines, PACE, SILENCE, TRIES, is_passing};
+pub use self::streaming::{Lines, Rejoin, SILENCE};
 pub use self::versions::VersionCheck;
 use crate::controller::Controller;
-use crate::deadline;
 
 /// No answer of the contract comes near it.
 const ANSWER_LIMIT: usize = 16 << 20;
@@ -68,6 +68,8 @@ pub enum Error {
          your deis version is correct."
     )]
     NoController(String),
+    #[error("{0} does not say how the deploy ends")]
+    Undecided(String),
     #[error("the token holds characters that no token has")]
     BadToken,
 }
@@ -268,7 +270,7 @@ pub trait OrGoneOn<T>: Future<Output = Result<T, Failure>> + Sized {
                 if repeat::is_unanswered(&failure) { failure.hint(goes_on) } else { failure }
             }),
             _ = tokio::signal::ctrl_c() => Err(Failure::interrupted(goes_on)),
-            () = deadline::after(timeout) => Err(Failure::timed_out(goes_on)),
+            () = until(timeout.and_then(end_of)) => Err(Failure::timed_out(goes_on)),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use deis_api::rest::{App, Page};
 use deis_api::{AppName, NameError};
+use deis_cli::deadline::duration;
 use deis_cli::{Failure, closest};
-use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -38,14 +38,6 @@ pub struct ChangeArgs {
     no_wait: bool,
     #[command(flatten)]
     app: AppArgs,
-}
-
-/// A time to wait, as people write it.
-pub fn duration(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().map(Duration::from_secs);
-    let with_unit = || Duration::try_from(text.parse::<SignedDuration>().ok()?).ok();
-    let duration = seconds.or_else(with_unit).filter(|duration| !duration.is_zero());
-    duration.ok_or("it must be more than nothing, in seconds or with a unit, ex: 90, 90s, 5m")
 }
 
 /// A session about one app.
@@ -206,20 +198,5 @@ impl AppSession {
             Some(name) => failure.hint(format!("Did you mean '{name}'?")),
             None => failure.hint("'deis apps' lists the apps that you may use; --app names one."),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_seconds_or_has_a_unit() {
-        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("90s"), duration("1m30s"));
-        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
-        for text in ["", "0", "0s", "-5", "-5m", "soon", "5 parsecs", "99999999999999999999"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
     }
 }

@@ -30,7 +30,6 @@ mod client_file;
 mod commands;
 mod context;
 mod controller;
-mod deadline;
 mod environment;
 mod exec;
 mod format;

@@ -1,11 +1,12 @@
 //! What the two command lines, `deis` and `deisctl`, share: where text goes, output formats, how a failure is told,
-//! progress, prompts, suggestions, completions and manual pages.
+//! progress, prompts, suggestions, deadlines, completions and manual pages.
 //!
 //! Data goes to stdout, everything said to a person about trouble to stderr. Colours and progress appear on a
 //! terminal only; `NO_COLOR` switches colours off, and a terminal that cannot move (`TERM=dumb`) gets no progress. Tables are
 //! fitted to a terminal and to nothing else.
 
 mod completions;
+pub mod deadline;
 mod failure;
 mod man;
 mod output;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use deis_api::Code;
+use deis_cli::deadline::{end_of, until};
 use deis_cli::{Failure, Ui};
 
 use super::{Error, Refused};
-use crate::deadline;
 
 /// The waits between tries; no more than 30 s in sum: another replica takes the place of a controller that dies in seconds.
 pub const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
@@ -89,7 +89,7 @@ pub async fn repeat(
             tell();
         }
         broken = Some(worst);
-        deadline::after(Some(delay)).await;
+        until(end_of(delay)).await;
     }
 }
 

@@ -1,14 +1,13 @@
 use std::time::Duration;
 
 use deis_api::rest::API_VERSION_HEADER;
-use deis_cli::Failure;
+use deis_cli::{Failure, deadline};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::{Api, Error, Refused, Wait, header};
-use crate::deadline;
 
 /// The most that one line may have: what is longer is no line of the contract.
 const LINE_LIMIT: usize = 4 << 20;
@@ -16,13 +15,41 @@ const LINE_LIMIT: usize = 4 << 20;
 /// The controller gives a sign of life in a third of this time; one that does not is gone.
 pub const SILENCE: Duration = Duration::from_secs(45);
 /// Between two tries to join again when an answer broke off.
-pub const PACE: Duration = Duration::from_secs(1);
+const PACE: Duration = Duration::from_secs(1);
 /// So many of them in a row.
-pub const TRIES: u32 = 60;
+const TRIES: u32 = 60;
 
-/// Whether it is worth another try: a refusal is final, but not a controller that is not there or says that it cannot just now.
-pub fn is_passing(failure: &Failure) -> bool {
-    failure.cause::<Error>().is_some() || failure.cause::<Refused>().is_some_and(Refused::is_passing)
+/// The tries to join an answer again that broke off before its end: a controller is replaced, a connection is cut.
+pub struct Rejoin {
+    pace: Interval,
+    tries: u32,
+}
+
+impl Rejoin {
+    pub fn new() -> Self {
+        let mut pace = interval_at(Instant::now() + PACE, PACE);
+        // The ticks that fell into a long answer are no tries.
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { pace, tries: 0 }
+    }
+
+    /// Something was told: the tries count anew.
+    pub const fn heard(&mut self) {
+        self.tries = 0;
+    }
+
+    /// Takes what may be over at the next try: a refusal is final, but not a controller that is not there or says that it cannot
+    /// just now.
+    pub fn bear(&self, failure: Failure) -> Result<(), Failure> {
+        let passes = failure.cause::<Error>().is_some() || failure.cause::<Refused>().is_some_and(Refused::is_passing);
+        if passes && self.tries < TRIES { Ok(()) } else { Err(failure) }
+    }
+
+    /// Waits for the next try.
+    pub async fn pause(&mut self) {
+        self.pace.tick().await;
+        self.tries += 1;
+    }
 }
 
 /// An answer that is read line by line, as it comes.

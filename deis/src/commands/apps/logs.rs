@@ -8,7 +8,7 @@ use deis_cli::{Failure, Format, OutputArgs};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use self::seen::Seen;
-use crate::api::{self, Lines, PACE, SILENCE, TRIES, is_passing};
+use crate::api::{self, Lines, Rejoin, SILENCE};
 use crate::app::{AppArgs, AppSession};
 use crate::context::Context;
 
@@ -87,11 +87,9 @@ impl Logs {
     }
 
     async fn join_again(&self, session: &AppSession, seen: &mut Seen) -> Result<Option<Lines>, Failure> {
-        let mut pace = interval_at(Instant::now() + PACE, PACE);
-        let mut tries = 0;
+        let mut rejoin = Rejoin::new();
         loop {
-            pace.tick().await;
-            tries += 1;
+            rejoin.pause().await;
             seen.come_again();
             let mut query = self.query();
             if let Some(since) = seen.since() {
@@ -99,9 +97,8 @@ impl Logs {
                 query.extend([("since", since), ("log_lines", seen::MOST.to_string())]);
             }
             match session.lines(&["logs"], &query, ACCEPT).await {
-                Err(failure) if tries >= TRIES || !is_passing(&failure) => return Err(failure),
-                Err(_) => {}
                 Ok(lines) => return Ok(lines),
+                Err(failure) => rejoin.bear(failure)?,
             }
         }
     }

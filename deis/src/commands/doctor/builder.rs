@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 
 use super::{LIMIT, Outcome};
 use crate::controller::BUILDER_PORT;
-use crate::deadline::within;
 use crate::{exec, resolver};
+use deis_cli::deadline::within;
 
 /// The longest identification string, with its end (RFC 4253, section 4.2).
 const BANNER_LIMIT: u64 = 255;

@@ -8,8 +8,8 @@ use crate::api::{Error, Refused};
 use crate::client_file;
 use crate::context::{Context, ProfileArgs, Session};
 use crate::controller::{Controller, NoAddress};
-use crate::deadline::within;
 use crate::{app, exec, git, resolver};
+use deis_cli::deadline::within;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Check {

@@ -7,8 +7,8 @@ use deis_api::rest::{Key, Page};
 use super::{LIMIT, Outcome};
 use crate::commands::keys::public_key::{self, material};
 use crate::context::Session;
-use crate::deadline::within;
 use crate::exec;
+use deis_cli::deadline::within;
 
 /// More keys than a person has.
 const MOST_KEYS: u32 = 1000;

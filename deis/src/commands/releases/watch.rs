@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use clap::Args;
 use deis_api::rest::{PROGRESS_MEDIA_TYPE, Page, Release, ReleaseProgress};
+use deis_cli::deadline::duration;
 use deis_cli::{Failure, Progress};
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::api::{OrGoneOn, PACE, TRIES, is_passing};
-use crate::app::{AppArgs, AppSession, duration};
+use crate::api::{Error, OrGoneOn, Rejoin};
+use crate::app::{AppArgs, AppSession};
 use crate::commands::apps::logs::line;
 use crate::context::{Context, PageArgs};
 
@@ -62,38 +62,32 @@ async fn newest(session: &AppSession) -> Result<u64, Failure> {
     newest.ok_or_else(|| Failure::new(format!("{} has no release", session.app)))
 }
 
-/// What the controller tells in the end. It is joined again when it breaks off before: a controller is replaced, a connection is cut.
+/// What the controller tells in the end.
 async fn outcome(session: &AppSession, version: u64, progress: &Progress<'_>) -> Result<Outcome, Failure> {
-    let mut pace = interval_at(Instant::now() + PACE, PACE);
-    // The ticks that fell into a long answer are no tries.
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut tries = 0;
+    let mut rejoin = Rejoin::new();
     loop {
-        tries += 1;
-        match join(session, version, progress, &mut tries).await {
+        let failure = match join(session, version, progress, &mut rejoin).await {
             Ok(Some(outcome)) => return Ok(outcome),
-            Err(failure) if tries >= TRIES || !is_passing(&failure) => return Err(failure),
-            Ok(None) if tries >= TRIES => {
-                return Err(Failure::new(format!("{} does not say how the deploy ends", session.controller()))
-                    .hint(format!("'deis releases:info v{version} -a {}' shows what is known.", session.app)));
-            }
-            Ok(None) | Err(_) => {}
-        }
-        pace.tick().await;
+            Ok(None) => Failure::from(Error::Undecided(session.controller().to_string()))
+                .hint(format!("'deis releases:info v{version} -a {}' shows what is known.", session.app)),
+            Err(failure) => failure,
+        };
+        rejoin.bear(failure)?;
+        rejoin.pause().await;
     }
 }
 
-/// Listens until the deploy or the answer ends; whatever is told makes the tries count anew.
+/// Listens until the deploy or the answer ends.
 async fn join(
     session: &AppSession,
     version: u64,
     progress: &Progress<'_>,
-    tries: &mut u32,
+    rejoin: &mut Rejoin,
 ) -> Result<Option<Outcome>, Failure> {
     let path = ["releases", &format!("v{version}"), "progress", ""];
     let Some(mut lines) = session.lines(&path, &[], PROGRESS_MEDIA_TYPE).await? else { return Ok(None) };
     while let Some(told) = lines.next_object().await? {
-        *tries = 0;
+        rejoin.heard();
         match told {
             ReleaseProgress::Step { text } => progress.explain(line::harmless(&text)),
             ReleaseProgress::Deployed { superseded_by } => return Ok(Some(Outcome::Deployed { superseded_by })),
