@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
-use deis_cli::{Ui, closest};
+use clap::{CommandFactory, FromArgMatches, Parser};
+use deis_cli::{Ui, closest, terminal_width};
 
 use crate::commands::Command;
 
 const OVERVIEW: &str = include_str!("overview.txt");
 const USAGE: &str = "Usage: deis <command> [<args>...]\n";
+/// On a terminal of fewer columns there is no room beside the options: what they mean goes below.
+const NARROW: u16 = 60;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -67,7 +69,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         [group, "-h" | "--help", ..] if is_group(group) => return Err(Said::help(group_help(group))),
         _ => {}
     }
-    match Cli::try_parse_from(&arguments) {
+    let command = Cli::command().next_line_help(terminal_width().is_some_and(|width| width < NARROW));
+    match command.try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => Ok(cli.command),
         Err(error) => Err(said(&error, words.first().copied().unwrap_or_default())),
     }

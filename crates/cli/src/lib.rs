@@ -23,5 +23,5 @@ pub use self::output::{Format, OutputArgs};
 pub use self::progress::Progress;
 pub use self::prompt::{NoTerminal, ask, ask_secret};
 pub use self::suggest::closest;
-pub use self::table::{row, table};
+pub use self::table::{row, table, terminal_width};
 pub use self::ui::Ui;

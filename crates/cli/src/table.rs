@@ -76,7 +76,8 @@ fn fits(widths: &[u16], terminal: u16) -> bool {
 }
 
 /// How many columns the terminal has, when stdout is one. A terminal that nobody gave a size says 0.
-fn terminal_width() -> Option<u16> {
+#[must_use]
+pub fn terminal_width() -> Option<u16> {
     Table::new().width().filter(|width| *width > 0)
 }
 
