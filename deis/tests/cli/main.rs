@@ -8,6 +8,7 @@ mod apps;
 mod auth;
 mod builds;
 mod colours;
+mod commands;
 mod completions;
 mod config;
 mod config_edit;
