@@ -57,7 +57,7 @@ where
     }
 }
 
-/// Deletes an object of ours that no fence guards, by name: a build pod belongs to the one builder that made it. One that is gone
+/// Deletes an object of ours that no fence guards, by name: a build pod belongs to the builder that made it. One that is gone
 /// already is fine.
 ///
 /// # Errors

@@ -18,6 +18,8 @@ pub const DEIS: &str = "deis";
 /// The value of [`VERSION`] on a pod that is served and shown, and never counted, adopted or pruned.
 pub const CANARY: &str = "canary";
 
+/// Label on build pods: the builder's process that waits for it, by a name that no other process has.
+pub const BUILDER: &str = "deis.io/builder";
 /// Label on pods of the served process type: the app's Service selects it.
 pub const BACKEND: &str = "router.deis.io/backend";
 /// Label on Services that the routers serve.

@@ -8,6 +8,7 @@ use deis_bootstrap::deadline;
 
 use crate::Error;
 use crate::git::Repositories;
+use crate::ports::Locks;
 use crate::push::Pushes;
 
 /// How long a build that is cancelled may take to end: its pod is deleted by then.
@@ -17,6 +18,7 @@ const ENDING: Duration = Duration::from_secs(30);
 pub(crate) struct Apps {
     pub(crate) pushes: Arc<Pushes>,
     pub(crate) repositories: Repositories,
+    pub(crate) locks: Arc<dyn Locks>,
 }
 
 impl Apps {
@@ -25,21 +27,22 @@ impl Apps {
         self.pushes.builds.forget(app).await
     }
 
-    /// Ends the build that runs; its commit.
+    /// Ends the build that runs in this process; its commit.
     pub(crate) async fn cancel_build(&self, app: &AppName, by: Username) -> Result<GitSha, Error> {
-        self.cancel(app, Error::CancelledBy(by)).await?.ok_or_else(|| Error::NoBuild(app.clone()))
+        let cancelled = deadline(ENDING, self.pushes.running.cancel(app, Error::CancelledBy(by))).await;
+        let cancelled = cancelled.map_err(|_| Error::Internal("the build does not end".to_owned()))?;
+        cancelled.ok_or_else(|| Error::NoBuild(app.clone()))
     }
 
     /// Removes all that there is of an app. Some of it may be gone already: whoever was interrupted asks again.
+    ///
+    /// A push that runs here is ended, and one that runs in another builder, which is asked as well, is waited for: nothing is taken
+    /// from under a push.
     pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Error> {
-        self.cancel(app, Error::Cancelled("the app was destroyed")).await?;
+        self.pushes.running_pushes.destroy(app);
+        let _lock = self.locks.outlast(app.clone()).await?.map_err(Error::PushInProgress)?;
         self.repositories.remove(app).await?;
         self.pushes.builds.forget(app).await?;
         self.pushes.builds.registry.delete(app).await
-    }
-
-    async fn cancel(&self, app: &AppName, reason: Error) -> Result<Option<GitSha>, Error> {
-        let cancelled = deadline(ENDING, self.pushes.running.cancel(app, reason)).await;
-        cancelled.map_err(|_| Error::Internal("the build does not end".to_owned()))
     }
 }

@@ -2,26 +2,25 @@
 //!
 //! It lies here and not in the registry: an image's layers are there for as long as a release refers to them, a cache for as long
 //! as there is room; the registry frees nothing before its garbage collection runs, and what it holds of an app the app's nodes may
-//! pull. There is one builder, and it loses nothing but time when the volume is lost.
+//! pull. All builders share it, and whoever builds loses nothing but time when the volume is lost.
 //!
 //! A folder for each app: `index.json` says what belongs to the cache, the other files are layers, named by their digests. The
 //! index is replaced by renaming, so that a cache is the old one or the new one. What an index does not name is removed.
 
 mod index;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use deis_api::AppName;
 use deis_oci::Digest;
 use deis_proto::builder::CacheLayer;
-use parking_lot::Mutex;
-
 pub(crate) use index::Entry;
 use index::Index;
+
+use crate::process::locked;
 
 /// The caches of all apps. Everything here blocks.
 #[derive(Clone, Debug)]
@@ -29,8 +28,6 @@ pub(crate) struct Caches {
     folder: PathBuf,
     per_app: u64,
     total: u64,
-    /// Held while something is changed: one app's new cache may cost another one its old one.
-    changing: Arc<Mutex<()>>,
 }
 
 /// A layer of a new cache.
@@ -44,7 +41,12 @@ pub(crate) enum Change {
 
 impl Caches {
     pub(crate) fn new(folder: PathBuf, per_app: u64, total: u64) -> Self {
-        Self { folder, per_app: per_app.min(total), total, changing: Arc::default() }
+        Self { folder, per_app: per_app.min(total), total }
+    }
+
+    /// To be held while something is changed, by whichever builder: one app's new cache may cost another one its old one.
+    fn changing(&self) -> io::Result<File> {
+        locked(&self.folder.with_extension("lock"))
     }
 
     /// How big one app's cache may be.
@@ -62,7 +64,7 @@ impl Caches {
     /// Puts a new cache in the place of the old one; its size, and how much of it is new. Caches of other apps go, the oldest first,
     /// when there is no room for all.
     pub(crate) fn replace(&self, app: &AppName, changes: Vec<Change>) -> io::Result<(u64, u64)> {
-        let _changing = self.changing.lock();
+        let _changing = self.changing()?;
         let folder = self.of(app);
         fs::create_dir_all(&folder)?;
         let before = Index::read(&folder).unwrap_or_default();
@@ -98,7 +100,7 @@ impl Caches {
 
     /// Removes the app's cache; its size.
     pub(crate) fn clear(&self, app: &AppName) -> io::Result<u64> {
-        let _changing = self.changing.lock();
+        let _changing = self.changing()?;
         remove(&self.of(app))
     }
 

@@ -36,9 +36,13 @@ pub struct Config {
     #[arg(long, env = "DEIS_HOST_KEYS", default_value = "/var/run/secrets/deis/host-keys")]
     pub host_keys: PathBuf,
 
-    /// Folder of the repositories and of what a build leaves for a moment; a persistent volume.
+    /// Folder of the repositories and of what a build leaves for a moment; a persistent volume, which all builders share.
     #[arg(long, env = "DEIS_DATA", default_value = "/var/lib/deis/builder")]
     pub data: PathBuf,
+
+    /// Folder of the sockets at which git's hooks ask; of this machine, and short: a socket's path may have 108 bytes.
+    #[arg(long, env = "DEIS_SOCKETS", default_value = "/tmp")]
+    pub sockets: PathBuf,
 
     /// The controller's gRPC address.
     #[arg(long, env = "DEIS_WORKFLOW", default_value = "https://deis-workflow:50051")]

@@ -12,3 +12,4 @@ pub(crate) use exec::{Git, GitChild, read_to_limit};
 pub(crate) use pkt_line::error_line;
 pub(crate) use refs::{Update, to_build};
 pub(crate) use repository::{HOOK_SOCKET, Quarantine, Repositories, Repository};
+pub(crate) use sweep::abandoned;

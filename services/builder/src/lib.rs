@@ -4,6 +4,9 @@
 //! was deployed; nothing is taken from a user before the controller has agreed; one push to an app at a time; a build pod is gone
 //! when its build is; once the controller was asked to release an image, nobody's going away stops that.
 //!
+//! Several builders serve over one volume ([`Process`]): each push runs in one of them, under the app's push lock in the state service and
+//! the repository's own on the volume. One that is asked to end takes no more pushes and ends those that it has.
+//!
 //! From the edge inwards: [`ssh`] knows SSH; [`session`] connects a client with [`git`]; git asks by its [`hook`] whether a ref may
 //! move; [`push`] answers, with an image from [`build`] in the [`registry`]. [`ports`] is what is needed of others: the controller
 //! and the locks ([`clients`]), the pods ([`pods`]); [`server`] is where build pods call, and the controller about an app's
@@ -22,6 +25,7 @@ pub mod hook;
 mod metrics;
 mod pods;
 pub mod ports;
+mod process;
 mod pull;
 mod push;
 mod registry;
@@ -36,13 +40,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deis_bootstrap::{Context, deadline};
+use deis_bootstrap::Context;
 use deis_oci::{Image, Layout};
 use deis_rpc::Identity;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 pub use config::{BuildPodConfig, Config, Limits};
 pub use error::{Error, StartError};
+pub use process::Process;
 pub use ssh::KeyError;
 
 use apps::Apps;
@@ -55,11 +61,11 @@ use ports::{Controller, Direct, Effects, Locks, Runner};
 use pull::{Guard, Pulls};
 use push::Pushes;
 use registry::Registry;
-use running::RunningBuilds;
+use running::{RunningBuilds, RunningPushes};
 use session::Sessions;
 
-/// How long the start waits for the list of build pods that are left over.
-const SWEEP: Duration = Duration::from_secs(5);
+/// How long before the end of the process a build is cancelled that still runs: the one who pushed hears why.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Runs the service until the process is asked to end.
 ///
@@ -84,17 +90,18 @@ pub async fn run_through(
         services: context.bind(config.grpc_listen).await?,
     };
     let identity = Identity::load(&config.tls)?;
+    let process = Process::begin(&config.data, &config.sockets, &config.pod_name);
+    let process = Arc::new(process.map_err(|error| StartError::Folder(config.data.clone(), error))?);
     let workflow = deis_rpc::connect("workflow", config.workflow.clone(), &identity);
     let state = deis_rpc::connect("state", config.state.clone(), &identity);
-    let pods = Arc::new(pods(&config, &listeners).await?);
-    sweep(&pods, &context).await;
+    let pods = pods(&config, &listeners, Arc::clone(&process)).await?;
     let peers = Peers {
         controller: Arc::new(Workflow::new(workflow)),
-        locks: Arc::new(StateLocks::new(state, config.pod_name.clone(), context.tasks.clone())),
-        runner: pods,
+        locks: Arc::new(StateLocks::new(state, Arc::clone(&process), context.tasks.clone())),
+        runner: Arc::new(pods),
         effects: Arc::new(Direct),
     };
-    run_with(config, context, listeners, identity, wrap(peers)).await
+    run_with(config, context, listeners, identity, process, wrap(peers)).await
 }
 
 /// Sockets that are bound already.
@@ -125,6 +132,7 @@ pub async fn run_with(
     context: Context,
     listeners: Listeners,
     identity: Identity,
+    process: Arc<Process>,
     peers: Peers,
 ) -> Result<(), StartError> {
     let keys = ssh::load_host_keys(&config.host_keys)
@@ -132,9 +140,16 @@ pub async fn run_with(
     if keys.is_empty() {
         return Err(StartError::HostKeys(config.host_keys, None));
     }
+    let swept = process.sweep().and_then(|()| git::abandoned(&config.data));
+    swept.map_err(|error| StartError::Folder(config.data.clone(), error))?;
+    drop(context.tasks.spawn("sweep", sweep(Arc::clone(&process), Arc::clone(&peers.runner), context.clone())));
     let tickets = Tickets::default();
-    let sessions = sessions(&config, &context, peers, tickets.clone())?;
-    let apps = Apps { pushes: Arc::clone(&sessions.pushes), repositories: sessions.repositories.clone() };
+    let sessions = sessions(&config, &context, process, peers, tickets.clone())?;
+    let apps = Apps {
+        pushes: Arc::clone(&sessions.pushes),
+        repositories: sessions.repositories.clone(),
+        locks: Arc::clone(&sessions.locks),
+    };
     let apps = Arc::new(apps);
     let pulls = Pulls {
         registry: Arc::clone(&apps.pushes.builds.registry),
@@ -148,9 +163,17 @@ pub async fn run_with(
         login: config.limits.login_grace,
         lifetime: sessions.limit + Duration::from_secs(60),
     };
-    let people = ssh::serve(listeners.ssh, keys, bounds, Arc::new(sessions), context.clone());
-    let people = context.tasks.spawn("ssh", people);
-    let over = || context.shutdown.clone();
+    // The other listeners go last: a push that goes on is yet to hear from its build pod, and to be cancelled.
+    let over = CancellationToken::new();
+    let people = {
+        let (people, over) =
+            (ssh::serve(listeners.ssh, keys, bounds, Arc::new(sessions), context.clone()), over.clone());
+        context.tasks.spawn("ssh", async move {
+            people.await;
+            over.cancel();
+        })
+    };
+    let over = || over.clone();
     let pods = server::serve_build_pods(listeners.build_pods, &identity, tickets, &context.metrics, over());
     let services =
         server::serve_services(listeners.services, &identity, apps, Arc::new(pulls), &context.metrics, over());
@@ -164,9 +187,15 @@ pub async fn run_with(
     Ok(served?)
 }
 
-fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) -> Result<Sessions, StartError> {
+fn sessions(
+    config: &Config,
+    context: &Context,
+    process: Arc<Process>,
+    peers: Peers,
+    tickets: Tickets,
+) -> Result<Sessions, StartError> {
     let folder = |name: &str| make_folder(config.data.join(name));
-    let hooks = folder("hooks")?;
+    let hooks = process.folder().join("hooks");
     let program = match &config.hook_program {
         Some(program) => Ok(program.clone()),
         None => std::env::current_exe(),
@@ -174,10 +203,8 @@ fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) 
     program
         .and_then(|program| hook::install(&hooks, &program))
         .map_err(|error| StartError::Folder(hooks.clone(), error))?;
-    let folder_of_repositories = folder("repositories")?;
     let git = Git::new(&hooks, config.limits.max_push_bytes);
-    let repositories = Repositories::new(folder_of_repositories.clone(), git);
-    repositories.sweep().map_err(|error| StartError::Folder(folder_of_repositories, error))?;
+    let repositories = Repositories::new(folder("repositories")?, process.drafts(), git);
 
     let (run_image, layout) = run_image(&config.stack_run)?;
     let registry = Registry::new(&config.registry, &config.registry_username, &config.registry_password, layout)
@@ -188,7 +215,7 @@ fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) 
         tickets,
         registry: Arc::new(registry),
         run_image,
-        spool: emptied(folder("spool")?)?,
+        spool: process.spool(),
         caches: Caches::new(folder("cache")?, config.limits.max_cache_bytes, config.limits.max_cache_total_bytes),
         limits: config.limits.clone(),
         context: context.clone(),
@@ -197,8 +224,10 @@ fn sessions(config: &Config, context: &Context, peers: Peers, tickets: Tickets) 
         controller: Arc::clone(&peers.controller),
         builds,
         image_host: config.image_host.clone(),
-        sockets: emptied(folder("sockets")?)?,
+        process,
+        grace: config.process.shutdown_after.saturating_sub(LAST_WORDS),
         running: RunningBuilds::default(),
+        running_pushes: RunningPushes::default(),
         metrics: metrics::Metrics::register(&context.metrics),
         context: context.clone(),
     };
@@ -219,14 +248,6 @@ fn make_folder(path: std::path::PathBuf) -> Result<std::path::PathBuf, StartErro
     }
 }
 
-/// Removes what an earlier builder left in a folder of things for the moment.
-fn emptied(path: std::path::PathBuf) -> Result<std::path::PathBuf, StartError> {
-    match fs::remove_dir_all(&path) {
-        Ok(()) => make_folder(path),
-        Err(error) => Err(StartError::Folder(path, error)),
-    }
-}
-
 /// The one image of the layout.
 fn run_image(path: &Path) -> Result<(Image, Layout), StartError> {
     let open = || {
@@ -238,30 +259,29 @@ fn run_image(path: &Path) -> Result<(Image, Layout), StartError> {
     open().map_err(|error| StartError::RunImage(path.to_owned(), error))
 }
 
-async fn pods(config: &Config, listeners: &Listeners) -> Result<Pods, StartError> {
+async fn pods(config: &Config, listeners: &Listeners, process: Arc<Process>) -> Result<Pods, StartError> {
     let client = kube::Client::try_default().await.map_err(|error| StartError::Kubernetes(Box::new(error)))?;
     let ca = config.tls.join("ca.crt");
     let ca = fs::read_to_string(&ca).map_err(|error| StartError::Folder(ca, error))?;
     let port = listeners.build_pods.local_addr().map_or(config.build_listen.port(), |address| address.port());
     // A little longer than our own patience, which ends with better words.
     let deadline_seconds = i64::try_from(config.limits.build_timeout.as_secs()).unwrap_or(i64::MAX).saturating_add(60);
-    Ok(Pods { client, config: config.build_pod.clone(), address: config.pod_ip, port, ca: ca.into(), deadline_seconds })
+    let (config, address) = (config.build_pod.clone(), config.pod_ip);
+    Ok(Pods { client, config, address, port, ca: ca.into(), deadline_seconds, process })
 }
 
-/// Removes the build pods of an earlier builder. They are listed before there can be any of ours, and deleted in the background;
-/// when Kubernetes does not answer, their own deadlines end them.
-async fn sweep(pods: &Pods, context: &Context) {
-    let orphans = match deadline(SWEEP, pods.orphans()).await {
-        Ok(Ok(orphans)) => orphans,
-        Ok(Err(error)) => return tracing::warn!(%error, "build pods of an earlier builder may be left"),
-        Err(late) => return tracing::warn!(%late, "build pods of an earlier builder may be left"),
-    };
-    if !orphans.is_empty() {
-        tracing::info!(count = orphans.len(), "removing build pods of an earlier builder");
-    }
-    drop(context.tasks.spawn("sweep", async move {
-        for orphan in orphans {
-            orphan.remove().await;
+/// Removes what builders that died have left, whenever that may be something: build pods and folders.
+async fn sweep(process: Arc<Process>, runner: Arc<dyn Runner>, context: Context) {
+    loop {
+        runner.remove_orphans().await;
+        tokio::select! {
+            () = process.dead_met() => {}
+            () = context.shutdown.cancelled() => return,
         }
-    }));
+        let process = Arc::clone(&process);
+        let swept = context.tasks.blocking("sweep of the dead", move || process.sweep()).await;
+        if let Err(error) = swept.map_err(Error::from).and_then(|swept| swept.map_err(Error::io("sweep"))) {
+            tracing::warn!(%error, "what a builder that died has left stays");
+        }
+    }
 }

@@ -2,12 +2,15 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use deis_bootstrap::deadline;
 use deis_kube::objects::{BUILD_PODS, Build, Limits, build_pod};
-use deis_kube::{apply, delete};
+use deis_kube::{apply, delete, labels};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, ListParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
@@ -16,11 +19,15 @@ use secrecy::ExposeSecret as _;
 use crate::Error;
 use crate::config::BuildPodConfig;
 use crate::ports::{Call, Job, Runner, Running};
+use crate::process::Process;
 
 mod state;
 
 /// Build pods are written under no deploy lock.
 const NO_FENCE: i64 = 0;
+
+/// How long the list of all build pods may take.
+const LISTING: Duration = Duration::from_secs(30);
 
 /// Starts pods.
 pub(crate) struct Pods {
@@ -31,6 +38,8 @@ pub(crate) struct Pods {
     pub(crate) ca: Arc<str>,
     /// How long a pod may live, in seconds.
     pub(crate) deadline_seconds: i64,
+    /// The pods bear its name; it knows whose builder lives.
+    pub(crate) process: Arc<Process>,
 }
 
 impl Pods {
@@ -41,6 +50,7 @@ impl Pods {
             app: &job.app,
             sha: &job.sha,
             suffix: suffix.get(..5).unwrap_or(&suffix),
+            builder: self.process.holder(),
             image,
             builder_address: &std::net::SocketAddr::new(self.address, self.port).to_string(),
             token: job.token.expose_secret(),
@@ -59,31 +69,40 @@ impl Pods {
         }
     }
 
-    /// What an earlier builder left behind: every build pod there is, before this one has started any. There is one builder at a
-    /// time, since its volume has one writer.
-    pub(crate) async fn orphans(&self) -> Result<Vec<Orphan>, kube::Error> {
+    /// Removes the build pods that nobody waits for. When Kubernetes does not answer, their own deadlines end them.
+    async fn remove_orphans(&self) {
         let pods: Api<Pod> = Api::all(self.client.clone());
-        let orphans = pods.list(&ListParams::default().labels(BUILD_PODS)).await?;
-        let orphan = |pod: &Pod| {
-            let api = Api::namespaced(self.client.clone(), &pod.namespace().unwrap_or_default());
-            Orphan(BuildPod { api, name: pod.name_any() })
+        let found = match deadline(LISTING, pods.list(&ListParams::default().labels(BUILD_PODS))).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => return tracing::warn!(%error, "build pods of a builder that died may be left"),
+            Err(late) => return tracing::warn!(%late, "build pods of a builder that died may be left"),
         };
-        Ok(orphans.iter().map(orphan).collect())
+        for pod in found.iter().filter(|pod| self.is_orphan(pod)) {
+            let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+            tracing::info!(namespace, pod = name, "removing the build pod of a builder that died");
+            BuildPod { api: Api::namespaced(self.client.clone(), &namespace), name }.delete().await;
+        }
     }
-}
 
-/// A build pod that nobody waits for.
-pub(crate) struct Orphan(BuildPod);
-
-impl Orphan {
-    pub(crate) async fn remove(self) {
-        self.0.delete().await;
+    /// Whether the builder is dead that made the pod. Builders before those that name themselves may live: what is older than it may get
+    /// is nobody's.
+    fn is_orphan(&self, pod: &Pod) -> bool {
+        match labels::label(&pod.metadata, labels::BUILDER) {
+            Some(holder) => !self.process.is_alive(holder),
+            None => pod.creation_timestamp().is_some_and(|Time(created)| {
+                jiff::Timestamp::now().duration_since(created).as_secs() > self.deadline_seconds
+            }),
+        }
     }
 }
 
 impl Runner for Pods {
     fn start(&self, job: Job) -> Call<'_, Box<dyn Running>> {
         self.start(job).boxed()
+    }
+
+    fn remove_orphans(&self) -> BoxFuture<'_, ()> {
+        self.remove_orphans().boxed()
     }
 }
 
@@ -95,7 +114,7 @@ struct BuildPod {
 impl BuildPod {
     async fn delete(&self) {
         if let Err(error) = delete::named(&self.api, &self.name).await {
-            // Its own deadline ends it, and the next start of a builder removes it.
+            // Its own deadline ends it, and a builder that looks for orphans removes it when this one is gone.
             tracing::warn!(%error, pod = self.name, "a build pod is left behind");
         }
     }

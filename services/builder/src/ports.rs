@@ -97,7 +97,7 @@ pub enum DeployEvent {
 }
 
 /// Who holds a lock.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Held {
     /// Empty when that is not known.
     pub user: String,
@@ -140,7 +140,7 @@ pub enum Attempt<'a> {
     Acquired(Lock),
     /// Somebody pushes.
     Held(Held),
-    /// Nobody pushes: the builder that took it died, and this is its successor.
+    /// Nobody pushes: the builder that took it died.
     Left {
         /// Whose push that was.
         user: String,
@@ -155,6 +155,9 @@ pub enum Attempt<'a> {
 pub trait Locks: Send + Sync + 'static {
     /// Takes the push lock of an app, or says who has it.
     fn acquire(&self, app: AppName, user: Username) -> Call<'_, Attempt<'_>>;
+
+    /// Takes the push lock of an app that is to go, as soon as the push that runs has ended; says who has it when that takes too long.
+    fn outlast(&self, app: AppName) -> Call<'_, Result<Lock, Held>>;
 }
 
 /// What a push changes by the builder's own hand. The work is given; whoever does it decides what else happens on either side of
@@ -203,6 +206,9 @@ pub struct Job {
 /// Starts build pods.
 pub trait Runner: Send + Sync + 'static {
     fn start(&self, job: Job) -> Call<'_, Box<dyn Running>>;
+
+    /// Removes the pods of builders that have died.
+    fn remove_orphans(&self) -> BoxFuture<'_, ()>;
 }
 
 /// A build pod.

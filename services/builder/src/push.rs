@@ -3,12 +3,12 @@
 mod check;
 mod deploy;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deis_api::{AppName, GitSha, ReleaseVersion, Username};
-use deis_bootstrap::{Context, TaskHandle};
+use deis_bootstrap::{Context, TaskHandle, deadline};
 use futures_util::FutureExt as _;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
@@ -22,11 +22,15 @@ use crate::git::{Repository, Update, to_build};
 use crate::hook::{HookConnection, HookSocket, Lines};
 use crate::metrics::Metrics;
 use crate::ports::{Controller, FailedBuild, NewBuild};
-use crate::running::{Presence, RunningBuilds};
+use crate::process::Process;
+use crate::running::{Presence, RunningBuilds, RunningPushes};
 use crate::size;
 
 /// The config variable that turns the build cache off, whatever its value.
 const DISABLE_CACHE: &str = "DEIS_DISABLE_CACHE";
+
+/// Why a push ends whose app goes.
+pub(crate) const DESTROYED: &str = "the app was destroyed";
 
 /// What pushes have in common.
 pub(crate) struct Pushes {
@@ -34,8 +38,11 @@ pub(crate) struct Pushes {
     pub(crate) builds: Builds,
     /// Under which name nodes pull: "127.0.0.1:5555".
     pub(crate) image_host: String,
-    pub(crate) sockets: PathBuf,
+    pub(crate) process: Arc<Process>,
+    /// How long a build may go on when this process is asked to end.
+    pub(crate) grace: Duration,
     pub(crate) running: RunningBuilds,
+    pub(crate) running_pushes: RunningPushes,
     pub(crate) metrics: Metrics,
     pub(crate) context: Context,
 }
@@ -45,36 +52,38 @@ pub(crate) struct Push {
     app: AppName,
     user: Username,
     repository: Repository,
+    ends: Ends,
+}
+
+/// What ends a push from outside.
+pub(crate) struct Ends {
     /// The lock may be somebody else's.
-    lock_lost: CancellationToken,
+    pub(crate) lock_lost: CancellationToken,
     /// The person who pushed went away.
-    gone: CancellationToken,
+    pub(crate) gone: CancellationToken,
+    pub(crate) destroyed: CancellationToken,
 }
 
 impl Push {
-    pub(crate) fn new(
-        app: AppName,
-        user: Username,
-        repository: Repository,
-        lock_lost: CancellationToken,
-        gone: CancellationToken,
-    ) -> Self {
-        Self { app, user, repository, lock_lost, gone }
+    pub(crate) fn new(app: AppName, user: Username, repository: Repository, ends: Ends) -> Self {
+        Self { app, user, repository, ends }
     }
 }
 
 impl Pushes {
     /// Where the hooks of pushes ask.
     pub(crate) fn sockets(&self) -> &Path {
-        &self.sockets
+        self.process.sockets()
     }
 
-    /// Waits for the hook of a push and serves it; whether it has asked. The task ends after `git_ended` when it has not by then.
+    /// Waits for the hook of a push and serves it; whether it has asked. The task ends after `git_ended` when it has not by then; one
+    /// that has not asked when its app is destroyed is `unwanted`.
     pub(crate) fn start(
         self: &Arc<Self>,
         push: Push,
         socket: HookSocket,
         git_ended: CancellationToken,
+        unwanted: CancellationToken,
     ) -> TaskHandle<bool> {
         let pushes = Arc::clone(self);
         let span = tracing::info_span!("push", app = %push.app, user = %push.user);
@@ -85,6 +94,10 @@ impl Pushes {
                     Err(error) => tracing::error!(%error, "a hook was not understood"),
                 },
                 () = git_ended.cancelled() => return false,
+                () = push.ends.destroyed.cancelled() => {
+                    unwanted.cancel();
+                    return false;
+                }
             }
             true
         };
@@ -168,7 +181,7 @@ impl Pushes {
         lines.say(format!("-----> Compiled slug size is {}", size::human(built.size))).await;
         lines.say("Build complete.").await;
 
-        // From here on the release may exist: nobody's going away stops it.
+        // From here on the release may exist: nobody's going away stops it, but for the app's own.
         lines.say("Launching App...").await;
         let build = NewBuild {
             request_key,
@@ -180,7 +193,10 @@ impl Pushes {
             detected: built.detected,
             log: lines.log(),
         };
-        let version = deploy::deploy(self.controller.as_ref(), &build, lines).await?;
+        let version = tokio::select! {
+            version = deploy::deploy(self.controller.as_ref(), &build, lines) => version?,
+            () = push.ends.destroyed.cancelled() => return Err(Error::Cancelled(DESTROYED)),
+        };
         if let Err(error) = self.builds.effects.set_head(push.repository.set_head(&update.name).boxed()).await {
             tracing::warn!(%error, "clones will begin with another branch");
         }
@@ -211,11 +227,18 @@ impl Pushes {
     async fn stop(&self, push: &Push, hook_ended: &CancellationToken, presence: &mut Presence) -> Error {
         Error::Cancelled(tokio::select! {
             reason = presence.cancelled() => return reason,
-            () = push.gone.cancelled() => "the connection to the person who pushed is gone",
+            () = push.ends.gone.cancelled() => "the connection to the person who pushed is gone",
+            () = push.ends.destroyed.cancelled() => DESTROYED,
             () = hook_ended.cancelled() => "git has ended",
-            () = push.lock_lost.cancelled() => "the push lock was lost; push again",
-            () = self.context.shutdown.cancelled() => "the builder is restarting; push again in a moment",
+            () = push.ends.lock_lost.cancelled() => "the push lock was lost; push again",
+            () = self.grace_ends() => "the builder is restarting; push again in a moment",
         })
+    }
+
+    /// Resolves when this process was asked to end and cannot wait any longer: whoever pushed hears that from us.
+    pub(crate) async fn grace_ends(&self) {
+        self.context.shutdown.cancelled().await;
+        let _ended = deadline(self.grace, std::future::pending::<()>()).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The builds that run, and how they are ended from outside.
+//! The builds and pushes that run, and how they are ended from outside.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use deis_api::{AppName, GitSha};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 
@@ -78,6 +79,48 @@ impl Drop for Presence {
             // Whoever asked may be gone.
             let _gone = done.send(());
         }
+    }
+}
+
+/// The pushes that run, by app: they end when their app is destroyed.
+#[derive(Clone, Default)]
+pub(crate) struct RunningPushes {
+    pushes: Arc<Mutex<HashMap<AppName, CancellationToken>>>,
+}
+
+/// A push in the list. It leaves with this.
+pub(crate) struct PushPresence {
+    pushes: RunningPushes,
+    app: AppName,
+    destroyed: CancellationToken,
+}
+
+impl RunningPushes {
+    /// Whoever enters has the push lock of the app.
+    pub(crate) fn enter(&self, app: &AppName) -> PushPresence {
+        let destroyed = CancellationToken::new();
+        self.pushes.lock().insert(app.clone(), destroyed.clone());
+        PushPresence { pushes: self.clone(), app: app.clone(), destroyed }
+    }
+
+    /// Tells the push that its app is destroyed. It has ended when its lock is free.
+    pub(crate) fn destroy(&self, app: &AppName) {
+        if let Some(destroyed) = self.pushes.lock().get(app) {
+            destroyed.cancel();
+        }
+    }
+}
+
+impl PushPresence {
+    /// Cancelled when the app is destroyed.
+    pub(crate) fn destroyed(&self) -> CancellationToken {
+        self.destroyed.clone()
+    }
+}
+
+impl Drop for PushPresence {
+    fn drop(&mut self) {
+        self.pushes.pushes.lock().remove(&self.app);
     }
 }
 

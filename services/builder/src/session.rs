@@ -17,7 +17,7 @@ use crate::Error;
 use crate::git::{Command, GitChild, Repositories, Verb, error_line};
 use crate::hook::HookSocket;
 use crate::ports::{Attempt, Controller, Lock, Locks};
-use crate::push::{Push, Pushes};
+use crate::push::{DESTROYED, Ends, Push, Pushes};
 use crate::ssh::{self, Exchange, Output, Request};
 
 /// Serves what authenticated clients ask for.
@@ -84,30 +84,36 @@ impl Sessions {
 
     async fn receive(&self, user: Username, command: Command, exchange: Exchange) -> Result<u32, Error> {
         let lock = self.lock(&command.app, &user, &exchange).await?;
+        let presence = self.pushes.running_pushes.enter(&command.app);
         self.pushes.builds.effects.make_repository(self.repositories.make(&command.app).boxed()).await?;
         let repository = self.repositories.open(&command.app).await?;
+        let claim = repository.claim()?;
         // What a git left that ended in the middle would let this push be deployed, and its ref not be moved.
-        repository.sweep().map_err(Error::io("clean up the repository"))?;
+        repository.sweep(&claim).map_err(Error::io("clean up the repository"))?;
         let socket = HookSocket::bind(self.pushes.sockets())?;
         let child = repository.receive_pack(socket.path()).map_err(Error::io("start git"))?;
 
-        let push = Push::new(command.app, user, repository.clone(), lock.lost.clone(), exchange.gone.clone());
+        let ends = Ends { lock_lost: lock.lost.clone(), gone: exchange.gone.clone(), destroyed: presence.destroyed() };
+        let push = Push::new(command.app, user, repository.clone(), ends);
         // git may be gone before the push is: a deploy that has begun goes on, and a build pod is removed in any case.
-        let git_ended = CancellationToken::new();
-        let push = self.pushes.start(push, socket, git_ended.clone());
+        let (git_ended, unwanted) = (CancellationToken::new(), CancellationToken::new());
+        let push = self.pushes.start(push, socket, git_ended.clone(), unwanted.clone());
         let git_ended = git_ended.drop_guard();
         let output = exchange.output.clone();
-        let ended = self.connect(child, exchange).await;
+        let ended = tokio::select! {
+            ended = self.connect(child, exchange) => ended,
+            () = unwanted.cancelled() => Err(Error::Cancelled(DESTROYED)),
+        };
         drop(git_ended);
         let was_asked = push.await?;
         if ended.is_err()
-            && let Err(error) = repository.sweep()
+            && let Err(error) = repository.sweep(&claim)
         {
             // git was killed; the next push cleans up.
             tracing::warn!(%error, "what a git that was killed left behind stays");
         }
-        // Only now has git moved its refs.
-        drop(lock);
+        // Only now has git moved its refs. The lock is the last: whoever takes it finds nothing of this push.
+        drop((presence, claim, lock));
         let Ended { status, received } = ended?;
         if !was_asked && received > self.max_push_bytes {
             // git has said so, too, but neither how much may be sent nor how to go on.
@@ -117,7 +123,7 @@ impl Sessions {
         Ok(status)
     }
 
-    /// Takes the push lock. Waits for one that a builder before this one has left: whoever pushes does not pay for its death.
+    /// Takes the push lock. Waits for one that a builder has left that died: whoever pushes does not pay for its death.
     async fn lock(&self, app: &AppName, user: &Username, exchange: &Exchange) -> Result<Lock, Error> {
         let (whose, within, taken) = match self.locks.acquire(app.clone(), user.clone()).await? {
             Attempt::Acquired(lock) => return Ok(lock),
@@ -134,7 +140,7 @@ impl Sessions {
         let lock = tokio::select! {
             lock = taken => lock?.map_err(Error::PushInProgress)?,
             () = exchange.gone.cancelled() => return Err(Error::Cancelled("the one who pushed is gone")),
-            () = self.pushes.context.shutdown.cancelled() => {
+            () = self.pushes.grace_ends() => {
                 return Err(Error::Cancelled("the builder is restarting; push again in a moment"));
             }
         };

@@ -66,7 +66,7 @@ pub(crate) struct Bounds {
     pub(crate) lifetime: Duration,
 }
 
-/// Serves until shutdown; requests that are under way then end by themselves.
+/// Serves until shutdown, and returns when the connections have ended that there are then: their requests go on.
 pub(crate) async fn serve(
     listener: TcpListener,
     keys: Vec<PrivateKey>,
@@ -76,6 +76,20 @@ pub(crate) async fn serve(
 ) {
     let config = Arc::new(config(keys));
     let slots = Arc::new(Semaphore::new(bounds.connections));
+    accept(listener, config, bounds, service, &context, &slots).await;
+    // Each connection has a slot until it ends.
+    drop(slots.acquire_many(u32::try_from(bounds.connections).unwrap_or(u32::MAX)).await);
+}
+
+/// Takes connections until shutdown.
+async fn accept(
+    listener: TcpListener,
+    config: Arc<Config>,
+    bounds: Bounds,
+    service: Arc<dyn Service>,
+    context: &Context,
+    slots: &Arc<Semaphore>,
+) {
     // The oldest first.
     let mut strangers = VecDeque::new();
     loop {
@@ -98,7 +112,7 @@ pub(crate) async fn serve(
             oldest.sent_away.cancel();
         }
         let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot,
+            slot = Arc::clone(slots).acquire_owned() => slot,
             () = context.shutdown.cancelled() => return,
         };
         let stranger = Stranger::default();

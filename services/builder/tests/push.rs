@@ -131,7 +131,7 @@ async fn a_controller_that_restarts_is_asked_again_for_the_same_release() {
 
 #[tokio::test]
 async fn a_build_ends_with_the_builder() {
-    let builder = Builder::start().await;
+    let builder = Builder::start_with(&["--shutdown-after=1"]).await;
     let key = builder.user("jhansen", "ed25519").await;
     let repository = builder.repository("source", SOURCE).await;
     builder.runner.behave(Behaviour::Hangs);

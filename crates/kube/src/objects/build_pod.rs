@@ -28,6 +28,8 @@ pub struct Build<'a> {
     pub sha: &'a GitSha,
     /// Tells builds of one commit apart: a few letters and digits.
     pub suffix: &'a str,
+    /// The builder's process that waits for the pod: a name that is a label's value.
+    pub builder: &'a str,
     /// The stack's build image.
     pub image: &'a str,
     /// Where the builder listens for build pods: "10.2.0.7:50052".
@@ -58,6 +60,7 @@ pub struct Limits<'a> {
 pub fn build_pod(build: &Build<'_>) -> Pod {
     let mut pod_labels = labels::of_app(build.app);
     pod_labels.insert(labels::TYPE.to_owned(), BUILD.to_owned());
+    pod_labels.insert(labels::BUILDER.to_owned(), build.builder.to_owned());
     Pod {
         metadata: ObjectMeta {
             name: Some(name(build)),
@@ -156,6 +159,7 @@ mod tests {
             app: &app.parse().unwrap(),
             sha: &"acaa8a5f00000000000000000000000000000000".parse().unwrap(),
             suffix: "x7k2p",
+            builder: "deis-builder-5d4f8c7b9-x7k2p-1f3a5c7e",
             image: "stack-build:1",
             builder_address: "10.2.0.7:50052",
             token: "token",

@@ -6,7 +6,7 @@ head=$2
 keep=$3
 shift 3
 cd "${DEIS_DATA:-/var/lib/deis/builder}/repositories"
-# A builder that starts removes what begins so.
+# A builder that starts removes what begins so and is older than a day.
 draft=.draft-restore-$app
 if [ "$keep" != keep ]; then draft=.draft-verify-$app-$$; fi
 trap 'rm -rf "$draft"' EXIT

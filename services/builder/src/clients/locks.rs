@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +11,6 @@ use deis_proto::state::{
 };
 use deis_rpc::{Client, request};
 use futures_util::FutureExt as _;
-use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_stream::wrappers::ReceiverStream;
@@ -23,6 +20,7 @@ use tonic::Streaming;
 use super::patience::patiently;
 use crate::Error;
 use crate::ports::{Attempt, Call, Held, Lock, Locks};
+use crate::process::Process;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -39,49 +37,54 @@ const RENEWAL: Duration = Duration::from_secs(10);
 pub(crate) struct StateLocks {
     leases: LeaseServiceClient<Client>,
     locks: LockServiceClient<Client>,
-    /// The name of this pod, which the one after it has, too.
-    holder: String,
-    claims: Claims,
+    /// Its name is the holder's; it knows whether another holder lives.
+    process: Arc<Process>,
     tasks: Tasks,
 }
 
 impl StateLocks {
-    pub(crate) fn new(client: Client, holder: String, tasks: Tasks) -> Self {
+    pub(crate) fn new(client: Client, process: Arc<Process>, tasks: Tasks) -> Self {
         let leases = LeaseServiceClient::new(client.clone());
-        Self { leases, locks: LockServiceClient::new(client), holder, claims: Claims::default(), tasks }
+        Self { leases, locks: LockServiceClient::new(client), process, tasks }
     }
 
     async fn acquire(&self, app: AppName, user: Username) -> Result<Attempt<'_>, Error> {
-        let claim = match self.claims.make(&app, &user) {
-            Ok(claim) => claim,
-            Err(held) => return Ok(Attempt::Held(held)),
+        let (lock, acquire) = self.prepare(&app, user.to_string(), "git push").await?;
+        let held = match self.ask(&acquire).await? {
+            Outcome::Acquired(_) => return Ok(Attempt::Acquired(lock)),
+            Outcome::Held(held) => held,
         };
+        let holder = held.owner.as_ref().map(|owner| owner.holder.clone()).unwrap_or_default();
+        if self.process.is_alive(&holder) {
+            return Ok(Attempt::Held(decode(held)));
+        }
+        self.process.met_dead();
+        let taken = async move { self.wait(lock, acquire).await };
+        Ok(Attempt::Left { user: decode(held).user, within: TIME_TO_LIVE, taken: taken.boxed() })
+    }
+
+    /// A lock that is ours as soon as the state service says so, and the question.
+    async fn prepare(&self, app: &AppName, user: String, purpose: &str) -> Result<(Lock, AcquireRequest), Error> {
         let leases = self.leases.clone();
-        let grant = GrantRequest { time_to_live: duration(TIME_TO_LIVE), holder: self.holder.clone() };
+        let holder = self.process.holder().to_owned();
+        let grant = GrantRequest { time_to_live: duration(TIME_TO_LIVE), holder: holder.clone() };
         // A lease that is granted twice runs out once.
         let ask = async || leases.clone().grant(request(grant.clone(), LIMIT)).await;
         let lease_id = patiently(ask).await.map_err(unreachable)?.into_inner().lease_id;
         let (lock, released) = Lock::new(CancellationToken::new());
         // From now on the lease ends with the lock, also when the next step fails.
-        let lease = Lease { client: leases, id: lease_id, lost: lock.lost.clone(), released, _claim: claim };
+        let lease = Lease { client: leases, id: lease_id, lost: lock.lost.clone(), released };
         drop(self.tasks.spawn("push lock", lease.keep()));
+        let owner = LockOwner { user, purpose: purpose.to_owned(), holder };
+        Ok((lock, AcquireRequest { name: format!("push/{app}"), lease_id, owner: Some(owner), wait: None }))
+    }
 
-        let owner = LockOwner { user: user.to_string(), purpose: "git push".to_owned(), holder: self.holder.clone() };
-        let acquire = AcquireRequest { name: format!("push/{app}"), lease_id, owner: Some(owner), wait: None };
-        let owner = match self.ask(&acquire).await? {
-            Outcome::Acquired(_) => return Ok(Attempt::Acquired(lock)),
-            Outcome::Held(acquire_response::Held { owner: Some(owner), .. }) if owner.holder == self.holder => owner,
-            Outcome::Held(held) => return Ok(Attempt::Held(decode(held))),
-        };
-        // Ours, but no push of this process has claimed it: it is that of a process before this one.
-        let acquire = AcquireRequest { wait: duration(PATIENCE), ..acquire };
-        let taken = async move {
-            Ok(match self.ask(&acquire).await? {
-                Outcome::Acquired(_) => Ok(lock),
-                Outcome::Held(held) => Err(decode(held)),
-            })
-        };
-        Ok(Attempt::Left { user: owner.user, within: TIME_TO_LIVE, taken: taken.boxed() })
+    /// Waits for a lock for as long as a dead builder's may last.
+    async fn wait(&self, lock: Lock, acquire: AcquireRequest) -> Result<Result<Lock, Held>, Error> {
+        Ok(match self.ask(&AcquireRequest { wait: duration(PATIENCE), ..acquire }).await? {
+            Outcome::Acquired(_) => Ok(lock),
+            Outcome::Held(held) => Err(decode(held)),
+        })
     }
 
     async fn ask(&self, acquire: &AcquireRequest) -> Result<Outcome, Error> {
@@ -95,6 +98,14 @@ impl StateLocks {
 impl Locks for StateLocks {
     fn acquire(&self, app: AppName, user: Username) -> Call<'_, Attempt<'_>> {
         self.acquire(app, user).boxed()
+    }
+
+    fn outlast(&self, app: AppName) -> Call<'_, Result<Lock, Held>> {
+        async move {
+            let (lock, acquire) = self.prepare(&app, String::new(), "destroying the app").await?;
+            self.wait(lock, acquire).await
+        }
+        .boxed()
     }
 }
 
@@ -114,41 +125,12 @@ fn duration(duration: Duration) -> Option<prost_types::Duration> {
     prost_types::Duration::try_from(duration).ok()
 }
 
-/// The apps whose locks this process holds or tries to take, and for whom.
-#[derive(Clone, Default)]
-struct Claims(Arc<Mutex<HashMap<AppName, Held>>>);
-
-impl Claims {
-    /// Claims an app until the claim is dropped, or says who has.
-    fn make(&self, app: &AppName, user: &Username) -> Result<Claim, Held> {
-        match self.0.lock().entry(app.clone()) {
-            Entry::Occupied(other) => Err(other.get().clone()),
-            Entry::Vacant(free) => {
-                free.insert(Held { user: user.to_string(), since: Some(jiff::Timestamp::now()) });
-                Ok(Claim { claims: self.clone(), app: app.clone() })
-            }
-        }
-    }
-}
-
-struct Claim {
-    claims: Claims,
-    app: AppName,
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.claims.0.lock().remove(&self.app);
-    }
-}
-
 /// A lease that is renewed until its lock is given back.
 struct Lease {
     client: LeaseServiceClient<Client>,
     id: i64,
     lost: CancellationToken,
     released: CancellationToken,
-    _claim: Claim,
 }
 
 impl Lease {
@@ -158,11 +140,11 @@ impl Lease {
             () = self.renew() => self.lost.cancel(),
             () = released.cancelled() => {}
         }
-        if let Err(status) = self.client.revoke(request(RevokeRequest { lease_id: self.id }, LIMIT)).await {
+        // One that was revoked twice is gone once.
+        let revoke = async || self.client.clone().revoke(request(RevokeRequest { lease_id: self.id }, LIMIT)).await;
+        if let Err(status) = patiently(revoke).await {
             tracing::warn!(%status, "a push lock is given back by its time to live only");
         }
-        // A push that goes on without its lock is still one.
-        released.cancelled().await;
     }
 
     /// Renews over one stream after the other; returns when the lease has run out.

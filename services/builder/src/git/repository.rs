@@ -1,6 +1,7 @@
 //! The repositories: one bare repository for each app, on the persistent volume.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,6 +13,7 @@ use tokio::io::AsyncReadExt as _;
 use super::sweep;
 use super::{Git, GitChild, read_to_limit};
 use crate::Error;
+use crate::ports::Held;
 
 /// The environment variable that tells the hook whom to ask.
 pub(crate) const HOOK_SOCKET: &str = "DEIS_PUSH_SOCKET";
@@ -19,15 +21,23 @@ pub(crate) const HOOK_SOCKET: &str = "DEIS_PUSH_SOCKET";
 /// Longest answer of git, in bytes: a commit's name and a line end.
 const MAX_LINE: u64 = 100;
 
-/// Beginnings of names that no app has.
-const DRAFT: &str = ".draft-";
-const GONE: &str = ".gone-";
+/// The file in a repository whose lock a push has.
+const CLAIM: &str = "push";
 
 /// The folder of all repositories.
 #[derive(Clone, Debug)]
 pub(crate) struct Repositories {
     folder: PathBuf,
+    /// Where they are made and removed, on the same volume.
+    drafts: PathBuf,
     git: Git,
+}
+
+/// A repository that nobody else changes while this lives, whichever builder he asks. The push lock of the state service says who may try;
+/// this holds also when that lock was lost in the midst of a push.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    _lock: File,
 }
 
 /// Where git keeps the objects of a push until its hook has agreed (git-receive-pack, "Quarantine environment").
@@ -47,8 +57,8 @@ impl Quarantine {
 }
 
 impl Repositories {
-    pub(crate) fn new(folder: PathBuf, git: Git) -> Self {
-        Self { folder, git }
+    pub(crate) fn new(folder: PathBuf, drafts: PathBuf, git: Git) -> Self {
+        Self { folder, drafts, git }
     }
 
     /// The repository of an app; made when there is none.
@@ -70,35 +80,29 @@ impl Repositories {
         self.folder.join(format!("{app}.git"))
     }
 
-    /// Removes the repository of an app; one that is not there is fine.
-    pub(crate) async fn remove(&self, app: &AppName) -> Result<(), Error> {
-        let broken = || Error::io("remove the repository");
-        // Under another name first: a repository is whole or not there.
-        let gone = self.folder.join(format!("{GONE}{}", uuid::Uuid::new_v4().simple()));
-        match fs::rename(self.path(app), &gone).await {
-            Ok(()) => fs::remove_dir_all(gone).await.map_err(broken()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(broken()(error)),
-        }
+    /// A new name for what is not a repository yet, or not any more.
+    fn draft(&self) -> PathBuf {
+        self.drafts.join(uuid::Uuid::new_v4().simple().to_string())
     }
 
-    /// Removes what a builder that died was making or removing, and what its gits were.
-    pub(crate) fn sweep(&self) -> io::Result<()> {
-        for entry in std::fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with(DRAFT) || name.starts_with(GONE) {
-                std::fs::remove_dir_all(&path)?;
-            } else {
-                sweep::repository(&path)?;
-            }
-        }
-        Ok(())
+    /// Removes the repository of an app; one that is not there is fine. Refused under a push.
+    pub(crate) async fn remove(&self, app: &AppName) -> Result<(), Error> {
+        let broken = || Error::io("remove the repository");
+        let repository = Repository { path: self.path(app), git: self.git.clone() };
+        let _claim = match repository.claim() {
+            Ok(claim) => claim,
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        // Under another name first: a repository is whole or not there.
+        let gone = self.draft();
+        fs::rename(self.path(app), &gone).await.map_err(broken())?;
+        fs::remove_dir_all(gone).await.map_err(broken())
     }
 
     /// Makes it under another name first: a repository is whole or not there.
     async fn init(&self, path: &Path) -> io::Result<()> {
-        let draft = self.folder.join(format!("{DRAFT}{}", uuid::Uuid::new_v4().simple()));
+        let draft = self.draft();
         let arguments = ["init", "--bare", "--quiet", "--initial-branch=master", "--template=", "--end-of-options"];
         let arguments = arguments.iter().map(OsStr::new).chain([draft.as_os_str()]).collect::<Vec<_>>();
         self.git.run(&arguments).await?;
@@ -118,8 +122,20 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// Removes what a git that was killed has left. Only while no push is under way.
-    pub(crate) fn sweep(&self) -> io::Result<()> {
+    /// Claims the repository for a push, or for its end.
+    pub(crate) fn claim(&self) -> Result<Claim, Error> {
+        let broken = || Error::io("claim the repository");
+        let lock = File::options().create(true).truncate(false).write(true).open(self.path.join(CLAIM));
+        let lock = lock.map_err(broken())?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Claim { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::PushInProgress(Held::default())),
+            Err(TryLockError::Error(error)) => Err(broken()(error)),
+        }
+    }
+
+    /// Removes what a git that was killed has left. Only while the claim is ours.
+    pub(crate) fn sweep(&self, _claim: &Claim) -> io::Result<()> {
         sweep::repository(&self.path)
     }
 

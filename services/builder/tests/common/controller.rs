@@ -213,4 +213,12 @@ impl Locks for FakeLocks {
         };
         std::future::ready(attempt).boxed()
     }
+
+    fn outlast(&self, app: AppName) -> Call<'_, Result<Lock, Held>> {
+        async move {
+            self.held.subscribe().wait_for(|held| !held.contains_key(&app)).await.unwrap();
+            Ok(self.take(app, "destroyer".parse().unwrap()))
+        }
+        .boxed()
+    }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use deis_bootstrap::{Context, deadline};
 use deis_builder::ports::Direct;
-use deis_builder::{Config, Listeners, Peers};
+use deis_builder::{Config, Listeners, Peers, Process};
 use deis_oci::{Compression, ImageBuilder, LayerPath, Layout, Meta, Owner, Tree};
 use deis_rpc::Identity;
 use nix::sys::signal::{Signal, killpg};
@@ -29,7 +29,7 @@ use tokio::process::ChildStderr;
 
 pub(crate) use cncf::Cncf;
 pub(crate) use controller::{Answer, FakeController};
-pub(crate) use pod::{Behaviour, FakeRunner};
+pub(crate) use pod::{Behaviour, FakeRunner, Seen};
 pub(crate) use registry::FakeRegistry;
 
 /// Longest wait for anything in a test: not a measure, but an end.
@@ -154,6 +154,7 @@ impl Builder {
             ("--host-keys", folder("host-keys")),
             ("--stack-run", folder("stack-run")),
             ("--data", folder("data")),
+            ("--sockets", folder("sockets")),
             ("--registry", format!("http://{}", registry.address)),
             ("--registry-username", "builder".to_owned()),
             ("--registry-password", registry::PASSWORD.to_owned()),
@@ -172,15 +173,21 @@ impl Builder {
             runner: runner.clone(),
             effects: Arc::new(Direct),
         };
-        let service = deis_builder::run_with(config, context.clone(), listeners, identity, peers);
+        let process = Arc::new(Process::begin(&config.data, &config.sockets, &config.pod_name).unwrap());
+        let service = deis_builder::run_with(config, context.clone(), listeners, identity, process, peers);
         drop(context.tasks.spawn("builder", async move { service.await.unwrap() }));
         Self { controller, locks, runner, registry, ssh, services, root, context }
     }
 
     /// A connection as another service would make it.
     pub(crate) fn connect_as(&self, service: &str) -> deis_rpc::Client {
+        self.connect_to(self.services, service)
+    }
+
+    /// As [`Builder::connect_as`], to one that runs elsewhere.
+    pub(crate) fn connect_to(&self, services: SocketAddr, service: &str) -> deis_rpc::Client {
         let identity = Identity::load(self.root.path().join("tls").join(service)).unwrap();
-        let address = format!("https://{}", self.services).parse().unwrap();
+        let address = format!("https://{services}").parse().unwrap();
         deis_rpc::connect("builder", address, &identity)
     }
 
@@ -256,6 +263,12 @@ impl Builder {
         run("git", &arguments, &repository.path, &self.git_env(key)).await
     }
 
+    /// As [`Builder::begin_push`], to one that listens on another port.
+    pub(crate) fn begin_push_at(&self, port: u16, repository: &Repository, key: &Path, app: &str) -> Client {
+        let env = [("GIT_SSH_COMMAND".to_owned(), format!("ssh {}", self.ssh_options_at(port, key).join(" ")))];
+        Client::new(command("git", &["push", &self.url(app), "master"], &repository.path, &env).spawn().unwrap())
+    }
+
     /// As [`Builder::push`] of `master`, but not waited for.
     pub(crate) fn begin_push(&self, repository: &Repository, key: &Path, app: &str) -> tokio::process::Child {
         command("git", &["push", &self.url(app), "master"], &repository.path, &self.git_env(key)).spawn().unwrap()
@@ -271,10 +284,18 @@ impl Builder {
         (ended.status == Some(0)).then(|| ended.stdout.trim().to_owned())
     }
 
-    /// What it has left behind for the moment: files of pushes, and what git makes and removes.
+    /// What is left behind for the moment by whichever builder: files of pushes, and what git makes and removes; all of one that is dead.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let data = self.root.path().join("data");
-        let mut found = ["spool", "sockets"].into_iter().flat_map(|name| entries(&data.join(name))).collect::<Vec<_>>();
+        let mut found =
+            entries(&self.root.path().join("sockets")).iter().flat_map(|of| entries(of)).collect::<Vec<_>>();
+        for process in entries(&data.join("processes")).into_iter().filter(|path| path.is_dir()) {
+            found.extend(["spool", "drafts"].into_iter().flat_map(|name| entries(&process.join(name))));
+            let lock = fs::File::open(process.join("lock"));
+            if lock.is_ok_and(|lock| lock.try_lock_shared().is_ok()) {
+                found.push(process);
+            }
+        }
         for repository in entries(&data.join("repositories")) {
             let folders = ["", "objects", "refs", "refs/heads"].map(|name| repository.join(name));
             found.extend(folders.iter().flat_map(|folder| entries(folder)).filter(|path| {

@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use secrecy::ExposeSecret as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
@@ -34,6 +34,8 @@ pub(crate) enum Behaviour {
     Refuses(Code, &'static str),
     /// Says this line, and builds.
     Prints(&'static str),
+    /// Says a line, and builds when it is told to.
+    After(Arc<Notify>),
     /// Is not started: Kubernetes is away.
     NoPod,
     /// Is ended by Kubernetes before it arrives.
@@ -150,6 +152,10 @@ impl Runner for FakeRunner {
         }
         std::future::ready(Ok(Box::new(running) as Box<dyn Running>)).boxed()
     }
+
+    fn remove_orphans(&self) -> BoxFuture<'_, ()> {
+        std::future::ready(()).boxed()
+    }
 }
 
 struct RunningPod {
@@ -242,11 +248,15 @@ impl Pod {
             }
             Behaviour::Builds
             | Behaviour::Prints(_)
+            | Behaviour::After(_)
             | Behaviour::Evil
             | Behaviour::Lies
             | Behaviour::Caches(_)
             | Behaviour::Keeps
             | Behaviour::LiesAboutCache => {
+                if let Behaviour::After(notice) = &behaviour {
+                    notice.notified().await;
+                }
                 let path =
                     if matches!(behaviour, Behaviour::Evil) { "cnb/lifecycle/launcher" } else { "workspace/web" };
                 let mut layer = LayerWriter::new(Vec::new(), Compression::Gzip);

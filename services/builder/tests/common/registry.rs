@@ -110,7 +110,16 @@ fn answer(
         let there = content.linked.contains(&(repository.to_owned(), last.to_owned()));
         return if there { StatusCode::OK } else { StatusCode::NOT_FOUND }.into_response();
     }
+    if let Some(repository) = path.strip_suffix("/tags/list") {
+        let digests = content.manifests.keys().filter(|(other, _)| other == repository).map(|(_, digest)| digest);
+        let tags = digests.map(|digest| digest.trim_start_matches("sha256:")).collect::<Vec<_>>();
+        return axum::Json(serde_json::json!({ "tags": tags })).into_response();
+    }
     let repository = head.strip_suffix("/manifests").unwrap();
+    if method == Method::DELETE {
+        content.manifests.remove(&(repository.to_owned(), last.to_owned()));
+        return StatusCode::ACCEPTED.into_response();
+    }
     let digest = Digest::of(&body).to_string();
     assert_eq!(digest.strip_prefix("sha256:"), Some(last), "the digest is the tag");
     let manifest: serde_json::Value = serde_json::from_slice(&body).unwrap();

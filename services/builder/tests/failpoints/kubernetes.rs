@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::common::{Behaviour, Builder, FakeRunner};
+use super::common::{Behaviour, Builder, FakeRunner, Seen};
 
 type Name = (String, String);
 
@@ -28,6 +28,10 @@ pub(super) struct Kubernetes {
     pods: Mutex<HashMap<Name, Pod>>,
     count: watch::Sender<usize>,
     behaviours: Mutex<HashMap<String, Behaviour>>,
+    /// The last pod of each app.
+    runners: Mutex<HashMap<String, FakeRunner>>,
+    /// How often somebody has looked at all pods.
+    looks: watch::Sender<usize>,
     tasks: Tasks,
 }
 
@@ -38,6 +42,8 @@ impl Kubernetes {
             pods: Mutex::default(),
             count: watch::channel(0).0,
             behaviours: Mutex::default(),
+            runners: Mutex::default(),
+            looks: watch::channel(0).0,
             tasks: clients.context.tasks.clone(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -66,9 +72,24 @@ impl Kubernetes {
         self.behaviours.lock().insert(app.to_owned(), behaviour);
     }
 
+    /// What the app's last pod has seen.
+    pub(super) fn seen(&self, app: &str) -> Seen {
+        self.runners.lock()[app].seen()
+    }
+
+    /// Waits until there are so many pods.
+    pub(super) async fn has(&self, pods: usize) {
+        self.count.subscribe().wait_for(|count| *count == pods).await.unwrap();
+    }
+
+    /// Waits until somebody has looked at all pods so many times.
+    pub(super) async fn looked_at(&self, times: usize) {
+        self.looks.subscribe().wait_for(|looks| *looks >= times).await.unwrap();
+    }
+
     /// Waits until there is no pod.
     pub(super) async fn empty(&self) {
-        self.count.subscribe().wait_for(|count| *count == 0).await.unwrap();
+        self.has(0).await;
     }
 
     fn list(&self, is_wanted: impl Fn(&Name) -> bool) -> Response {
@@ -86,6 +107,7 @@ impl Kubernetes {
 }
 
 async fn all(State(kubernetes): State<Arc<Kubernetes>>) -> Response {
+    kubernetes.looks.send_modify(|looks| *looks += 1);
     kubernetes.list(|_| true)
 }
 
@@ -124,6 +146,7 @@ async fn create(
         token: variable("DEIS_BUILD_TOKEN").into(),
     };
     let running = runner.start(job).await.unwrap();
+    kubernetes.runners.lock().insert(namespace.clone(), runner);
     kubernetes.pods.lock().insert((namespace, name), Pod { object: object.clone(), running });
     kubernetes.count();
     Json(object).into_response()

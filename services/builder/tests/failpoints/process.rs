@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitStatus;
 
 use deis_bootstrap::deadline;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
@@ -13,6 +15,8 @@ pub(super) struct Process {
     child: Child,
     failpoints: SocketAddr,
     pub(super) ssh: SocketAddr,
+    /// Where the controller asks.
+    pub(super) services: SocketAddr,
 }
 
 impl Process {
@@ -27,6 +31,7 @@ impl Process {
             format!("--host-keys={}", folder("host-keys")),
             format!("--stack-run={}", folder("stack-run")),
             format!("--data={}", folder("data")),
+            format!("--sockets={}", folder("sockets")),
             format!("--workflow=https://{workflow}"),
             format!("--state=https://{state}"),
             format!("--registry=http://{}", clients.registry.address),
@@ -57,7 +62,20 @@ impl Process {
                 .tasks
                 .spawn("log of the process", async move { while let Ok(Some(_)) = log.next_line().await {} }),
         );
-        Self { child, failpoints: addresses[1], ssh: addresses[2] }
+        Self { child, failpoints: addresses[1], ssh: addresses[2], services: addresses[4] }
+    }
+
+    /// As the kubelet asks a process to end.
+    pub(super) fn terminate(&self) {
+        let pid = self.child.id().unwrap();
+        // The child of `unshare`.
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        kill(Pid::from_raw(children.trim().parse().unwrap()), Signal::SIGTERM).unwrap();
+    }
+
+    /// As `kill -9`.
+    pub(super) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
     }
 
     pub(super) async fn arm(&self, point: &str) {

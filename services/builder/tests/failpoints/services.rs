@@ -27,6 +27,9 @@ use super::common::{Builder, FakeController};
 
 const CONTRACT: Contract = Contract { callers: deis_proto::CALLERS, descriptors: deis_proto::DESCRIPTORS };
 
+/// All locks were taken at 2016-02-20 23:07:35 UTC.
+const SINCE: i64 = 1_456_009_655;
+
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Serves both, and writes their addresses into the file `services`.
@@ -143,6 +146,8 @@ struct Leases {
     alive: HashSet<i64>,
     /// Lock to lease and owner.
     locks: HashMap<String, (i64, LockOwner)>,
+    /// Locks that somebody has waited for.
+    waited: HashSet<String>,
 }
 
 impl Leases {
@@ -166,6 +171,17 @@ impl Default for State {
 impl State {
     pub(super) fn is_held(&self, app: &str) -> bool {
         self.leases.borrow().locks.contains_key(&format!("push/{app}"))
+    }
+
+    /// Waits until somebody waits for the app's lock.
+    pub(super) async fn waited_for(&self, app: &str) {
+        let name = format!("push/{app}");
+        self.leases.subscribe().wait_for(|leases| leases.waited.contains(&name)).await.unwrap();
+    }
+
+    /// The lease that was granted last.
+    pub(super) fn newest(&self) -> i64 {
+        self.leases.borrow().last
     }
 
     /// The leases of a process that died.
@@ -231,6 +247,7 @@ impl LockService for State {
         use acquire_response::{Acquired, Held, Outcome};
         let AcquireRequest { name, lease_id, owner, wait } = request.into_inner();
         if let Some(wait) = wait {
+            self.leases.send_modify(|leases| leases.waited.extend([name.clone()]));
             let mut leases = self.leases.subscribe();
             let free = leases.wait_for(|leases| !leases.locks.contains_key(&name));
             drop(deadline(wait.try_into().unwrap(), free).await);
@@ -242,7 +259,8 @@ impl LockService for State {
             }
             let holder = leases.locks.get(&name).filter(|(lease, _)| *lease != lease_id);
             outcome = Ok(if let Some((_, owner)) = holder {
-                Outcome::Held(Held { owner: Some(owner.clone()), ..Held::default() })
+                let since = prost_types::Timestamp { seconds: SINCE, nanos: 0 };
+                Outcome::Held(Held { owner: Some(owner.clone()), since: Some(since), ..Held::default() })
             } else {
                 leases.locks.insert(name, (lease_id, owner.unwrap_or_default()));
                 Outcome::Acquired(Acquired { revision: 1 })

@@ -11,7 +11,7 @@ use crate::presence::Presence;
 use crate::proxy::{Unreachable, connect_tcp, tunnel};
 use crate::table::{Live, Route, ServiceKey};
 
-/// How long a push waits for a builder that is being replaced. It has one pod, so that there is a gap each time.
+/// How long a push waits for a builder when none is there for the moment.
 const PATIENCE: Duration = Duration::from_secs(15);
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 /// Jitter may double it.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use deis_api::{AppName, Username};
 use deis_bootstrap::Tasks;
 use deis_builder::ports::{
-    Access, Attempt, Call, Controller, DeployEvent, Effects, FailedBuild, Job, Lock, Locks, NewBuild, Runner, Running,
+    Access, Attempt, Call, Controller, DeployEvent, Effects, FailedBuild, Held, Job, Lock, Locks, NewBuild, Runner,
+    Running,
 };
 use deis_builder::{Error, Peers};
 use deis_failpoints::Failpoints;
@@ -127,6 +128,10 @@ impl Locks for FaultyLocks {
         }
         .boxed()
     }
+
+    fn outlast(&self, app: AppName) -> Call<'_, Result<Lock, Held>> {
+        self.inner.outlast(app)
+    }
 }
 
 impl FaultyLocks {
@@ -153,6 +158,10 @@ impl Runner for FaultyRunner {
             Ok(Box::new(FaultyPod { inner, points: self.points.clone() }) as Box<dyn Running>)
         }
         .boxed()
+    }
+
+    fn remove_orphans(&self) -> BoxFuture<'_, ()> {
+        self.inner.remove_orphans()
     }
 }
 
