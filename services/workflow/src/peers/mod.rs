@@ -1,6 +1,7 @@
 //! Calls to other services: state (locks, leadership, settings), the routers, the builder and the logger.
 
 mod builder;
+mod endpoints;
 mod leadership;
 mod locks;
 mod logger;

@@ -45,7 +45,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     let ledger = Arc::new(sql.clone()) as Arc<dyn Ledger>;
     // Nobody waits for the logger: without it apps run as ever, and their logs come from the pods.
     let logger = Arc::new(Logger::new(deis_rpc::connect("logger", config.logger.clone(), &identity)));
-    let builder = Builder::new(deis_rpc::connect("builder", config.builder.clone(), &identity));
+    let builder = Builder::follow(&context, &client, &config.namespace, config.builder.clone(), &identity);
     let outside = Outside {
         ledger: Arc::clone(&ledger),
         cluster: Arc::new(kubernetes.clone()),
