@@ -46,7 +46,7 @@ const BUILD_PORT: u16 = 50052;
 pub(crate) const COMPONENTS: &[Component] = &[
     component("router", Workload::Deployment, Probe::Router, "the edge: HTTP, HTTPS and git"),
     component("workflow", Workload::Deployment, Probe::Health { port: GRPC_PORT }, "the ledger, the API and deploys"),
-    component("builder", Workload::StatefulSet, Probe::Health { port: BUILD_PORT }, "git repositories and builds"),
+    component("builder", Workload::Deployment, Probe::Health { port: BUILD_PORT }, "git repositories and builds"),
     component("registry-proxy", Workload::DaemonSet, Probe::RegistryProxy, "the nodes' door to the registry"),
     component("logger", Workload::Deployment, Probe::Health { port: GRPC_PORT }, "the apps' newest log lines"),
     component("logger-agent", Workload::DaemonSet, Probe::None, "reads each node's log lines"),

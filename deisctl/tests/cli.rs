@@ -73,7 +73,7 @@ const REFUSED_SCALES: [&str; 10] = [
     "scale router=-1",
     "scale router=101",
     "scale ruoter=2",
-    "scale router=2 builder=2",
+    "scale router=2 registry=2",
     "scale logger-agent=2",
     "scale router=2 --timeout=soon",
 ];
@@ -86,7 +86,7 @@ fn whom_nobody_knows_is_neither_restarted_nor_entered() {
 
 #[test]
 fn no_colour_is_written_where_nobody_sees_it() {
-    for line in ["scale builder=2", "statsu", "--help"] {
+    for line in ["scale registry=2", "statsu", "--help"] {
         let output = deisctl(line).env("NO_COLOR", "1").env("TERM", "xterm").output().unwrap();
         assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{line}");
     }

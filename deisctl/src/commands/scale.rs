@@ -67,7 +67,6 @@ fn target(text: &str) -> Result<(&'static Component, u16), Failure> {
 /// Why a component has as many pods as it has.
 fn single(component: &str) -> Option<&'static str> {
     Some(match component {
-        "builder" => "One pod writes the git repositories, which are on one volume.",
         "registry" => "One pod writes the images, which are on one volume.",
         "database" => "PostgreSQL has one writer; two on one volume would destroy the ledger.",
         "etcd" => "It is a cluster of one member; another member has to be introduced, and not by a number.",
@@ -88,7 +87,7 @@ mod tests {
         let several = COMPONENTS.iter().filter(|component| single(component.name).is_none());
         let several = several.map(|component| (component.name, component.workload)).collect::<Vec<_>>();
         // `rollout::scale` knows Deployments alone.
-        assert_eq!(several, ["router", "workflow", "state"].map(|name| (name, Workload::Deployment)));
+        assert_eq!(several, ["router", "workflow", "builder", "state"].map(|name| (name, Workload::Deployment)));
         let schema = include_str!("../../../charts/workflow/values.schema.json");
         for (name, _) in several {
             let section = schema.split_once(&format!("\"{name}\": {{")).unwrap().1;

@@ -10,7 +10,7 @@ pub(super) const AREA: &str = "volumes";
 
 pub(super) async fn look(client: &Client, namespace: &str) -> Result<Vec<Finding>, KubeError> {
     let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace);
-    // A StatefulSet gives its claims the labels that it selects its pods by.
+    // A StatefulSet gives its claims the labels that it selects its pods by; the builders' claim has them from the chart.
     let parts = COMPONENTS.iter().map(Component::object_name).collect::<Vec<_>>().join(",");
     let ours = ListParams::default().labels(&format!("app in ({parts})"));
     Ok(claims.list(&ours).await?.iter().map(|claim| of(namespace, claim)).collect())

@@ -6,6 +6,7 @@
     reason = "tests assert by panicking, and a JSON value is indexed safely"
 )]
 
+mod claim;
 mod golden;
 mod init;
 mod network;

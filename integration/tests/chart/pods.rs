@@ -1,4 +1,4 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::rendered::{DEFAULT, list, objects, of_kind, pod_templates, services, template, text, texts, title};
 
@@ -183,7 +183,7 @@ fn images_are_of_this_version_or_as_the_values_say() {
 #[test]
 fn every_stateful_set_keeps_its_data_on_a_volume() {
     let sets: Vec<_> = of_kind("StatefulSet").collect();
-    assert_eq!(sets.len(), 5);
+    assert_eq!(sets.len(), 4);
     for set in sets {
         let claims: Vec<_> =
             list(&set["spec"]["volumeClaimTemplates"]).iter().map(|claim| text(&claim["metadata"]["name"])).collect();
@@ -201,6 +201,42 @@ fn routers_are_two_and_leave_one_at_a_time() {
     let budget = crate::rendered::one("PodDisruptionBudget", "deis-router");
     assert_eq!(budget["spec"]["maxUnavailable"], 1);
     assert_eq!(budget["spec"]["selector"], router["spec"]["selector"]);
+}
+
+/// One volume for all, under the name that the StatefulSet of earlier charts gave to it.
+#[test]
+fn builders_are_two_over_one_volume_that_stays() {
+    let builder = crate::rendered::one("Deployment", "deis-builder");
+    assert_eq!(builder["spec"]["replicas"], 2);
+    assert_eq!(builder["spec"]["strategy"]["rollingUpdate"], json!({ "maxSurge": 1, "maxUnavailable": 0 }));
+    let pod = &builder["spec"]["template"]["spec"];
+    let claim = list(&pod["volumes"]).iter().find(|volume| volume["name"] == "repositories").unwrap();
+    assert_eq!(claim["persistentVolumeClaim"]["claimName"], "repositories-deis-builder-0");
+    let claim = crate::rendered::one("PersistentVolumeClaim", "repositories-deis-builder-0");
+    assert_eq!(claim["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+    // How `deisctl doctor` finds it.
+    assert_eq!(claim["metadata"]["labels"]["app"], "deis-builder");
+    assert_eq!(claim["spec"]["accessModes"], json!(["ReadWriteOnce"]));
+    let together = &pod["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
+    assert_eq!(together["topologyKey"], "kubernetes.io/hostname");
+    assert_eq!(together["labelSelector"], builder["spec"]["selector"]);
+}
+
+#[test]
+fn builders_spread_when_their_volume_may() {
+    let objects = objects(&template(&["--set=builder.storage.accessMode=ReadWriteMany"]));
+    let find = |kind: &str| {
+        let named = |object: &&Value| {
+            object["kind"] == kind && object["metadata"]["name"].as_str().unwrap().contains("deis-builder")
+        };
+        objects.iter().find(named).unwrap()
+    };
+    assert_eq!(find("PersistentVolumeClaim")["spec"]["accessModes"], json!(["ReadWriteMany"]));
+    let pod = &find("Deployment")["spec"]["template"]["spec"];
+    assert!(pod["affinity"].is_null() && pod["topologySpreadConstraints"].is_array());
+    assert_eq!(find("PodDisruptionBudget")["spec"]["selector"], find("Deployment")["spec"]["selector"]);
+    // With a volume of one node a budget would hold up every drain of it.
+    assert!(of_kind("PodDisruptionBudget").all(|budget| budget["metadata"]["name"] != "deis-builder"));
 }
 
 #[test]

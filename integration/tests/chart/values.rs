@@ -28,6 +28,8 @@ fn wrong_values_are_refused_with_their_place() {
         ("router.replica=3", "'/router'"),
         ("router.service.type=ExternalName", "'/router/service/type'"),
         ("builder.storage.size=big", "'/builder/storage/size'"),
+        ("builder.storage.accessMode=ReadOnlyMany", "'/builder/storage/accessMode'"),
+        ("builder.replicas=0", "'/builder/replicas'"),
         ("database.resources.limits.memory=-1Mi", "'/database/resources/limits/memory'"),
         ("loggerRedis.maxMemory=256Mi", "'/loggerRedis/maxMemory'"),
         ("databse.maxConnections=5", "'databse'"),
@@ -72,10 +74,7 @@ fn values_reach_the_objects() {
     assert_eq!(service["spec"]["type"], "ClusterIP");
     assert!(service["spec"]["externalTrafficPolicy"].is_null());
     assert_eq!(service["metadata"]["annotations"]["example.com/pool"], "edge");
-    assert_eq!(
-        find("StatefulSet", "deis-builder")["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"],
-        "fast"
-    );
+    assert_eq!(find("PersistentVolumeClaim", "repositories-deis-builder-0")["spec"]["storageClassName"], "fast");
     for text in
         ["--domain=apps.example.com", "value: \"apps.example.com\"", "value: \"enabled\"", "max_connections=300"]
     {

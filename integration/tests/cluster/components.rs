@@ -10,11 +10,11 @@ async fn every_part_runs_and_is_ready() {
     let platform = Platform::connect().await;
     assert_eq!(
         platform.names::<Deployment>("deis").await,
-        ["deis-logger", "deis-router", "deis-state", "deis-workflow"],
+        ["deis-builder", "deis-logger", "deis-router", "deis-state", "deis-workflow"],
     );
     assert_eq!(
         platform.names::<StatefulSet>("deis").await,
-        ["deis-builder", "deis-database", "deis-etcd", "deis-logger-redis", "deis-registry"],
+        ["deis-database", "deis-etcd", "deis-logger-redis", "deis-registry"],
     );
     assert_eq!(platform.names::<DaemonSet>("deis").await, ["deis-logger-agent", "deis-registry-proxy"]);
     eventually("all pods of the platform are ready", &platform.own::<Pod>(), "heritage=deis", |pods| {

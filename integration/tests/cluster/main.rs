@@ -1,6 +1,7 @@
 //! Tests on the real node. They share the platform that `make test` has installed; each makes its own users and apps.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests assert by panicking")]
 
+mod builders;
 mod components;
 mod first_week;
 mod forced_deletes;

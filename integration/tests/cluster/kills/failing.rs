@@ -11,7 +11,7 @@ use crate::support::{Forward, Platform, eventually, helm, is_ready};
 /// Where failpoints are armed.
 const PORT: u16 = 9099;
 
-/// The platform with processes that can be made to die at a point: two controllers and a builder.
+/// The platform with processes that can be made to die at a point: two controllers and two builders.
 pub(super) struct Failing<'a> {
     platform: &'a Platform,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deis_bootstrap::deadline;
 use deis_oci::{Compression, Digest, Layer, LayerPath, LayerWriter, Meta, Owner};
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::Deployment;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -146,7 +146,7 @@ impl Registry {
 
 /// One of the registries on this machine that the platform was told of when it was installed.
 async fn allowed(platform: &Platform, number: usize) -> String {
-    let builder = platform.own::<StatefulSet>().get("deis-builder").await.unwrap();
+    let builder = platform.own::<Deployment>().get("deis-builder").await.unwrap();
     let builder = builder.spec.and_then(|spec| spec.template.spec).unwrap();
     let variables = builder.containers.into_iter().flat_map(|container| container.env.unwrap_or_default());
     let allowed = variables.filter(|variable| variable.name == "DEIS_PULL_REGISTRIES").find_map(|found| found.value);

@@ -4,22 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deis_integration::agreement::{Image, Repository};
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::api::Api;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
 use reqwest::{Client as Http, Method, Response, StatusCode};
 use serde_json::Value;
 
 use super::forward::{Forward, exec};
+use super::is_ready;
 use super::witness::Said;
 
 /// The manifests that images of ours have.
 const MANIFESTS: &str =
     "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// The builder's repository of an app, and which of these commits it has.
+/// The builders' repository of an app, and which of these commits it has.
 pub(super) async fn repository(pods: &Api<Pod>, app: &str, commits: BTreeSet<String>) -> Said<Option<Repository>> {
     let folder = format!("--git-dir=/var/lib/deis/builder/repositories/{app}.git");
-    let git =
-        async |arguments: &[&str]| exec(pods, "deis-builder-0", &[&["git", folder.as_str()], arguments].concat()).await;
+    let builders = pods.list(&ListParams::default().labels("app=deis-builder")).await?;
+    let Some(builder) = builders.iter().find(|pod| is_ready(pod)).map(ResourceExt::name_any) else {
+        return Err("no builder is ready".to_owned().into());
+    };
+    let git = async |arguments: &[&str]| exec(pods, &builder, &[&["git", folder.as_str()], arguments].concat()).await;
     let refs = match git(&["for-each-ref", "--format=%(refname) %(objectname)"]).await {
         Ok(refs) => refs,
         Err(said) if said.contains("not a git repository") => return Ok(None),
