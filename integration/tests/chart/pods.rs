@@ -194,13 +194,15 @@ fn every_stateful_set_keeps_its_data_on_a_volume() {
 }
 
 #[test]
-fn routers_are_two_and_leave_one_at_a_time() {
-    let router = crate::rendered::one("Deployment", "deis-router");
-    assert_eq!(router["spec"]["replicas"], 2);
-    assert_eq!(router["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
-    let budget = crate::rendered::one("PodDisruptionBudget", "deis-router");
-    assert_eq!(budget["spec"]["maxUnavailable"], 1);
-    assert_eq!(budget["spec"]["selector"], router["spec"]["selector"]);
+fn routers_and_controllers_are_two_and_leave_one_at_a_time() {
+    for part in ["deis-router", "deis-workflow"] {
+        let deployment = crate::rendered::one("Deployment", part);
+        assert_eq!(deployment["spec"]["replicas"], 2, "{part}");
+        assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0, "{part}");
+        let budget = crate::rendered::one("PodDisruptionBudget", part);
+        assert_eq!(budget["spec"]["maxUnavailable"], 1, "{part}");
+        assert_eq!(budget["spec"]["selector"], deployment["spec"]["selector"], "{part}");
+    }
 }
 
 /// One volume for all, under the name that the StatefulSet of earlier charts gave to it.

@@ -23,7 +23,7 @@ impl<'a> Failing<'a> {
         assert!(values.exists(), "{} is missing: run `make test`", values.display());
         let (chart, values) = (root().join("charts/workflow"), values.display().to_string());
         let chart = chart.display().to_string();
-        helm(&["upgrade", "deis", &chart, "--reuse-values", "--values", &values, "--set=workflow.replicas=2"]).await;
+        helm(&["upgrade", "deis", &chart, "--reuse-values", "--values", &values]).await;
         Self { platform }
     }
 
