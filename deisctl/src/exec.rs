@@ -35,7 +35,9 @@ pub(crate) async fn read(program: &OsStr, arguments: &[OsString]) -> Result<Stri
     if output.status.success() {
         return Ok(text(&output.stdout));
     }
-    let said = text(&output.stderr).trim().to_owned();
+    let said = text(&output.stderr);
+    // What stands before helm's error is warnings.
+    let said = said.split_once("Error: ").map_or(said.as_str(), |(_, error)| error).trim().to_owned();
     Err(ExecError::Told { program: name(program), status: output.status, said })
 }
 

@@ -4,12 +4,18 @@ use std::error::Error;
 use std::time::Duration;
 
 use deis_proto::{registry, router};
+use http::header::HOST;
+use http::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
 use serde::Serialize;
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::cluster::KubeError;
 use crate::components::{Component, GRPC_PORT, Probe};
 use crate::forward::{ForwardError, Forwarder};
 
@@ -44,6 +50,23 @@ async fn try_ask(forwarder: &Forwarder, component: &Component, pod: &str) -> Res
         Probe::Router => router(channel(GRPC_PORT)?).await?,
         Probe::RegistryProxy => registry_proxy(channel(GRPC_PORT)?).await?,
     }))
+}
+
+/// Asks a pod's plain HTTP port, through the API server.
+pub(crate) async fn http_status(
+    pods: &Api<Pod>,
+    pod: &str,
+    port: u16,
+    path: &str,
+) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
+    let mut forwarder = pods.portforward(pod, &[port]).await.map_err(KubeError::from)?;
+    let stream = forwarder.take_stream(port).ok_or("no connection")?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::get(path).header(HOST, "deis").body(http_body_util::Empty::<&'static [u8]>::new())?;
+    tokio::select! {
+        answer = sender.send_request(request) => Ok(answer?.status()),
+        ended = connection => Err(ended.err().map_or_else(|| "it hung up".into(), Into::into)),
+    }
 }
 
 async fn health(channel: Channel) -> Result<Answer, tonic::Status> {

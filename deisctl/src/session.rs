@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::Api;
 use kube::api::{AttachParams, AttachedProcess, TerminalSize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::KubeError;
 use crate::deadline::within;
@@ -46,24 +46,35 @@ pub(crate) async fn run(pods: &Api<Pod>, pod: &str, command: &[String]) -> Resul
     // Keys that are pressed while our output goes into a pipe are for whoever reads the pipe.
     let input = interactive || !io::stdin().is_terminal();
     let params = AttachParams::default().stdin(input).tty(interactive).stderr(!interactive);
+    // Before there is anything over there: no signal is missed, and none ends us half-way.
+    let (mut interrupts, changes) = (signal(SignalKind::interrupt())?, signal(SignalKind::window_change())?);
+    tokio::select! {
+        done = work(pods, pod, command, &params, changes) => done,
+        _ = interrupts.recv() => Err(Failure::ended(130)),
+    }
+}
+
+async fn work(
+    pods: &Api<Pod>,
+    pod: &str,
+    command: &[String],
+    params: &AttachParams,
+    changes: Signal,
+) -> Result<(), Failure> {
     let program = command.first().cloned().unwrap_or_default();
-    let attached = pods.exec(pod, command, &params).await;
+    let attached = pods.exec(pod, command, params).await;
     let mut attached = attached.map_err(|source| SessionError::Exec {
         program: program.clone(),
         pod: pod.to_owned(),
         source: source.into(),
     })?;
     let status = attached.take_status();
-    let raw = interactive.then(RawTerminal::enter).transpose()?;
-    let sizes = follow_size(if interactive { attached.terminal_size() } else { None });
+    let raw = params.tty.then(RawTerminal::enter).transpose()?;
+    let sizes = follow_size(if params.tty { attached.terminal_size() } else { None }, changes);
     let relayed = relay(&mut attached);
     tokio::select! {
         () = relayed => {}
         never = sizes => match never? {},
-        _ = tokio::signal::ctrl_c(), if !interactive => {
-            attached.abort();
-            return Err(Failure::ended(130));
-        }
     }
     drop(raw);
     let status = match status {
@@ -132,9 +143,8 @@ async fn copy_input(to: &mut (impl tokio::io::AsyncWrite + Unpin)) {
 }
 
 /// Tells the program how large our terminal is, now and after each change.
-async fn follow_size(sizes: Option<impl Sink<TerminalSize> + Unpin>) -> io::Result<Infallible> {
+async fn follow_size(sizes: Option<impl Sink<TerminalSize> + Unpin>, mut changes: Signal) -> io::Result<Infallible> {
     let Some(mut sizes) = sizes else { return std::future::pending().await };
-    let mut changes = signal(SignalKind::window_change())?;
     loop {
         let (width, height) = crossterm::terminal::size()?;
         // The program may have ended meanwhile.

@@ -93,7 +93,7 @@ impl HelmArgs {
     }
 
     /// Runs helm on the cluster, and reads what it writes.
-    pub(super) async fn read(&self, arguments: Vec<OsString>, cluster: &ClusterArgs) -> Result<String, Failure> {
+    pub(crate) async fn read(&self, arguments: Vec<OsString>, cluster: &ClusterArgs) -> Result<String, Failure> {
         let read = exec::read(&self.helm, &on_cluster(arguments, cluster)).await;
         read.map_err(|error| failure(error, cluster))
     }

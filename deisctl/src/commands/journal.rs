@@ -51,20 +51,33 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     if standing.pods.is_empty() {
         return Err(Failure::new(format!("component {} has no pod", component.name)));
     }
-    let alone = standing.pods.len() == 1;
     let pods: Api<Pod> = Api::namespaced(client, &cluster.namespace);
     let params = LogParams { previous: args.previous, tail_lines: Some(args.lines.into()), ..LogParams::default() };
-    for pod in standing.pods {
-        let name = pod.name;
-        let log = pods.log_stream(&name, &params).await;
-        let mut lines = log.map_err(|error| JournalError::Open(name.clone(), error.into()))?.lines();
-        while let Some(line) = lines.try_next().await.map_err(|error| JournalError::Read(name.clone(), error))? {
-            if alone {
-                ui.line(line)?;
-            } else {
-                ui.line(format_args!("{name}: {line}"))?;
-            }
+    let alone = standing.pods.len() == 1;
+    let mut unread = Vec::new();
+    for pod in &standing.pods {
+        let prefix = if alone { String::new() } else { format!("{}: ", pod.name) };
+        match show(&pods, &pod.name, &params, &prefix, ui).await {
+            // One that has gone or has not started is no reason to keep from the person what the others say.
+            Err(failure) if !alone && failure.cause::<JournalError>().is_some() => unread.push(failure),
+            shown => shown?,
         }
+    }
+    for failure in &unread {
+        ui.warn(failure.summary())?;
+    }
+    if unread.len() == standing.pods.len() {
+        return Err(Failure::new(format!("no pod of component {} has a log to be read", component.name))
+            .hint(format!("`deisctl status {}` says how they do.", component.name)));
+    }
+    Ok(())
+}
+
+async fn show(pods: &Api<Pod>, name: &str, params: &LogParams, prefix: &str, ui: &mut Ui) -> Result<(), Failure> {
+    let log = pods.log_stream(name, params).await;
+    let mut lines = log.map_err(|error| JournalError::Open(name.to_owned(), error.into()))?.lines();
+    while let Some(line) = lines.try_next().await.map_err(|error| JournalError::Read(name.to_owned(), error))? {
+        ui.line(format_args!("{prefix}{line}"))?;
     }
     Ok(())
 }

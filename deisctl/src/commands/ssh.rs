@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::io;
 
 use deis_cli::{Failure, Ui};
 use k8s_openapi::api::apps::v1::DaemonSet;
@@ -7,7 +8,7 @@ use kube::api::{ListParams, PostParams};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::{ClusterArgs, KubeError};
 use crate::components::find;
@@ -56,26 +57,46 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let image = image(&client, &cluster.namespace).await?;
     let pods: Api<Pod> = Api::namespaced(client, &cluster.namespace);
     sweep(&pods, ui).await?;
+    // Before there is a pod: a signal that comes while it is made does not leave it behind.
+    let stop = Stop::listen()?;
     #[expect(clippy::disallowed_methods, reason = "the operator's own pod; no deploy holds a fence on it")]
     let created = pods.create(&params(), &shell_pod(&node, &image)?).await;
     let pod = created.map_err(|error| SshError::Create(node.clone(), error.into()))?.name_any();
-    let worked = until_stopped(work(&pods, &pod, &args.command, &address, ui)).await;
+    let worked = stop.unless(work(&pods, &pod, &args.command, &address, ui)).await;
     let removed = deis_kube::delete::named(&pods, &pod).await;
     if let Err(error) = removed {
         let remove = format!("kubectl -n {} delete pod {pod}", cluster.namespace);
-        ui.warn(format_args!("Pod {pod} is still there ({error}); remove it: {remove}"))?;
+        let told = ui.warn(format_args!("Pod {pod} is still there ({error}); remove it: {remove}"));
+        return worked.and(told.map_err(Failure::from));
     }
     worked
 }
 
-/// The pod is removed also when we are told to end. On a terminal Ctrl-C goes to the program over there.
-async fn until_stopped(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    tokio::select! {
-        done = work => done,
-        _ = tokio::signal::ctrl_c() => Err(Failure::ended(130)),
-        _ = terminate.recv() => Err(Failure::ended(143)),
-        _ = hangup.recv() => Err(Failure::ended(129)),
+/// What tells us to end. The pod is removed then, too. On a terminal Ctrl-C goes to the program over there.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Works until one of them comes, or has come.
+    async fn unless(mut self, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+        tokio::select! {
+            biased;
+            _ = self.interrupt.recv() => Err(Failure::ended(130)),
+            _ = self.terminate.recv() => Err(Failure::ended(143)),
+            _ = self.hangup.recv() => Err(Failure::ended(129)),
+            done = work => done,
+        }
     }
 }
 

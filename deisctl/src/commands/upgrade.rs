@@ -4,7 +4,6 @@ use std::time::Duration;
 use deis_cli::{Failure, Ui};
 use jiff::Timestamp;
 use kube::Client;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::doctor::lines;
 use super::install::{ChartArgs, HelmArgs};
@@ -13,9 +12,7 @@ use crate::components::COMPONENTS;
 use crate::deadline::duration;
 use crate::doctor::{self, Finding};
 use crate::report;
-use crate::upgrade::{
-    ChartFacts, History, Manifest, Rendered, direction, first_to_end, last_words, room, unserved, until_well,
-};
+use crate::upgrade::{ChartFacts, History, Manifest, Rendered, Upgrade, direction, first_to_end, room, text, unserved};
 
 /// Bring the platform to this version, or change its values, and go back if that fails.
 ///
@@ -51,6 +48,8 @@ struct Plan {
     release: String,
     /// The revision that runs, and its version.
     from: (u32, String),
+    /// The newest one, which may have failed.
+    newest: u32,
     to: String,
     changes: Option<Vec<String>>,
     findings: Vec<Finding>,
@@ -76,71 +75,8 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
         return Ok(());
     }
 
-    // From here on Ctrl-C ends helm, which shares our terminal, and not us: somebody has to bring the platform back.
-    let interrupts = signal(SignalKind::interrupt())?;
-    let why = match args.helm.run(upgrade, cluster).await {
-        Ok(()) => {
-            let progress = ui.progress("Asking every part and the API... ")?;
-            match until_well(&client, &cluster.namespace).await {
-                Ok(()) => {
-                    progress.done("all are well")?;
-                    let Plan { from: (_, from), to, .. } = &plan;
-                    return Ok(ui.line(if from == to {
-                        format!("The platform is of {to} as before, with its values as asked.")
-                    } else {
-                        format!("The platform went from {from} to {to}.")
-                    })?);
-                }
-                Err(why) => why,
-            }
-        }
-        Err(failure) => failure.summary(),
-    };
-    go_back(&args, &plan, &why, interrupts, (&client, cluster), ui).await
-}
-
-/// The way back, after everything has been said that is lost by it.
-async fn go_back(
-    args: &Args,
-    plan: &Plan,
-    why: &str,
-    mut interrupts: Signal,
-    (client, cluster): (&Client, &ClusterArgs),
-    ui: &mut Ui,
-) -> Result<(), Failure> {
-    let interrupted = futures_util::FutureExt::now_or_never(interrupts.recv()).is_some();
-    for line in last_words(client, &cluster.namespace).await {
-        ui.warn(line)?;
-    }
-    let (revision, version) = &plan.from;
-    ui.warn(format_args!("The upgrade failed ({why}); going back to revision {revision}."))?;
-    let timeout = format!("{}s", args.timeout.as_secs().max(1));
-    let rollback =
-        ["rollback", &plan.release, &revision.to_string(), "--wait", "--timeout", &timeout].map(OsString::from);
-    let by_hand = format!("helm rollback {} {revision} --wait --namespace {}", plan.release, cluster.namespace);
-    if let Err(failure) = args.helm.run(rollback.into(), cluster).await {
-        return Err(Failure::new(format!(
-            "the upgrade failed ({why}), and so did the way back ({})",
-            failure.summary()
-        ))
-        .hint(format!("The platform is between {version} and {}; `deisctl status` says what serves.", plan.to))
-        .hint(format!("Try again to go back: {by_hand}")));
-    }
-    let migrated = if *version == plan.to {
-        ""
-    } else {
-        " Migrations of the ledger stay; each is made to suit the version before."
-    };
-    let back = format!("the platform is back at revision {revision}, version {version}.{migrated}");
-    let failure = if interrupted {
-        Failure::interrupted(format!("the upgrade was stopped; {back}"))
-    } else {
-        Failure::new(format!("the upgrade failed ({why}); {back}"))
-    };
-    Err(match until_well(client, &cluster.namespace).await {
-        Ok(()) => failure.hint("All parts and the API are well."),
-        Err(ill) => failure.hint(format!("It is not well yet, {ill}; `deisctl doctor` says more.")),
-    })
+    let Plan { from, to, newest, .. } = plan;
+    Upgrade { helm: &args.helm, client: &client, cluster, timeout, from, to, newest }.run(upgrade, ui).await
 }
 
 async fn prepare(
@@ -152,12 +88,9 @@ async fn prepare(
 ) -> Result<Plan, Failure> {
     let helm = &args.helm;
     let release = helm.release.clone();
-    let text = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-    let history = helm.read(text(&["history", &release, "--output", "json"]), cluster).await;
-    let history = history.map_err(|failure| {
+    let history = History::read(helm, cluster).await.map_err(|failure| {
         failure.hint("`deisctl install` installs it; `helm list --all-namespaces` shows where it is.")
     })?;
-    let history: History = serde_json::from_str(&history)?;
     let Some(running) = history.running() else {
         return Err(Failure::new(format!(
             "no revision of release {release} has ever been up, so there is none to go back to"
@@ -172,7 +105,10 @@ async fn prepare(
     let mut show = text(&["show", "chart"]);
     show.push(chart.clone());
     let facts: ChartFacts = serde_saphyr::from_str(&helm.read(show, cluster).await?)?;
-    let old = Manifest::read(&helm.read(text(&["get", "manifest", &release]), cluster).await?)?;
+    // The newest revision may be one that failed.
+    let revision = running.revision.to_string();
+    let old =
+        Manifest::read(&helm.read(text(&["get", "manifest", &release, "--revision", &revision]), cluster).await?)?;
     let dry_run = upgrade.iter().cloned().chain(text(&["--dry-run=server", "--output", "json"])).collect();
     let rendered: Rendered = serde_json::from_str(&helm.read(dry_run, cluster).await?)?;
     let new = Manifest::read(&rendered.manifest)?;
@@ -197,6 +133,7 @@ async fn prepare(
     Ok(Plan {
         changes: old.changes(&new),
         from: (running.revision, running.app_version.clone()),
+        newest: history.newest().map_or(running.revision, |newest| newest.revision),
         to: facts.app_version,
         release,
         findings,
@@ -204,7 +141,7 @@ async fn prepare(
 }
 
 fn shown(plan: &Plan, timeout: &str) -> String {
-    let Plan { release, from: (revision, version), to, changes, findings } = plan;
+    let Plan { release, from: (revision, version), to, changes, findings, .. } = plan;
     let mut text = vec!["The look before:".to_owned(), lines(findings), String::new(), "The plan:".to_owned()];
     text.push(format!("1. helm upgrade of release {release} from revision {revision}, version {version}, to version {to}; values are kept"));
     match changes {
@@ -226,6 +163,7 @@ mod tests {
         let plan = Plan {
             release: "deis".to_owned(),
             from: (3, "0.1.0".to_owned()),
+            newest: 3,
             to: "0.2.0".to_owned(),
             changes: Some(vec!["change Deployment deis-router".to_owned()]),
             findings: direction("0.1.0", "0.2.0", false, "v1.31.0", Some(">=1.32.0-0")),

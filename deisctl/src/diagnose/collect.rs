@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use deis_cli::{Failure, Progress};
+use futures_util::io::AsyncReadExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, Pod, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -141,8 +142,44 @@ impl Collector<'_> {
             timestamps: true,
             ..LogParams::default()
         };
-        if let Some(text) = self.answer(file, pods.logs(pod, &params)).await {
-            self.archive.text(file, &text);
+        let read = async {
+            let mut bytes = Vec::new();
+            let log = pods.log_stream(pod, &params).await?;
+            log.take(LOG_BYTES.unsigned_abs()).read_to_end(&mut bytes).await.map_err(kube::Error::ReadEvents)?;
+            Ok(bytes)
+        };
+        let Some(mut bytes) = self.answer(file, read).await else { return };
+        if end_at_a_line(&mut bytes, LOG_BYTES) {
+            self.archive.missing(file, &format!("what comes after its first {} KiB", LOG_BYTES >> 10));
         }
+        self.archive.text(file, &String::from_utf8_lossy(&bytes));
+    }
+}
+
+/// A log of this many bytes was cut where they were full. The line that was cut is left out: half a secret is not known as one.
+fn end_at_a_line(log: &mut Vec<u8>, full: i64) -> bool {
+    let cut = log.len() as u64 >= full.unsigned_abs();
+    if cut {
+        let whole = log.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        log.truncate(whole);
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_cut_ends_at_its_last_newline() {
+        let of = |text: &str, full| {
+            let mut log = text.as_bytes().to_vec();
+            let cut = end_at_a_line(&mut log, full);
+            (cut, String::from_utf8(log).unwrap())
+        };
+        assert_eq!(of("one\npassword=hun", 16), (true, "one\n".to_owned()));
+        assert_eq!(of("one\npassword=hunter22", 64), (false, "one\npassword=hunter22".to_owned()));
+        assert_eq!(of("one\n", 4), (true, "one\n".to_owned()));
+        assert_eq!(of("password=hun", 12), (true, String::new()));
     }
 }

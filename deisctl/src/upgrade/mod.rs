@@ -2,6 +2,7 @@
 //! is not.
 
 mod apis;
+mod carry_out;
 mod certificates;
 mod health;
 mod manifest;
@@ -10,9 +11,14 @@ mod room;
 mod versions;
 
 pub(crate) use self::apis::unserved;
+pub(crate) use self::carry_out::Upgrade;
 pub(crate) use self::certificates::first_to_end;
-pub(crate) use self::health::{last_words, until_well};
 pub(crate) use self::manifest::Manifest;
 pub(crate) use self::release::{ChartFacts, History, Rendered};
 pub(crate) use self::room::room;
 pub(crate) use self::versions::direction;
+
+/// Words for helm.
+pub(crate) fn text(words: &[&str]) -> Vec<std::ffi::OsString> {
+    words.iter().map(std::ffi::OsString::from).collect()
+}

@@ -1,6 +1,11 @@
 //! What helm says, in the documents that it writes for programs.
 
+use deis_cli::Failure;
 use serde::Deserialize;
+
+use super::text;
+use crate::cluster::ClusterArgs;
+use crate::commands::install::HelmArgs;
 
 /// A revision of the release, as `helm history --output=json` lists it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -15,7 +20,45 @@ pub(crate) struct Revision {
 #[serde(transparent)]
 pub(crate) struct History(Vec<Revision>);
 
+/// How our `helm upgrade` ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    Done,
+    /// It said that it failed, and so it has written down what it did.
+    Failed,
+    /// By a signal, which may have left its revision half-way.
+    Killed,
+}
+
+/// What a `helm upgrade` that went wrong has left.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Aftermath<'history> {
+    /// Our revision is the newest one.
+    Ours,
+    /// No revision was made, and no object changed.
+    Nothing,
+    /// Somebody else has gone on from where we began.
+    Theirs(&'history Revision),
+}
+
 impl History {
+    /// Asks helm.
+    pub(crate) async fn read(helm: &HelmArgs, cluster: &ClusterArgs) -> Result<Self, Failure> {
+        let history = helm.read(text(&["history", &helm.release, "--output", "json"]), cluster).await?;
+        Ok(serde_json::from_str(&history)?)
+    }
+
+    /// What our upgrade has left that began when `newest` was the newest revision.
+    pub(super) fn aftermath(&self, newest: u32, end: End) -> Aftermath<'_> {
+        let Some(now) = self.newest().filter(|now| now.revision > newest) else { return Aftermath::Nothing };
+        let left = match end {
+            End::Done => now.status == "deployed",
+            End::Failed => now.status == "failed",
+            End::Killed => matches!(now.status.as_str(), "failed" | "pending-upgrade"),
+        };
+        if left && now.revision == newest + 1 { Aftermath::Ours } else { Aftermath::Theirs(now) }
+    }
+
     pub(crate) fn newest(&self) -> Option<&Revision> {
         self.0.last()
     }
@@ -66,6 +109,27 @@ mod tests {
         assert!(!failed.is_pending());
         assert!(history(&["deployed", "pending-upgrade"]).is_pending());
         assert_eq!(history(&["failed"]).running(), None);
+    }
+
+    /// A revision of somebody else is nothing to be rolled back by us.
+    #[test]
+    fn only_our_own_revision_is_taken_back() {
+        let left = |statuses: &[&str], end| match history(statuses).aftermath(2, end) {
+            Aftermath::Ours => "ours".to_owned(),
+            Aftermath::Nothing => "nothing".to_owned(),
+            Aftermath::Theirs(revision) => format!("theirs: {}", revision.revision),
+        };
+        assert_eq!(left(&["superseded", "deployed", "failed"], End::Failed), "ours");
+        assert_eq!(left(&["superseded", "superseded", "deployed"], End::Done), "ours");
+        assert_eq!(left(&["superseded", "deployed", "pending-upgrade"], End::Killed), "ours");
+        assert_eq!(left(&["superseded", "deployed"], End::Failed), "nothing");
+        assert_eq!(left(&["deployed", "failed"], End::Killed), "nothing");
+        // Helm refused ours, because theirs was under way or had just been done.
+        assert_eq!(left(&["superseded", "deployed", "pending-upgrade"], End::Failed), "theirs: 3");
+        assert_eq!(left(&["superseded", "superseded", "deployed"], End::Failed), "theirs: 3");
+        // Ours was done, and they went on.
+        assert_eq!(left(&["superseded", "superseded", "deployed", "pending-upgrade"], End::Done), "theirs: 4");
+        assert_eq!(left(&["superseded", "superseded", "pending-rollback"], End::Killed), "theirs: 3");
     }
 
     #[test]
