@@ -128,8 +128,8 @@ async fn prepare(
     findings.extend(room(client, &cluster.namespace).await?);
     let (reports, _) = report::make(client, &cluster.namespace, &COMPONENTS.iter().collect::<Vec<_>>()).await?;
     let doctors = doctor::examine(client, &cluster.namespace, &reports, now).await;
-    // That versions differ is what an upgrade is for.
-    findings.extend(doctors.into_iter().filter(|finding| finding.area != "versions"));
+    // What differs from the release, its version among it, is what an upgrade mends.
+    findings.extend(doctors.into_iter().filter(|finding| !matches!(finding.area, "versions" | "drift")));
     Ok(Plan {
         changes: old.changes(&new),
         from: (running.revision, running.app_version.clone()),

@@ -2,6 +2,8 @@
 //! that it finds is a pure function.
 
 mod apps;
+mod drift;
+mod leases;
 mod nodes;
 mod parts;
 mod secrets;
@@ -48,21 +50,25 @@ impl Finding {
 
 /// Looks at everything. What cannot be looked at is a fault too.
 pub(crate) async fn examine(client: &Client, namespace: &str, reports: &[Report], now: Timestamp) -> Vec<Finding> {
-    let (nodes, secrets, volumes, services, versions, apps) = futures_util::join!(
+    let (nodes, leases, secrets, volumes, services, versions, drift, apps) = futures_util::join!(
         nodes::look(client),
+        leases::look(client, namespace),
         secrets::look(client, namespace, now),
         volumes::look(client, namespace),
         services::look(client, namespace),
         versions::look(client, namespace),
-        apps::look(client, now),
+        drift::look(client, namespace, now),
+        apps::look(client, namespace, now),
     );
     let looks = [
         (nodes::AREA, nodes),
+        (leases::AREA, leases),
         (parts::AREA, Ok(parts::findings(namespace, reports))),
         (secrets::AREA, secrets),
         (volumes::AREA, volumes),
         (services::AREA, services),
         (versions::AREA, versions),
+        (drift::AREA, drift),
         (apps::AREA, apps),
     ];
     looks.into_iter().flat_map(|(area, look)| look.unwrap_or_else(|error| vec![unseen(area, &error)])).collect()

@@ -43,11 +43,23 @@ fn condition(node: &Node) -> Finding {
             let why = condition.message.clone().unwrap_or_default();
             Finding::fault(AREA, name, format!("is not ready: {why}"), format!("look at its kubelet; {describe}"))
         }
+        Some(condition) if condition.type_ == "NetworkUnavailable" => {
+            let why = condition.message.clone().unwrap_or_default();
+            Finding::fault(
+                AREA,
+                name,
+                format!("has no network: {why}"),
+                format!("look at its network plugin; {describe}"),
+            )
+        }
         Some(condition) => {
             let says = format!("has {}: {}", condition.type_, condition.message.clone().unwrap_or_default());
             Finding::fault(AREA, name, says, format!("give it room, or take load off it; {describe}"))
         }
         None if conditions.count() == 0 => Finding::fault(AREA, name, "says nothing of itself", describe),
+        None if node.spec.as_ref().and_then(|spec| spec.unschedulable) == Some(true) => {
+            Finding::fault(AREA, &name, "is cordoned: it takes no new pods", format!("kubectl uncordon {name}"))
+        }
         None => Finding::well(AREA, name, "is ready"),
     }
 }
@@ -94,7 +106,11 @@ mod tests {
         assert!(node(&[("Ready", "True"), ("DiskPressure", "False"), ("StorageReady", "True")]).well);
         assert_eq!(node(&[("DiskPressure", "True"), ("Ready", "True")]).says, "has DiskPressure: m");
         assert_eq!(node(&[("Ready", "Unknown")]).says, "is not ready: m");
+        assert_eq!(node(&[("NetworkUnavailable", "True"), ("Ready", "True")]).says, "has no network: m");
         assert!(!node(&[]).well);
+        let cordoned = json!({ "metadata": { "name": "one" }, "spec": { "unschedulable": true },
+                               "status": { "conditions": [{ "type": "Ready", "status": "True" }] } });
+        assert_eq!(condition(&from_value(cordoned).unwrap()).fix.as_deref(), Some("kubectl uncordon one"));
     }
 
     #[test]

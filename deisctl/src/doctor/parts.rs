@@ -1,4 +1,5 @@
 use super::Finding;
+use crate::components::Workload;
 use crate::report::{Asked, Report};
 
 pub(super) const AREA: &str = "parts";
@@ -13,13 +14,18 @@ fn of(namespace: &str, report: &Report) -> Vec<Finding> {
     if report.up {
         return vec![Finding::well(AREA, name, format!("is up, {} ready", standing.ready()))];
     }
-    if standing.workload.is_none() {
+    let Some(counts) = &standing.workload else {
         return vec![Finding::fault(AREA, name, "is not installed", "deisctl install")];
+    };
+    let kind = standing.kind.to_string().to_lowercase();
+    if counts.wanted == 0 && standing.kind != Workload::DaemonSet {
+        let fix = format!("kubectl -n {namespace} scale {kind} deis-{name} --replicas=1");
+        return vec![Finding::fault(AREA, name, "is scaled to nothing", fix)];
     }
     let ill = standing.pods.iter().filter_map(|asked| ill(namespace, name, asked)).collect::<Vec<_>>();
     if ill.is_empty() {
         let says = format!("has {} pods ready", standing.ready());
-        let fix = format!("kubectl -n {namespace} describe {} deis-{name}", standing.kind.to_string().to_lowercase());
+        let fix = format!("kubectl -n {namespace} describe {kind} deis-{name}");
         return vec![Finding::fault(AREA, name, says, fix)];
     }
     ill
@@ -41,7 +47,6 @@ fn ill(namespace: &str, component: &str, Asked { pod, answer }: &Asked) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::components::Workload;
     use crate::inventory::{Counts, PodStanding, Standing};
     use crate::probe::Answer;
 
@@ -77,6 +82,8 @@ mod tests {
         assert_eq!(told(report(None, &[])), ["state is not installed => deisctl install"]);
         let nothing = "state has 0/2 pods ready => kubectl -n deis describe deployment deis-state";
         assert_eq!(told(report(Some((0, 2)), &[])), [nothing]);
+        let none = "state is scaled to nothing => kubectl -n deis scale deployment deis-state --replicas=1";
+        assert_eq!(told(report(Some((0, 0)), &[])), [none]);
         let crashing = "deis-state-x is not ready: CrashLoopBackOff, started 3 times again => deisctl journal state; kubectl -n \
                         deis describe pod deis-state-x";
         assert_eq!(told(report(Some((0, 1)), &[(false, None)])), [crashing]);

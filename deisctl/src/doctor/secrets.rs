@@ -32,7 +32,7 @@ pub(super) async fn look(client: &Client, namespace: &str, now: Timestamp) -> Re
     let settings = Settings { namespace: namespace.to_owned(), domain };
     let store = KubeStore::new(client.clone(), namespace);
     match init::examine(&store, &settings, now - RENEWAL).await {
-        Ok(secrets) => Ok(secrets.into_iter().map(|(name, outcome)| of(name, outcome, &fix)).collect()),
+        Ok(secrets) => Ok(secrets.into_iter().map(|(name, outcome)| of(namespace, name, outcome, &fix)).collect()),
         Err(StoreError::Read(_, error) | StoreError::Write(_, error)) => Err(error),
     }
 }
@@ -44,7 +44,7 @@ pub(crate) fn domain(router: &Deployment) -> Option<Hostname> {
     variables.find(|variable| variable.name == DOMAIN)?.value.as_ref()?.parse().ok()
 }
 
-fn of(name: &str, outcome: Result<Outcome, PlanError>, fix: &str) -> Finding {
+fn of(namespace: &str, name: &str, outcome: Result<Outcome, PlanError>, fix: &str) -> Finding {
     match outcome {
         Ok(Outcome::Kept) => Finding::well(AREA, name, "is as it should be"),
         Ok(Outcome::Renewed) => {
@@ -53,6 +53,15 @@ fn of(name: &str, outcome: Result<Outcome, PlanError>, fix: &str) -> Finding {
         Ok(Outcome::Created) => Finding::fault(AREA, name, "is missing", fix),
         Err(error) => {
             let why = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+            // A certificate is made anew without harm; a password that is made anew opens nothing.
+            let broken = error.secret();
+            let fix = if broken.ends_with("-tls") {
+                format!("kubectl -n {namespace} delete secret {broken} && {fix}")
+            } else {
+                format!(
+                    "put it back as it was: kubectl -n {namespace} edit secret {broken}, or deisctl restore from a backup"
+                )
+            };
             Finding::fault(AREA, name, format!("cannot be used: {error}{why}"), fix)
         }
     }
@@ -76,14 +85,19 @@ mod tests {
     #[test]
     fn what_init_would_do_is_a_fault_now() {
         let fix = "deisctl init";
-        assert!(of("deis-ca", Ok(Outcome::Kept), fix).well);
-        assert_eq!(of("deis-admin", Ok(Outcome::Created), fix).says, "is missing");
-        assert!(!of("deis-state-tls", Ok(Outcome::Renewed), fix).well);
+        assert!(of("deis", "deis-ca", Ok(Outcome::Kept), fix).well);
+        assert_eq!(of("deis", "deis-admin", Ok(Outcome::Created), fix).says, "is missing");
+        assert!(!of("deis", "deis-state-tls", Ok(Outcome::Renewed), fix).well);
         let empty = PlanError::Incomplete { secret: "deis-pull-key", key: "key" };
         assert!(
-            of("deis-pull-key", Err(empty), fix)
+            of("deis", "deis-pull-key", Err(empty), fix)
                 .says
                 .starts_with("cannot be used: Secret deis-pull-key has no key key")
+        );
+        let damaged = PlanError::Incomplete { secret: "deis-state-tls", key: "tls.key" };
+        assert_eq!(
+            of("deis", "deis-state-tls", Err(damaged), fix).fix.unwrap(),
+            "kubectl -n deis delete secret deis-state-tls && deisctl init"
         );
     }
 }

@@ -31,7 +31,10 @@ fn of(namespace: &str, claim: &PersistentVolumeClaim) -> Finding {
         "Bound" => Finding::well(AREA, name, "has its volume"),
         "Lost" => Finding::fault(AREA, name, "has lost its volume", format!("restore from a backup; {describe}")),
         phase => {
-            let fix = format!("does the cluster have a default StorageClass with room? {describe}");
+            let fix = format!(
+                "does the cluster have a default StorageClass with room? {describe}; if no pod needs it: kubectl -n {namespace} \
+                 delete pvc {name}"
+            );
             Finding::fault(AREA, name, format!("has no volume, it is {phase}"), fix)
         }
     }

@@ -63,6 +63,18 @@ pub(crate) enum PlanError {
     },
 }
 
+impl PlanError {
+    /// The Secret that is at fault.
+    pub(crate) const fn secret(&self) -> &'static str {
+        match self {
+            Self::Incomplete { secret, .. }
+            | Self::Unusable { secret, .. }
+            | Self::Make { secret, .. }
+            | Self::Credentials { secret, .. } => secret,
+        }
+    }
+}
+
 /// Compares what is wanted with what exists. No input or output, but for random numbers.
 pub(super) fn plan(
     wanted: &[Wanted],

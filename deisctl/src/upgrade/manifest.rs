@@ -11,13 +11,19 @@ impl Manifest {
     pub(crate) fn read(text: &str) -> Result<Self, serde_saphyr::Error> {
         let mut objects = BTreeMap::new();
         for document in text.split("\n---").filter(|document| document.lines().any(is_content)) {
-            let object: Value = serde_saphyr::from_str(document)?;
+            // As helm reads it, for which `defaultMode: 0440` is octal.
+            let options = serde_saphyr::options! { legacy_octal_numbers: true };
+            let object: Value = serde_saphyr::from_str_with_options(document, options)?;
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let name = object.get("metadata").and_then(|metadata| metadata.get("name")).map(text);
             let kind = object.get("kind").map(text).unwrap_or_default();
             objects.insert((kind, name.unwrap_or_default()), object);
         }
         Ok(Self(objects))
+    }
+
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Value> {
+        self.0.values()
     }
 
     /// Each API version with the kinds that are used of it.
@@ -65,5 +71,11 @@ mod tests {
         assert_eq!(changes, ["create Deployment d", "change Deployment b", "delete Deployment c"]);
         assert_eq!(old.changes(&manifest(&[("a", 1), ("b", 1), ("c", 1)])), None);
         assert_eq!(old.kinds()["apps/v1"].len(), 3);
+    }
+
+    #[test]
+    fn a_mode_is_octal() {
+        let manifest = Manifest::read("kind: Secret\nmetadata:\n  name: x\ndefaultMode: 0440\n").unwrap();
+        assert_eq!(manifest.objects().next().unwrap()["defaultMode"], 0o440);
     }
 }

@@ -65,7 +65,10 @@ async fn the_doctor_finds_the_platform_well() {
     let findings: Value = serde_json::from_str(&output(&deisctl(), &["doctor", "--output=json"]).await).unwrap();
     let findings = findings.as_array().unwrap();
     let areas = findings.iter().map(|finding| finding["area"].as_str().unwrap()).collect::<BTreeSet<_>>();
-    assert_eq!(areas, ["apps", "nodes", "parts", "secrets", "services", "versions", "volumes"].into());
+    assert_eq!(
+        areas,
+        ["apps", "drift", "leases", "nodes", "parts", "secrets", "services", "versions", "volumes"].into()
+    );
     assert!(findings.len() > 40 && findings.iter().all(|finding| finding["well"] == true), "{findings:?}");
 }
 
