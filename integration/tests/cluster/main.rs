@@ -3,6 +3,7 @@
 
 mod builders;
 mod components;
+mod doctor;
 mod first_week;
 mod forced_deletes;
 mod isolation;
