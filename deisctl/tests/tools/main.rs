@@ -5,5 +5,6 @@
 mod cluster;
 mod helm;
 mod journal;
+mod shown;
 mod ssh;
 mod upgrade;

@@ -1,0 +1,66 @@
+//! What the commands that only look say of a platform, on a wide and on a narrow terminal.
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, list};
+
+const PODS: &str = "/api/v1/namespaces/deis/pods";
+
+/// A platform of which Kubernetes alone tells: two routers, one of which is ready, a database, and no other part.
+fn answer(asked: &str) -> Option<Value> {
+    let template = |image: &str| json!({ "spec": { "containers": [{ "name": "x", "image": format!("deis.local/deis/{image}:0") }] } });
+    let workload = |replicas: u8, ready: u8, image: &str| {
+        json!({ "metadata": {}, "spec": { "replicas": replicas, "selector": {}, "template": template(image) },
+                "status": { "readyReplicas": ready, "replicas": replicas } })
+    };
+    let condition = |status: &str| json!([{ "type": "Ready", "status": status }]);
+    let pod = |name: &str, ready: &str| {
+        json!({ "metadata": { "name": name, "namespace": "deis" }, "spec": { "nodeName": "one", "containers": [] },
+                "status": { "phase": "Running", "conditions": condition(ready) } })
+    };
+    let path = asked.strip_prefix("GET ")?;
+    Some(match path {
+        "/apis/apps/v1/namespaces/deis/deployments/deis-router" => workload(2, 1, "router"),
+        "/apis/apps/v1/namespaces/deis/statefulsets/deis-database" => workload(1, 1, "database"),
+        "/api/v1/nodes" => list(&[json!({
+            "metadata": { "name": "one", "labels": { "node-role.kubernetes.io/control-plane": "" } },
+            "spec": { "unschedulable": true },
+            "status": { "conditions": condition("True"), "addresses": [{ "type": "InternalIP", "address": "10.0.0.1" }] },
+        })]),
+        "/api/v1/pods" => list(&[pod("deis-router-a", "True"), pod("deis-router-b", "False")]),
+        path if path == PODS => list(&[pod("deis-router-a", "True"), pod("deis-router-b", "False")]),
+        _ => return None,
+    })
+}
+
+#[tokio::test]
+async fn what_is_looked_at_is_shown() {
+    let cluster = Cluster::new(answer).await;
+    for command in ["list", "machines", "status router", "doctor"] {
+        let name = command.replace(' ', "_");
+        insta::assert_snapshot!(name.clone(), cluster.said(command).await);
+        insta::assert_snapshot!(format!("{name}_narrow"), cluster.seen_narrow(command).await);
+    }
+}
+
+/// Whoever reads it has no terminal, and so no width.
+#[tokio::test]
+async fn a_document_says_the_same_to_a_program() {
+    let cluster = Cluster::new(answer).await;
+    for command in ["list", "machines", "status router", "doctor"] {
+        let json = cluster.said(&format!("{command} --output=json")).await;
+        let document: Value =
+            serde_json::from_str(json.split_once('\n').unwrap().1.split_once("--- stderr").unwrap().0).unwrap();
+        assert!(!document.as_array().unwrap().is_empty(), "{command}: {json}");
+    }
+}
+
+#[tokio::test]
+async fn init_says_of_each_secret_what_it_did() {
+    let cluster = Cluster::new(|asked| {
+        (asked == "POST /api/v1/namespaces/deis/secrets").then(|| json!({ "metadata": { "name": "x" } }))
+    })
+    .await;
+    insta::assert_snapshot!("init", cluster.said("init --domain=apps.example.com").await);
+    insta::assert_snapshot!("init_narrow", cluster.seen_narrow("init --domain=apps.example.com").await);
+}
