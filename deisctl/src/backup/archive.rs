@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use tokio_util::io::StreamReader;
 
 use super::manifest::{FORMAT, File, Manifest};
-use super::place::Place;
+use super::place::{Place, PlaceError};
 use super::shell::Reader;
 
 pub(crate) const MANIFEST: &str = "manifest.json";
@@ -59,8 +59,10 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(place: Place) -> Self {
-        Self { place, files: BTreeMap::new() }
+    /// Begins a backup in a place of its own: two that are made at once never mix.
+    pub(crate) async fn begin(place: Place) -> Result<Self, PlaceError> {
+        place.claim().await?;
+        Ok(Self { place, files: BTreeMap::new() })
     }
 
     pub(crate) fn files(&self) -> &BTreeMap<String, File> {
@@ -84,17 +86,18 @@ impl Writer {
         let failed = |error| ArchiveError::Write(path.to_owned(), error);
         let mut buffer = vec![0; BUFFER];
         loop {
-            let count = match source.read(&mut buffer).await {
+            let passed = match source.read(&mut buffer).await {
                 Ok(0) => break,
-                Ok(count) => count,
-                Err(error) => {
-                    // Nothing of it is kept.
-                    let _aborted = target.abort().await;
-                    return Err(failed(error));
-                }
+                Ok(count) => target.write_all(buffer.get(..count).unwrap_or_default()).await,
+                Err(error) => Err(error),
             };
-            target.write_all(buffer.get(..count).unwrap_or_default()).await.map_err(failed)?;
+            if let Err(error) = passed {
+                // Nothing of it is kept.
+                let _aborted = target.abort().await;
+                return Err(failed(error));
+            }
         }
+        // One that fails now is aborted by itself.
         target.shutdown().await.map_err(failed)?;
         Ok(self.files.entry(path.to_owned()).insert_entry(source.file()).into_mut())
     }
@@ -112,6 +115,7 @@ impl Writer {
         let text = serde_json::to_vec_pretty(&manifest)?;
         let put = self.place.store.put(&located(&self.place, MANIFEST), PutPayload::from(text)).await;
         put.map_err(|error| ArchiveError::Write(MANIFEST.to_owned(), error.into()))?;
+        self.place.disclaim().await;
         Ok(manifest)
     }
 }

@@ -9,9 +9,12 @@ use futures_util::TryStreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 
 use super::archive::MANIFEST;
+
+/// Stands in a backup that is not complete.
+const CLAIM: &str = "INCOMPLETE";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlaceError {
@@ -31,6 +34,8 @@ pub(crate) enum PlaceError {
         #[source]
         source: object_store::Error,
     },
+    #[error("another backup is being made in {0}")]
+    Taken(String),
     #[error("there is no folder {0}")]
     NoFolder(String),
     #[error("there is no backup in {0}")]
@@ -46,6 +51,7 @@ impl PlaceError {
             Self::Unknown(_) => (Code::InvalidArgument, "A folder is named without a scheme."),
             Self::NoFolder(_) | Self::Empty(_) => (Code::NotFound, "`deisctl backup <destination>` writes one."),
             Self::Incomplete(_) => (Code::FailedPrecondition, "Delete it, and restore another."),
+            Self::Taken(_) => (Code::AlreadyExists, "The time is its name: run this again in a second."),
             _ => return self.into(),
         };
         Failure::from(self).code(code.as_str()).hint(hint)
@@ -131,6 +137,32 @@ impl Place {
         }
         let is_backup = self.prefix.filename().or_else(|| self.name.rsplit('/').next()).is_some_and(is_timestamp);
         Err(if is_backup { PlaceError::Incomplete(self.name) } else { PlaceError::Empty(self.name) })
+    }
+
+    /// Takes it for a backup that is to be made.
+    pub(super) async fn claim(&self) -> Result<(), PlaceError> {
+        let location = self.prefix.clone().join(CLAIM);
+        let text = || PutPayload::from_static(b"This backup is being made, or was never completed.\n");
+        let claimed = match self.store.put_opts(&location, text(), PutMode::Create.into()).await {
+            // A service without conditions, of which AWS_CONDITIONAL_PUT=disabled tells.
+            Err(object_store::Error::NotImplemented { .. }) => self.store.put(&location, text()).await,
+            claimed => claimed,
+        };
+        match claimed {
+            Ok(_) => {}
+            Err(object_store::Error::AlreadyExists { .. }) => return Err(PlaceError::Taken(self.name.clone())),
+            Err(source) => return Err(PlaceError::Open { place: self.name.clone(), source }),
+        }
+        if self.is_complete().await? {
+            self.disclaim().await;
+            return Err(PlaceError::Taken(self.name.clone()));
+        }
+        Ok(())
+    }
+
+    /// It is complete. A mark that stays does no harm.
+    pub(super) async fn disclaim(&self) {
+        let _stays = self.store.delete(&self.prefix.clone().join(CLAIM)).await;
     }
 
     async fn is_complete(&self) -> Result<bool, PlaceError> {

@@ -51,8 +51,9 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let mut log = Log { ui, is_document: args.output.output != Format::Table, notices: Vec::new() };
 
     let client = cluster.client().await?;
+    let writer = Writer::begin(place.clone()).await.map_err(PlaceError::told)?;
     let written = tokio::select! {
-        written = make(Writer::new(place.clone()), created, &client, &cluster.namespace, &mut log) => written,
+        written = make(writer, created, &client, &cluster.namespace, &mut log) => written,
         () = interrupted() => Err(Failure::interrupted("the backup was not completed, what there was of it is removed")),
     };
     let (manifest, lost) = match written {

@@ -12,7 +12,9 @@ fn large() -> Vec<u8> {
 /// Writes, reads, loses and finds files, wherever the place is.
 async fn keeps_backups(place: Place, damage: impl AsyncFn(&str)) {
     let backup = place.child("20261128T150000Z");
-    let mut writer = Writer::new(backup.clone());
+    let mut writer = Writer::begin(backup.clone()).await.unwrap();
+    let taken = Writer::begin(backup.clone()).await.err().unwrap().told();
+    assert_eq!(taken.summary(), format!("another backup is being made in {}", backup.name()));
     writer.write("ledger.dump", Cursor::new(large())).await.unwrap();
     writer.write("registry/blobs/aa", Cursor::new(b"small")).await.unwrap();
     writer.write("empty", Cursor::new(b"")).await.unwrap();
@@ -24,10 +26,13 @@ async fn keeps_backups(place: Place, damage: impl AsyncFn(&str)) {
     assert!(matches!(backup.clone().newest().await, Err(PlaceError::Incomplete(_))));
     let written = writer.finish(example()).await.unwrap();
     assert_eq!(written.files.keys().collect::<Vec<_>>(), ["empty", "ledger.dump", "registry/blobs/aa"]);
+    assert!(matches!(Writer::begin(backup.clone()).await, Err(PlaceError::Taken(_))), "it is complete");
+    let left = backup.store.head(&located(&backup, "INCOMPLETE")).await;
+    assert!(matches!(left, Err(object_store::Error::NotFound { .. })), "{left:?}");
 
     // A newer one that was never completed is told and passed over.
     let half = place.child("20261128T160000Z");
-    Writer::new(half.clone()).write("ledger.dump", Cursor::new(b"half")).await.unwrap();
+    Writer::begin(half.clone()).await.unwrap().write("ledger.dump", Cursor::new(b"half")).await.unwrap();
     let (found, incomplete) = place.clone().newest().await.unwrap();
     assert_eq!((found.name(), incomplete), (backup.name(), vec![half.name().to_owned()]));
     half.remove().await.unwrap();
@@ -66,12 +71,12 @@ async fn what_is_broken_off_is_not_kept() {
     }
     let folder = tempfile::tempdir().unwrap();
     let place = Place::parse(folder.path().to_str().unwrap(), true).unwrap().child("20261128T150000Z");
-    let mut writer = Writer::new(place);
+    let mut writer = Writer::begin(place).await.unwrap();
     let error = writer.write("ledger.dump", Cursor::new(large()).chain(Broken)).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot write ledger.dump");
     assert!(!writer.has("ledger.dump"));
-    let files = std::fs::read_dir(folder.path().join("20261128T150000Z")).map(Iterator::count).unwrap_or(0);
-    assert_eq!(files, 0);
+    let files = std::fs::read_dir(folder.path().join("20261128T150000Z")).unwrap();
+    assert_eq!(files.map(|file| file.unwrap().file_name()).collect::<Vec<_>>(), ["INCOMPLETE"]);
 }
 
 #[tokio::test]
@@ -133,4 +138,46 @@ async fn a_bucket_keeps_backups() {
     let place = Place::parse_with("s3://backups/of/the/platform", true, &stranger).unwrap();
     let refused = place.newest().await.unwrap_err();
     assert_eq!(refused.to_string(), "cannot list s3://backups/of/the/platform");
+}
+
+/// Half a file that nobody can see would cost its space for ever.
+#[tokio::test]
+async fn an_upload_that_fails_is_aborted() {
+    let asked = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let kept = std::sync::Arc::clone(&asked);
+    let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let asks = format!("{} {}", request.method(), request.uri().query().unwrap_or_default());
+        let (status, text) = match asks.as_str() {
+            "POST uploads=" => {
+                (200, "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>")
+            }
+            "PUT " => (200, ""),
+            "DELETE uploadId=7" => (204, ""),
+            "HEAD " => (404, ""),
+            _ => (400, ""),
+        };
+        kept.lock().push(asks);
+        let answer = http::Response::builder().status(status).header("ETag", "\"1\"");
+        let answer = answer.body(http_body_util::Full::new(bytes::Bytes::from_static(text.as_bytes())));
+        async { answer }
+    });
+    #[expect(clippy::disallowed_methods, reason = "a test fixture")]
+    tokio::spawn(async move {
+        let server = hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
+        loop {
+            let stream = hyper_util::rt::TokioIo::new(listener.accept().await.unwrap().0);
+            tokio::spawn(server.serve_connection(stream, service.clone()).into_owned());
+        }
+    });
+    let variables =
+        [("AWS_ENDPOINT_URL", endpoint.as_str()), ("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let place = Place::parse_with("s3://backups", true, &variables).unwrap().child("20261128T150000Z");
+    let mut writer = Writer::begin(place).await.unwrap();
+    let refused = writer.write("ledger.dump", Cursor::new(large())).await.unwrap_err();
+    assert_eq!(refused.to_string(), "cannot write ledger.dump");
+    let asked = asked.lock();
+    assert_eq!(asked.last().map(String::as_str), Some("DELETE uploadId=7"), "{asked:?}");
 }

@@ -127,7 +127,7 @@ async fn images_are_the_same_in_another_registry() {
 
     let folder = tempfile::tempdir().unwrap();
     let place = Place::parse(folder.path().to_str().unwrap(), true).unwrap().child("backup");
-    let mut writer = Writer::new(place.clone());
+    let mut writer = Writer::begin(place.clone()).await.unwrap();
     let (mut images, mut notices) = (Vec::new(), Vec::new());
     for repository in old.registry.repositories().await.unwrap() {
         for tag in old.registry.tags(&repository).await.unwrap() {
