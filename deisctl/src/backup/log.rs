@@ -1,32 +1,37 @@
 use std::fmt;
 use std::io;
 
-use deis_cli::{Failure, Ui};
+use deis_cli::{Failure, Progress, Ui};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Tells the operator what is done, step by step, and keeps what they should know for the end.
 pub(crate) struct Log<'ui> {
     pub(crate) ui: &'ui mut Ui,
     /// Whether a document is asked for: then nothing but that goes to stdout.
-    pub(crate) is_document: bool,
+    is_document: bool,
+    /// Whether what is done goes on when nobody listens any more.
+    pub(crate) unheard: bool,
     pub(crate) notices: Vec<String>,
 }
 
-impl Log<'_> {
+impl<'ui> Log<'ui> {
+    pub(crate) fn new(ui: &'ui mut Ui, is_document: bool) -> Self {
+        Self { ui, is_document, unheard: false, notices: Vec::new() }
+    }
+
     /// Does one step. It says in a word what came of it.
     pub(crate) async fn step<T>(
         &mut self,
         label: &str,
         work: impl AsyncFnOnce(&mut Vec<String>) -> Result<(T, String), Failure>,
     ) -> Result<T, Failure> {
-        let known = self.notices.len();
-        let result = if self.is_document {
-            work(&mut self.notices).await?.0
-        } else {
-            let progress = self.ui.progress(format!("{label}... "))?;
-            let (result, said) = work(&mut self.notices).await?;
-            progress.done(said)?;
-            result
-        };
+        let (known, unheard) = (self.notices.len(), self.unheard);
+        let mut progress: Option<Progress<'_>> = None;
+        if !self.is_document {
+            progress = heard(unheard, self.ui.progress(format!("{label}... ")))?;
+        }
+        let (result, said) = work(&mut self.notices).await?;
+        heard(unheard, progress.map_or(Ok(()), |progress| progress.done(said)))?;
         for notice in self.notices.split_off(known) {
             self.notice(notice)?;
         }
@@ -35,18 +40,48 @@ impl Log<'_> {
 
     /// Something that the operator should know.
     pub(crate) fn notice(&mut self, notice: String) -> io::Result<()> {
-        self.ui.warn(format_args!("Notice: {notice}"))?;
+        heard(self.unheard, self.ui.warn(format_args!("Notice: {notice}")))?;
         self.notices.push(notice);
         Ok(())
     }
 }
 
-/// Ends when the person presses Ctrl-C. From the first call on that does not end the process any more.
+/// What could be told; `None` when nobody listens and need not.
+fn heard<T>(unheard: bool, told: io::Result<T>) -> io::Result<Option<T>> {
+    match told {
+        Ok(told) => Ok(Some(told)),
+        Err(_) if unheard => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends when the process is asked to: by Ctrl-C, by SIGTERM, or because its terminal is gone. From the first call on none of these
+/// ends the process by itself any more.
 pub(crate) async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Without a handler the process ends by itself.
+    tokio::select! {
+        () = asked(SignalKind::interrupt()) => {}
+        () = asked(SignalKind::terminate()) => {}
+        () = asked(SignalKind::hangup()) => {}
+    }
+}
+
+/// Ends when the process gets the signal, unless whoever started it has it ignored, as `nohup` does with SIGHUP.
+async fn asked(kind: SignalKind) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if !is_ignored(&status, kind.as_raw_value())
+        && let Ok(mut signals) = signal(kind)
+    {
+        signals.recv().await;
+    } else {
         std::future::pending::<()>().await;
     }
+}
+
+/// What Linux says of a process; elsewhere nothing is known to be ignored.
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (signal - 1)) != 0
 }
 
 /// A number of bytes as people read it.
@@ -65,7 +100,39 @@ impl fmt::Display for Size {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::poll;
+    use nix::sys::signal::{Signal, raise};
+
     use super::*;
+
+    #[tokio::test]
+    async fn whoever_asks_us_to_end_is_heard() {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        // The tests may themselves have been started by `nohup`, or in the background of a script.
+        let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+        let heard = signals.into_iter().filter(|signal| !is_ignored(&status, *signal as i32)).collect::<Vec<_>>();
+        assert!(heard.contains(&Signal::SIGTERM));
+        for asks in heard {
+            let mut interrupted = Box::pin(interrupted());
+            assert!(poll!(&mut interrupted).is_pending());
+            raise(asks).unwrap();
+            interrupted.await;
+        }
+    }
+
+    #[test]
+    fn what_is_ignored_stays_so() {
+        let status = "Name:\tdeisctl\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n";
+        assert!(is_ignored(status, 1) && !is_ignored(status, 2) && is_ignored(status, 13) && !is_ignored("", 1));
+    }
+
+    #[test]
+    fn a_closed_stream_ends_only_what_may_end() {
+        let closed = || Err::<(), _>(io::ErrorKind::BrokenPipe.into());
+        assert!(heard(true, closed()).unwrap().is_none());
+        assert!(heard(false, closed()).is_err());
+        assert_eq!(heard(false, Ok(1)).unwrap(), Some(1));
+    }
 
     #[test]
     fn sizes_are_read_by_people() {

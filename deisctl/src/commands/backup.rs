@@ -48,7 +48,7 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let place = Place::parse(&args.destination, true)
         .map_err(PlaceError::told)?
         .child(&created.strftime("%Y%m%dT%H%M%SZ").to_string());
-    let mut log = Log { ui, is_document: args.output.output != Format::Table, notices: Vec::new() };
+    let mut log = Log::new(ui, args.output.output != Format::Table);
 
     let client = cluster.client().await?;
     let writer = Writer::begin(place.clone()).await.map_err(PlaceError::told)?;
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
         Ok(written) => written,
         Err(failure) => {
             if let Err(error) = place.remove().await {
-                log.ui.warn(format_args!("{} is no backup and could not be removed: {error}", place.name()))?;
+                let _told = log.notice(format!("{} is no backup and could not be removed: {error}", place.name()));
             }
             return Err(failure);
         }

@@ -41,7 +41,7 @@ struct Summary {
 
 pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {
     let start = Instant::now();
-    let mut log = Log { ui, is_document: args.output.output != Format::Table, notices: Vec::new() };
+    let mut log = Log::new(ui, args.output.output != Format::Table);
     let (place, incomplete) =
         async { Place::parse(&args.source, false)?.newest().await }.await.map_err(PlaceError::told)?;
     for name in incomplete {
