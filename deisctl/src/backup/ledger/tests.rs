@@ -63,6 +63,18 @@ impl Server {
         self.sql("SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE NOT datistemplate").await
     }
 
+    /// The shell with another program in the place of one of PostgreSQL's.
+    fn with_program(&self, name: &str, text: &str) -> LocalShell {
+        let programs = self.folder.path().join("programs");
+        std::fs::create_dir(&programs).unwrap();
+        let program = programs.join(name);
+        std::fs::write(&program, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut environment = self.shell.environment.clone();
+        environment.push(("PATH", format!("{}:{PROGRAMS}:/usr/bin:/bin", programs.display())));
+        LocalShell { folder: self.folder.path().to_owned(), environment }
+    }
+
     async fn run(&self, text: &str) -> String {
         let text = Box::leak(text.to_owned().into_boxed_str());
         self.shell.ask(Script { doing: "prepares the test", text }, &[]).await.unwrap().trim().to_owned()
@@ -154,6 +166,45 @@ async fn a_ledger_is_dumped_loaded_and_put_in_its_place() {
     assert_eq!(server.databases().await, "deis postgres");
 }
 
+/// Whoever is sent away comes back, and again; then he has had enough.
+#[tokio::test]
+async fn a_client_that_comes_back_does_not_keep_the_ledger() {
+    let server = Server::start().await;
+    server.migrate().await;
+    server.run("createdb -U deis -T deis deis_restore_1").await;
+    let clients = Script {
+        doing: "stays connected",
+        text: "for client in 1 2 3; do
+                 psql -qXAt -U deis -d deis -c \"SELECT 'here'\" -c 'SELECT pg_sleep(1000)' 2>/dev/null
+               done",
+    };
+    let mut clients = server.shell.start(clients, &[], false).await.unwrap();
+    BufReader::new(&mut clients.stdout).read_line(&mut String::new()).await.unwrap();
+    swap(&server.shell, "deis_restore_1").await.unwrap();
+    assert_eq!(server.databases().await, "deis postgres");
+}
+
+#[tokio::test]
+async fn a_swap_whose_answer_is_lost_is_found_done() {
+    let server = Server::start().await;
+    server.migrate().await;
+    server.run("createdb -U deis -T deis deis_restore_1").await;
+    let shell = server.with_program(
+        "psql",
+        &format!(
+            "{PROGRAMS}/psql \"$@\" || exit\ncase \"$*\" in *new=*) [ -e lost ] || {{ touch lost; exit 2; }};; esac"
+        ),
+    );
+    swap(&shell, "deis_restore_1").await.unwrap();
+    assert!(server.folder.path().join("lost").exists());
+    assert_eq!(server.databases().await, "deis postgres");
+
+    // One that is not there is no ledger.
+    let none = swap(&server.shell, "deis_restore_2").await.unwrap_err().to_string();
+    assert!(none.contains("database \"deis_restore_2\" does not exist"), "{none}");
+    assert_eq!(server.databases().await, "deis postgres");
+}
+
 #[tokio::test]
 async fn a_dump_that_fails_is_told() {
     let server = Server::start().await;
@@ -165,15 +216,7 @@ async fn a_dump_that_fails_is_told() {
 
     // The dump itself, when the facts are told already.
     server.migrate().await;
-    let programs = server.folder.path().join("programs");
-    std::fs::create_dir(&programs).unwrap();
-    let pg_dump = programs.join("pg_dump");
-    std::fs::write(&pg_dump, "#!/bin/sh\necho half of it\necho 'no space left' >&2\nexit 1\n").unwrap();
-    std::fs::set_permissions(&pg_dump, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let path = format!("{}:{PROGRAMS}:/usr/bin:/bin", programs.display());
-    let mut environment = server.shell.environment.clone();
-    environment.push(("PATH", path));
-    let shell = LocalShell { folder: server.folder.path().to_owned(), environment };
+    let shell = server.with_program("pg_dump", "echo half of it\necho 'no space left' >&2\nexit 1");
     let error = dumped(&shell).await.unwrap_err().to_string();
     assert!(error.contains("no space left"), "{error}");
 }
