@@ -22,6 +22,7 @@ const LOAD: Script = script!("loads the ledger", "load.sh");
 const FACTS: Script = script!("counts the ledger's rows", "facts.sh");
 const SWAP: Script = script!("puts the ledger in its place", "swap.sh");
 const DROP: Script = script!("drops the loaded ledger", "drop.sh");
+const DROP_STALE: Script = script!("drops what earlier restores have loaded", "drop_stale.sh");
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LedgerError {
@@ -72,7 +73,7 @@ pub(crate) async fn in_use(shell: &impl Shell) -> Result<Option<Ledger>, LedgerE
     if found.trim().is_empty() { Ok(None) } else { Ok(Some(serde_json::from_str(&found)?)) }
 }
 
-/// Puts a loaded database in the place of the one in use, in one transaction.
+/// Puts a loaded database in the place of the one in use, in one transaction. It is not done when the program says that it failed.
 pub(crate) async fn swap(shell: &impl Shell, name: &str) -> Result<(), LedgerError> {
     shell.ask(SWAP, &[name]).await?;
     Ok(())
@@ -80,6 +81,12 @@ pub(crate) async fn swap(shell: &impl Shell, name: &str) -> Result<(), LedgerErr
 
 pub(crate) async fn drop_loaded(shell: &impl Shell, name: &str) -> Result<(), LedgerError> {
     shell.ask(DROP, &[name]).await?;
+    Ok(())
+}
+
+/// Drops what restores and rehearsals that were killed have loaded.
+pub(crate) async fn drop_stale(shell: &impl Shell) -> Result<(), LedgerError> {
+    shell.ask(DROP_STALE, &[]).await?;
     Ok(())
 }
 

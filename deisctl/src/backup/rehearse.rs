@@ -30,7 +30,7 @@ pub(crate) async fn rehearse(
         for repository in &manifest.repositories {
             let bundle = archive.read(&repository.path()).await?;
             let commits = manifest.commits(&repository.app);
-            let missing = repositories::unbundle(&builder, repository, false, &commits, bundle).await?;
+            let missing = repositories::unbundle(&builder, repository, None, &commits, bundle).await?;
             notices.extend(rewritten(repository.app.as_str(), &missing));
         }
         Ok(((), manifest.repositories.len().to_string()))

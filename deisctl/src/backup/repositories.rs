@@ -1,7 +1,9 @@
 //! The apps' git repositories: a bundle of each, made and read by git in the builder's pod. A bundle is of one moment, whatever is
 //! pushed meanwhile.
 
-use tokio::io::AsyncRead;
+use std::io::Cursor;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::manifest::Repository;
 use super::shell::{Reader, Script, Shell, ShellError};
@@ -9,7 +11,11 @@ use super::shell::{Reader, Script, Shell, ShellError};
 const LIST: Script = Script { doing: "lists the repositories", text: include_str!("scripts/repositories.sh") };
 const BUNDLE: Script = Script { doing: "bundles a repository", text: include_str!("scripts/bundle.sh") };
 const UNBUNDLE: Script = Script { doing: "makes a repository of a bundle", text: include_str!("scripts/unbundle.sh") };
-const PLACE: Script = Script { doing: "puts the repositories in their place", text: include_str!("scripts/place.sh") };
+const STAGED: Script = Script { doing: "looks for the new repositories", text: include_str!("scripts/staged.sh") };
+const PLACE: Script = Script {
+    doing: "puts the repositories in their place",
+    text: concat!(include_str!("scripts/staged.sh"), include_str!("scripts/place.sh")),
+};
 const ABANDON: Script = Script { doing: "removes the new repositories", text: include_str!("scripts/abandon.sh") };
 
 /// Exit status of the script when there is no such repository.
@@ -53,30 +59,42 @@ impl<E> From<ShellError> for Ended<E> {
     }
 }
 
-/// Makes a repository of a bundle beside the one in use, checks that it is whole and, unless it is to be kept, removes it. Gives
-/// those of the commits that it does not have: a later push has taken their branch away.
+/// Makes a repository of a bundle beside the one in use, checks that it is whole and, unless a restore is named that keeps it,
+/// removes it. Gives those of the commits that it does not have: a later push has taken their branch away.
 pub(crate) async fn unbundle(
     shell: &impl Shell,
     repository: &Repository,
-    keep: bool,
+    restore: Option<&str>,
     commits: &[&str],
     bundle: impl AsyncRead + Unpin,
 ) -> Result<Vec<String>, ShellError> {
-    let mut arguments = vec![repository.app.as_str(), repository.head.as_str(), if keep { "keep" } else { "drop" }];
-    arguments.extend(commits);
-    let missing = shell.feed(UNBUNDLE, &arguments, bundle).await?;
+    let arguments = [repository.app.as_str(), repository.head.as_str(), restore.unwrap_or_default()];
+    // An argument is a part of an address, which has an end.
+    let commits = commits.iter().map(|commit| format!("{commit}\n")).chain(["\n".to_owned()]).collect::<String>();
+    let missing = shell.feed(UNBUNDLE, &arguments, Cursor::new(commits).chain(bundle)).await?;
     Ok(missing.lines().map(str::to_owned).collect())
 }
 
-/// Puts all that were kept in the place of those in use.
-pub(crate) async fn place(shell: &impl Shell) -> Result<(), ShellError> {
-    shell.ask(PLACE, &[]).await?;
+/// Fails unless a restore has kept all of these.
+pub(crate) async fn staged(shell: &impl Shell, restore: &str, wanted: &[Repository]) -> Result<(), ShellError> {
+    shell.feed(STAGED, &[restore], Cursor::new(names(wanted))).await?;
     Ok(())
 }
 
-/// Removes all that were kept and not placed.
-pub(crate) async fn abandon(shell: &impl Shell) -> Result<(), ShellError> {
-    shell.ask(ABANDON, &[]).await?;
+/// Puts all that a restore has kept, which must be these, in the place of those in use. Any other that has been in use is set aside,
+/// where nobody reaches it. Gives the paths of all that stand aside.
+pub(crate) async fn place(shell: &impl Shell, restore: &str, wanted: &[Repository]) -> Result<Vec<String>, ShellError> {
+    let aside = shell.feed(PLACE, &[restore], Cursor::new(names(wanted))).await?;
+    Ok(aside.lines().map(str::to_owned).collect())
+}
+
+fn names(repositories: &[Repository]) -> String {
+    repositories.iter().map(|repository| format!("{}\n", repository.app)).collect()
+}
+
+/// Removes all that this restore, or any, has kept and not placed.
+pub(crate) async fn abandon(shell: &impl Shell, restore: Option<&str>) -> Result<(), ShellError> {
+    shell.ask(ABANDON, restore.as_slice()).await?;
     Ok(())
 }
 

@@ -1,6 +1,10 @@
 //! The platform's own workloads: the controller stands still while the ledger is put in its place, and all services start anew under
 //! other certificates.
 
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
@@ -13,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::KubeError;
 use crate::components::{COMPONENTS, Component, PEERS, Workload};
+use crate::deadline::within;
 use crate::doctor;
 use crate::init::Settings;
 use crate::rollout::RESTARTED_AT;
@@ -20,6 +25,13 @@ use crate::rollout::RESTARTED_AT;
 const CONTROLLER: &str = "deis-workflow";
 /// Annotation: how many controllers there were before they were stopped. A restore that was killed leaves it behind.
 const STOPPED: &str = "deis.io/replicas-before-restore";
+
+/// How long the operator waits for one thing.
+pub(crate) const LIMIT: Duration = Duration::from_secs(600);
+/// How long it is tried to start the controller again while the cluster does not take that.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkloadError {
@@ -29,6 +41,10 @@ pub(crate) enum WorkloadError {
     Write(String, #[source] KubeError),
     #[error("lost sight of {0} while waiting for it")]
     Wait(String, #[source] kube::runtime::wait::Error),
+    #[error("{0} has not ended within {limit} s", limit = .1.as_secs())]
+    Stays(String, Duration),
+    #[error("{0} is not ready within {limit} s; it goes on starting", limit = .1.as_secs())]
+    NotReady(String, Duration),
     #[error("{CONTROLLER} is not in namespace {0}: the platform is not installed there")]
     NotInstalled(String),
     #[error("the router does not say what the platform's domain is")]
@@ -39,11 +55,12 @@ pub(crate) enum WorkloadError {
 pub(crate) struct Workloads {
     client: Client,
     namespace: String,
+    limit: Duration,
 }
 
 impl Workloads {
     pub(crate) fn new(client: Client, namespace: &str) -> Self {
-        Self { client, namespace: namespace.to_owned() }
+        Self { client, namespace: namespace.to_owned(), limit: LIMIT }
     }
 
     /// What the Secrets depend on, as the installed chart has it.
@@ -65,19 +82,25 @@ impl Workloads {
         let pods = self.api::<Pod>();
         let found = pods.list(&ListParams::default().labels(&format!("app={CONTROLLER}"))).await;
         let found = found.map_err(|error| WorkloadError::Read("the controller's pods".to_owned(), error.into()))?;
-        for pod in found {
-            let (name, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
-            let gone = await_condition(pods.clone(), &name, is_deleted(&uid)).await;
-            gone.map_err(|error| WorkloadError::Wait(format!("pod {name}"), error))?;
-        }
+        let ends = found.into_iter().map(async |pod| {
+            let (pod, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
+            let gone = within(self.limit, await_condition(pods.clone(), &pod, is_deleted(&uid))).await;
+            let gone = gone.ok_or_else(|| WorkloadError::Stays(format!("pod {pod}"), self.limit))?;
+            gone.map_err(|error| WorkloadError::Wait(format!("pod {pod}"), error)).map(drop)
+        });
+        try_join_all(ends).await?;
         Ok(())
     }
 
-    /// Starts as many as there were.
+    /// Starts as many as there were; tries that for a while.
     pub(crate) async fn start_controller(&self) -> Result<(), WorkloadError> {
-        let replicas = self.replicas().await?;
-        let patch = json!({ "metadata": { "annotations": { STOPPED: null } }, "spec": { "replicas": replicas } });
-        self.patch::<Deployment>(CONTROLLER, &patch).await
+        let start = async || {
+            let replicas = self.replicas().await?;
+            let patch = json!({ "metadata": { "annotations": { STOPPED: null } }, "spec": { "replicas": replicas } });
+            self.patch::<Deployment>(CONTROLLER, &patch).await
+        };
+        let pauses = ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE);
+        start.retry(pauses.without_max_times().with_total_delay(Some(PATIENCE))).await
     }
 
     /// Waits until all controllers are ready.
@@ -85,37 +108,45 @@ impl Workloads {
         self.wait(CONTROLLER, |found: &Deployment| deployment_is_up(found)).await
     }
 
-    /// Starts all others that have a certificate anew, and waits until they are ready.
+    /// Starts all others that have a certificate anew: every one of them, even when that fails with one.
     pub(crate) async fn restart_others(&self) -> Result<(), WorkloadError> {
-        let has_certificate = |component: &&Component| PEERS.iter().any(|peer| peer.name == component.name);
-        let others = COMPONENTS.iter().filter(has_certificate).map(|component| (component.object_name(), component));
-        let others = others.filter(|(name, _)| name != CONTROLLER).collect::<Vec<_>>();
         let annotation = json!({ RESTARTED_AT: Timestamp::now().to_string() });
         let patch = json!({ "spec": { "template": { "metadata": { "annotations": annotation } } } });
-        for (name, component) in &others {
-            match component.workload {
-                Workload::Deployment => self.patch::<Deployment>(name, &patch).await?,
-                Workload::StatefulSet => self.patch::<StatefulSet>(name, &patch).await?,
-                Workload::DaemonSet => self.patch::<DaemonSet>(name, &patch).await?,
-            }
+        let mut restarted = Ok(());
+        for component in others() {
+            let name = component.object_name();
+            let patched = match component.workload {
+                Workload::Deployment => self.patch::<Deployment>(&name, &patch).await,
+                Workload::StatefulSet => self.patch::<StatefulSet>(&name, &patch).await,
+                Workload::DaemonSet => self.patch::<DaemonSet>(&name, &patch).await,
+            };
+            restarted = restarted.and(patched);
         }
-        for (name, component) in &others {
+        restarted
+    }
+
+    /// Waits until all others are ready.
+    pub(crate) async fn others_are_up(&self) -> Result<(), WorkloadError> {
+        let waits = others().map(async |component| {
+            let name = component.object_name();
             match component.workload {
-                Workload::Deployment => self.wait(name, |found: &Deployment| deployment_is_up(found)).await?,
-                Workload::StatefulSet => self.wait(name, |found: &StatefulSet| stateful_set_is_up(found)).await?,
-                Workload::DaemonSet => self.wait(name, |found: &DaemonSet| daemon_set_is_up(found)).await?,
+                Workload::Deployment => self.wait(&name, |found: &Deployment| deployment_is_up(found)).await,
+                Workload::StatefulSet => self.wait(&name, |found: &StatefulSet| stateful_set_is_up(found)).await,
+                Workload::DaemonSet => self.wait(&name, |found: &DaemonSet| daemon_set_is_up(found)).await,
             }
-        }
+        });
+        try_join_all(waits).await?;
         Ok(())
     }
 
-    /// How many controllers there are to be.
+    /// How many controllers there are to be: what they are told, unless a restore has stopped them.
     async fn replicas(&self) -> Result<i32, WorkloadError> {
         let found = self.api::<Deployment>().get_opt(CONTROLLER).await;
         let found = found.map_err(|error| WorkloadError::Read(CONTROLLER.to_owned(), error.into()))?;
         let found = found.ok_or_else(|| WorkloadError::NotInstalled(self.namespace.clone()))?;
         let before = found.annotations().get(STOPPED).and_then(|text| text.parse().ok());
-        Ok(before.or_else(|| found.spec?.replicas).unwrap_or(1))
+        let wanted = found.spec.and_then(|spec| spec.replicas).unwrap_or(1);
+        Ok(if wanted == 0 { before.unwrap_or(0) } else { wanted })
     }
 
     fn api<K>(&self) -> Api<K>
@@ -148,10 +179,17 @@ impl Workloads {
             + 'static,
     {
         let condition = |found: Option<&K>| found.is_some_and(&is_up);
-        let waited = await_condition(self.api::<K>(), name, condition).await;
+        let waited = within(self.limit, await_condition(self.api::<K>(), name, condition)).await;
+        let waited = waited.ok_or_else(|| WorkloadError::NotReady(name.to_owned(), self.limit))?;
         waited.map_err(|error| WorkloadError::Wait(name.to_owned(), error))?;
         Ok(())
     }
+}
+
+/// All but the controller that have a certificate.
+fn others() -> impl Iterator<Item = &'static Component> {
+    let has_certificate = |component: &&Component| PEERS.iter().any(|peer| peer.name == component.name);
+    COMPONENTS.iter().filter(has_certificate).filter(|component| component.object_name() != CONTROLLER)
 }
 
 /// Seen by its controller, all pods of the newest template, none of an older one, all ready.
@@ -184,22 +222,4 @@ fn daemon_set_is_up(found: &DaemonSet) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::from_value;
-
-    use super::*;
-
-    #[test]
-    fn what_is_still_rolling_is_not_up() {
-        let deployment = |generation: i64, updated: i32, replicas: i32, available: i32| {
-            let status = json!({ "observedGeneration": 2, "updatedReplicas": updated, "replicas": replicas, "availableReplicas": available });
-            let found = json!({ "metadata": { "generation": generation }, "spec": { "replicas": 2, "selector": {}, "template": {} }, "status": status });
-            deployment_is_up(&from_value(found).unwrap())
-        };
-        assert!(deployment(2, 2, 2, 2));
-        assert!(!deployment(3, 2, 2, 2), "not seen yet");
-        assert!(!deployment(2, 1, 2, 2), "one is old");
-        assert!(!deployment(2, 2, 3, 2), "an old one is left");
-        assert!(!deployment(2, 2, 2, 1), "one is not ready");
-    }
-}
+mod tests;

@@ -97,16 +97,17 @@ async fn restore(
         () = interrupted() => Err(Failure::interrupted("the platform is as it was")),
     };
     let restored = match staged {
-        // From here on Ctrl-C does nothing: the rest takes seconds, and half of it would be worse than all.
-        Ok(()) => restore.commit(log).await.map_err(|failure| {
-            failure.hint("The restore may not be complete: run it again with --overwrite, it does everything anew.")
-        }),
+        // From here on Ctrl-C does nothing: half of the rest would be worse than all.
+        Ok(()) => restore.commit(args.overwrite, log).await,
         Err(failure) => Err(failure),
     };
     if restored.is_err()
         && let Err(failure) = restore.abandon().await
     {
-        log.ui.warn(format_args!("What was brought into the platform could not be removed: {}", failure.summary()))?;
+        let _told = log.notice(format!(
+            "what was brought into the platform could not be removed, the next restore does that: {}",
+            failure.summary()
+        ));
     }
     restored
 }

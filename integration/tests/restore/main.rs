@@ -13,6 +13,8 @@ use std::time::Instant;
 
 use deis_integration::agreement::Acknowledged;
 use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
 
 use crate::support::{App, Developer, Output, Platform, until_answers};
 
@@ -49,8 +51,34 @@ async fn a_lost_platform_comes_back_from_its_backup() {
     let installed = start.elapsed();
     drop(repository.deis(&["whoami"]).await.failed(1));
 
-    let restored = document(&deisctl(&["restore", "--output=json", place]).await.succeeded());
+    // Whoever asks a restore to end is obeyed before anything is in its place.
+    let mut restore = Running::start(&["restore", place]);
+    restore.says("Ledger... ").await;
+    restore.signal("TERM").await;
+    let ended = restore.output().await.failed(130);
+    assert!(ended.stderr.contains("the platform is as it was"), "{ended}");
+
+    // Somebody makes an app while the backup is brought in.
+    let other = Developer::register(&platform, "magpie").await;
+    let nest = other.repository("go").await;
+    let mut restore = Running::start(&["restore", place]);
+    restore.says("Ledger... ").await;
+    restore.signal("STOP").await;
+    let taken = App::named_in(&platform, &nest.deis(&["create"]).await.succeeded().stdout);
+    restore.signal("CONT").await;
+    let refused = restore.output().await.failed(1);
+    assert!(refused.stdout.contains("Stopping the controller... done"), "it was no app before: {refused}");
+    assert!(refused.stderr.contains("has 1 apps") && refused.stderr.contains("the platform is as it was"), "{refused}");
+    until_answers(&format!("http://deis.{}/healthz", platform.domain), 200).await;
+    drop(nest.git(&["push", "deis", "master"]).await.succeeded());
+
+    let restored = document(&deisctl(&["restore", "--overwrite", "--output=json", place]).await.succeeded());
     assert_eq!((&restored["restored"], &restored["apps"]), (&true.into(), &backup["apps"]), "{restored}");
+    let notices = restored["notices"].to_string();
+    assert!(
+        notices.contains(&format!("no repository of {}; those that there were stand aside", taken.name)),
+        "{notices}"
+    );
     app.eventually_controllers("the release of the backup is back", |found| found == [("v3-web".to_owned(), 1)]).await;
     serves(&app, &platform, "Powered by Kubernetes\n").await;
     eprintln!(
@@ -70,6 +98,14 @@ async fn a_lost_platform_comes_back_from_its_backup() {
     let setting = deisctl(&["config", "workflow", "get", "registration-mode", "--output=json"]).await.succeeded();
     assert_eq!(document(&setting)[0]["value"], "enabled");
     drop(Developer::administrator(&platform).await);
+
+    // Whoever takes the name of an app that the restore has forgotten gets nothing of it.
+    drop(run(&upstream("kubectl"), &["delete", "namespace", &taken.name]).await.succeeded());
+    let successor = developer.repository("go").await;
+    drop(successor.deis(&["create", &taken.name]).await.succeeded());
+    assert_eq!(successor.git(&["ls-remote", "deis"]).await.succeeded().stdout, "");
+    drop(successor.deis(&["destroy", "--confirm", &taken.name]).await.succeeded());
+    taken.was_destroyed(true);
     let commit = repository.commit("After the restore").await;
     drop(repository.git(&["push", "deis", "master"]).await.succeeded());
     assert_eq!(app.controllers().await, [("v4-web".to_owned(), 1)]);
@@ -79,7 +115,12 @@ async fn a_lost_platform_comes_back_from_its_backup() {
     // A platform with apps is left alone, unless it is said otherwise: then it is as it was, in spite of what was deployed since.
     let refused = deisctl(&["restore", place]).await.failed(1);
     assert!(refused.stderr.contains("Code: failed-precondition"), "{refused}");
-    drop(deisctl(&["restore", "--overwrite", place]).await.succeeded());
+    let mut restore = Running::start(&["restore", "--overwrite", place]);
+    restore.says("Stopping the controller... ").await;
+    // Nobody listens from now on, and the terminal is gone.
+    restore.closes();
+    restore.signal("HUP").await;
+    drop(restore.output().await.failed(1));
     platform.acknowledged(&app.name, |known| *known = Acknowledged::default());
     app.eventually_controllers("the release of the backup is back", |found| found == [("v3-web".to_owned(), 1)]).await;
     serves(&app, &platform, "Powered by Kubernetes\n").await;
@@ -102,7 +143,51 @@ fn mode(path: &Path) -> u32 {
 }
 
 async fn deisctl(arguments: &[&str]) -> Output {
-    run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/deisctl"), arguments).await
+    run(&built("deisctl"), arguments).await
+}
+
+fn built(program: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug").join(program)
+}
+
+/// A `deisctl` that is under way.
+struct Running {
+    child: Child,
+    command: String,
+    said: Vec<u8>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let (program, mut command) = command(&built("deisctl"), arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { child, command: program, said: Vec::new() }
+    }
+
+    /// Waits until it has said this; it goes on.
+    async fn says(&mut self, text: &str) {
+        let stdout = self.child.stdout.as_mut().unwrap();
+        while !self.said.ends_with(text.as_bytes()) {
+            let byte = stdout.read_u8().await;
+            self.said.push(byte.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.said))));
+        }
+    }
+
+    /// Nobody reads what it says any more.
+    fn closes(&mut self) {
+        drop(self.child.stdout.take());
+        drop(self.child.stderr.take());
+    }
+
+    async fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        drop(run(Path::new("/bin/kill"), &["-s", signal, &pid]).await.succeeded());
+    }
+
+    async fn output(self) -> Output {
+        let Output { command, status, stdout, stderr } = ended(self.command, self.child.wait_with_output().await);
+        Output { command, status, stdout: String::from_utf8(self.said).unwrap() + &stdout, stderr }
+    }
 }
 
 async fn helm(arguments: &[&str]) -> Output {
@@ -114,11 +199,20 @@ fn upstream(program: &str) -> PathBuf {
 }
 
 async fn run(program: &Path, arguments: &[&str]) -> Output {
+    let (text, mut command) = command(program, arguments);
+    ended(text, command.output().await)
+}
+
+fn command(program: &Path, arguments: &[&str]) -> (String, Command) {
     #[expect(clippy::disallowed_methods, reason = "the tests run the programs that people run")]
-    let mut command = tokio::process::Command::new(program);
+    let mut command = Command::new(program);
     command.args(arguments).env("DEISCTL_HELM", upstream("helm")).stdin(Stdio::null()).kill_on_drop(true);
-    let output = command.output().await.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    (format!("{} {}", program.display(), arguments.join(" ")), command)
+}
+
+fn ended(command: String, output: std::io::Result<std::process::Output>) -> Output {
+    let output = output.unwrap_or_else(|error| panic!("{command}: {error}"));
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-    Output { command: format!("{} {}", program.display(), arguments.join(" ")), status: output.status, stdout, stderr }
+    Output { command, status: output.status, stdout, stderr }
 }

@@ -206,6 +206,19 @@ async fn a_swap_whose_answer_is_lost_is_found_done() {
 }
 
 #[tokio::test]
+async fn what_was_left_is_dropped() {
+    let server = Server::start().await;
+    let now = jiff::Timestamp::now().as_millisecond();
+    let today = format!("deis_verify_{now}");
+    let left = ["deis_restore_1", "deis_restore_2_before", "deis_verify_3", &today, "deis_restore_mine", "other"];
+    for name in left {
+        server.run(&format!("createdb -U deis {name}")).await;
+    }
+    drop_stale(&server.shell).await.unwrap();
+    assert_eq!(server.databases().await, format!("deis deis_restore_mine {today} other postgres"));
+}
+
+#[tokio::test]
 async fn a_dump_that_fails_is_told() {
     let server = Server::start().await;
     let error = dumped(&server.shell).await.unwrap_err().to_string();

@@ -60,30 +60,70 @@ async fn a_repository_is_bundled_checked_and_put_in_its_place() {
     let bundle = bundled(&volume, &blog).await.unwrap();
 
     let head = volume.run("git --git-dir=repositories/blog.git rev-parse main").await;
-    let lost = "0000000000000000000000000000000000000001";
-    let missing = unbundle(&volume.shell, &blog, false, &[&head, lost], bundle.as_slice()).await.unwrap();
-    assert_eq!(missing, [lost]);
+    // More than any address or argument list takes.
+    let lost = (0..60_000).map(|number| format!("{number:040x}")).collect::<Vec<_>>();
+    let commits = lost.iter().map(String::as_str).chain([head.as_str()]).collect::<Vec<_>>();
+    let missing = unbundle(&volume.shell, &blog, None, &commits, bundle.as_slice()).await.unwrap();
+    assert!(missing == lost, "{} of {}", missing.len(), lost.len());
     assert_eq!(volume.files().await, ".draft-0.git blog.git empty.git", "a rehearsal leaves nothing");
 
     let half = bundle.get(..bundle.len() - 30).unwrap();
-    let broken = unbundle(&volume.shell, &blog, true, &[], half).await.unwrap_err().to_string();
+    let broken = unbundle(&volume.shell, &blog, Some("1"), &[], half).await.unwrap_err().to_string();
     assert!(broken.starts_with("the program that makes a repository of a bundle failed (1): "), "{broken}");
     assert_eq!(volume.files().await, ".draft-0.git blog.git empty.git", "what failed leaves nothing");
 
     // One that is there is replaced, one that is not is made.
     volume.run("git --git-dir=repositories/blog.git update-ref refs/heads/main main^").await;
     for repository in [&blog, &gone] {
-        unbundle(&volume.shell, repository, true, &[], bundle.as_slice()).await.unwrap();
+        unbundle(&volume.shell, repository, Some("1"), &[], bundle.as_slice()).await.unwrap();
     }
     assert_eq!(volume.run("git --git-dir=repositories/blog.git log --format=%s main").await, "one");
-    place(&volume.shell).await.unwrap();
-    assert_eq!(volume.files().await, ".draft-0.git blog.git empty.git gone.git");
+    let wanted = [blog.clone(), gone];
+    assert_eq!(place(&volume.shell, "1", &wanted).await.unwrap().len(), 1, "the empty one");
+    assert_eq!(volume.files().await, ".before-restore-1 .draft-0.git blog.git gone.git");
     let log = volume.run("git clone --quiet repositories/gone.git clone && git -C clone log --format=%s").await;
     assert_eq!(log, "two\none");
     assert_eq!(volume.run("git --git-dir=repositories/blog.git log --format=%s").await, "two\none");
 
-    unbundle(&volume.shell, &blog, true, &[], bundle.as_slice()).await.unwrap();
-    abandon(&volume.shell).await.unwrap();
-    assert_eq!(volume.files().await, ".draft-0.git blog.git empty.git gone.git");
+    for restore in ["2", "3"] {
+        unbundle(&volume.shell, &blog, Some(restore), &[], bundle.as_slice()).await.unwrap();
+    }
+    abandon(&volume.shell, Some("2")).await.unwrap();
+    assert_eq!(volume.files().await, ".before-restore-1 .draft-0.git .draft-restore-3-blog blog.git gone.git");
+    abandon(&volume.shell, None).await.unwrap();
+    assert_eq!(volume.files().await, ".before-restore-1 .draft-0.git blog.git gone.git");
     drop(volume.folder);
+}
+
+/// Whoever creates an app of that name gets an empty repository.
+#[tokio::test]
+async fn what_the_backup_does_not_have_is_nobodys() {
+    let volume = Volume::new().await;
+    let blog = Repository { app: "blog".parse().unwrap(), head: "refs/heads/main".to_owned() };
+    let bundle = bundled(&volume, &blog).await.unwrap();
+    let shop = Repository { app: "shop".parse().unwrap(), ..blog.clone() };
+    unbundle(&volume.shell, &shop, Some("1"), &[], bundle.as_slice()).await.unwrap();
+
+    // One of them is gone: nothing is moved.
+    let wanted = [shop, Repository { app: "gone".parse().unwrap(), ..blog }];
+    for refused in [staged(&volume.shell, "1", &wanted).await, place(&volume.shell, "1", &wanted).await.map(drop)] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.ends_with(
+                "(1): the new repository of gone is gone: a builder has started meanwhile, or another restore"
+            ),
+            "{refused}"
+        );
+    }
+    assert_eq!(volume.files().await, ".draft-0.git .draft-restore-1-shop blog.git empty.git");
+
+    staged(&volume.shell, "1", &wanted[..1]).await.unwrap();
+    let aside = place(&volume.shell, "1", &wanted[..1]).await.unwrap();
+    let path = |app: &str| volume.folder.path().join("repositories/.before-restore-1").join(app).display().to_string();
+    assert_eq!(aside, [path("blog"), path("empty")]);
+    assert_eq!(volume.files().await, ".before-restore-1 .draft-0.git shop.git");
+    let log = volume.run("git --git-dir=repositories/.before-restore-1/blog log --format=%s").await;
+    assert_eq!(log, "two\none", "it can be had back");
+    // The next restore reminds of it.
+    assert_eq!(place(&volume.shell, "2", &[]).await.unwrap().len(), 3);
 }

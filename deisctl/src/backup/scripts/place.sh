@@ -1,10 +1,20 @@
-# Puts the repositories that were made beside those in use in their place.
-set -eu
-cd "${DEIS_DATA:-/var/lib/deis/builder}/repositories"
-for draft in .draft-restore-*; do
-  [ -d "$draft" ] || continue
-  app=${draft#.draft-restore-}
+# Puts them in their place. What the backup does not have is set aside: whoever creates an app of that name could clone it. Says what
+# stands aside.
+aside=.before-restore-$1
+for repository in *.git; do
+  app=${repository%.git}
+  if [ -e "$repository" ] && ! [ -d "$draft$app" ]; then
+    mkdir -p "$aside"
+    mv "$repository" "$aside/$app"
+  fi
+done
+for new in "$draft"*; do
+  [ -d "$new" ] || continue
+  app=${new#"$draft"}
   if [ -e "$app.git" ]; then mv "$app.git" ".gone-$app-$$"; fi
-  mv "$draft" "$app.git"
+  mv "$new" "$app.git"
 done
 rm -rf .gone-*
+for kept in .before-restore-*/*; do
+  if [ -e "$kept" ]; then echo "$PWD/$kept"; fi
+done

@@ -26,5 +26,5 @@ END
     exit 1
   fi
 done
-# It is done, whatever becomes of the old one.
+# It is done. What is left of the old one, the next restore drops.
 dropdb --if-exists --force "$1_before" || true
