@@ -71,6 +71,13 @@ impl<P> Standing<P> {
     }
 }
 
+impl Standing<PodStanding> {
+    /// One that can be worked with. Which one it is stays the same while it can be.
+    pub(crate) fn ready_pod(&self) -> Option<&PodStanding> {
+        self.pods.iter().find(|pod| pod.ready && !pod.is_leaving())
+    }
+}
+
 /// Looks at one component.
 pub(crate) async fn look(
     client: &Client,
@@ -186,6 +193,24 @@ mod tests {
         }))
         .unwrap();
         assert!(!standing(Some(daemon_set(&object))).is_up());
+    }
+
+    #[test]
+    fn nobody_works_with_a_pod_that_leaves() {
+        let of = |name: &str, ready: &str, deleted: Option<&str>| {
+            let conditions = json!([{ "type": "Ready", "status": ready }]);
+            let metadata = json!({ "name": name, "deletionTimestamp": deleted });
+            pod(&from_value(
+                json!({ "metadata": metadata, "status": { "phase": "Running", "conditions": conditions } }),
+            )
+            .unwrap())
+        };
+        let leaving = of("a", "True", Some("2026-11-28T12:00:00Z"));
+        let mut found = Standing { pods: vec![leaving, of("b", "False", None)], ..standing(None) };
+        assert!(found.pods.first().is_some_and(|pod| pod.ready));
+        assert!(found.ready_pod().is_none());
+        found.pods.push(of("c", "True", None));
+        assert_eq!(found.ready_pod().map(|pod| pod.name.as_str()), Some("c"));
     }
 
     #[test]

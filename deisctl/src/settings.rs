@@ -56,7 +56,7 @@ impl Settings {
     pub(crate) async fn of(component: &Component, client: Client, namespace: &str) -> Result<Self, SettingsError> {
         let state = find("state").ok_or(SettingsError::NoPod)?;
         let standing = look(&client, namespace, state).await?;
-        let pod = standing.pods.iter().find(|pod| pod.ready).ok_or(SettingsError::NoPod)?;
+        let pod = standing.ready_pod().ok_or(SettingsError::NoPod)?;
         let channel = Forwarder::load(client, namespace).await?.channel(&pod.name, state.name, GRPC_PORT)?;
         Ok(Self { component: component.name, client: SettingsServiceClient::new(channel) })
     }

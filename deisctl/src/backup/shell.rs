@@ -181,7 +181,7 @@ impl PodShell {
         let none = || ShellError::NoPod(component);
         let found: &Component = find(component).ok_or_else(none)?;
         let standing = look(client, namespace, found).await?;
-        let pod = standing.pods.into_iter().find(|pod| pod.ready).ok_or_else(none)?.name;
+        let pod = standing.ready_pod().ok_or_else(none)?.name.clone();
         Ok(Self { pods: Api::namespaced(client.clone(), namespace), pod })
     }
 }
