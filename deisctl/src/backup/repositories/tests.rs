@@ -117,11 +117,13 @@ async fn what_the_backup_does_not_have_is_nobodys() {
     }
     assert_eq!(volume.files().await, ".draft-0.git .draft-restore-1-shop blog.git empty.git");
 
+    volume.run("mkdir -p cache/blog && echo layer >cache/blog/aa").await;
     staged(&volume.shell, "1", &wanted[..1]).await.unwrap();
     let aside = place(&volume.shell, "1", &wanted[..1]).await.unwrap();
     let path = |app: &str| volume.folder.path().join("repositories/.before-restore-1").join(app).display().to_string();
     assert_eq!(aside, [path("blog"), path("empty")]);
     assert_eq!(volume.files().await, ".before-restore-1 .draft-0.git shop.git");
+    assert_eq!(volume.run("ls cache").await, "", "nor does its build");
     let log = volume.run("git --git-dir=repositories/.before-restore-1/blog log --format=%s").await;
     assert_eq!(log, "two\none", "it can be had back");
     // The next restore reminds of it.

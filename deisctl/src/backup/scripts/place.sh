@@ -15,6 +15,8 @@ for new in "$draft"*; do
   mv "$new" "$app.git"
 done
 rm -rf .gone-*
+# An app's next build gets what an earlier one has left: that may be of somebody else who had the name. It costs time alone.
+rm -rf ../cache/*
 for kept in .before-restore-*/*; do
   if [ -e "$kept" ]; then echo "$PWD/$kept"; fi
 done
