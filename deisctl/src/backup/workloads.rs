@@ -6,7 +6,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable as _};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::runtime::conditions::is_deleted;
@@ -16,11 +16,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cluster::KubeError;
-use crate::components::{COMPONENTS, Component, PEERS, Workload};
+use crate::components::{COMPONENTS, Component, PEERS};
 use crate::deadline::within;
 use crate::doctor;
 use crate::init::Settings;
-use crate::rollout::RESTARTED_AT;
+use crate::rollout::{self, ChangeError};
 
 const CONTROLLER: &str = "deis-workflow";
 /// Annotation: how many controllers there were before they were stopped. A restore that was killed leaves it behind.
@@ -105,35 +105,32 @@ impl Workloads {
 
     /// Waits until all controllers are ready.
     pub(crate) async fn controller_is_up(&self) -> Result<(), WorkloadError> {
-        self.wait(CONTROLLER, |found: &Deployment| deployment_is_up(found)).await
+        let controller = COMPONENTS.iter().find(|component| component.object_name() == CONTROLLER);
+        self.are_up(controller.into_iter()).await
     }
 
     /// Starts all others that have a certificate anew: every one of them, even when that fails with one.
-    pub(crate) async fn restart_others(&self) -> Result<(), WorkloadError> {
-        let annotation = json!({ RESTARTED_AT: Timestamp::now().to_string() });
-        let patch = json!({ "spec": { "template": { "metadata": { "annotations": annotation } } } });
+    pub(crate) async fn restart_others(&self) -> Result<(), ChangeError> {
+        let now = Timestamp::now();
         let mut restarted = Ok(());
         for component in others() {
-            let name = component.object_name();
-            let patched = match component.workload {
-                Workload::Deployment => self.patch::<Deployment>(&name, &patch).await,
-                Workload::StatefulSet => self.patch::<StatefulSet>(&name, &patch).await,
-                Workload::DaemonSet => self.patch::<DaemonSet>(&name, &patch).await,
-            };
-            restarted = restarted.and(patched);
+            let one = rollout::restart(&self.client, &self.namespace, component, now).await;
+            restarted = restarted.and(one);
         }
         restarted
     }
 
     /// Waits until all others are ready.
     pub(crate) async fn others_are_up(&self) -> Result<(), WorkloadError> {
-        let waits = others().map(async |component| {
+        self.are_up(others()).await
+    }
+
+    async fn are_up(&self, components: impl Iterator<Item = &'static Component>) -> Result<(), WorkloadError> {
+        let waits = components.map(async |component| {
             let name = component.object_name();
-            match component.workload {
-                Workload::Deployment => self.wait(&name, |found: &Deployment| deployment_is_up(found)).await,
-                Workload::StatefulSet => self.wait(&name, |found: &StatefulSet| stateful_set_is_up(found)).await,
-                Workload::DaemonSet => self.wait(&name, |found: &DaemonSet| daemon_set_is_up(found)).await,
-            }
+            let settled = within(self.limit, rollout::settled(&self.client, &self.namespace, component)).await;
+            let settled = settled.ok_or_else(|| WorkloadError::NotReady(name.clone(), self.limit))?;
+            settled.map_err(|error| WorkloadError::Wait(name, error))
         });
         try_join_all(waits).await?;
         Ok(())
@@ -168,57 +165,12 @@ impl Workloads {
         patched.map_err(|error| WorkloadError::Write(name.to_owned(), error.into()))?;
         Ok(())
     }
-
-    async fn wait<K>(&self, name: &str, is_up: impl Fn(&K) -> bool) -> Result<(), WorkloadError>
-    where
-        K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + std::fmt::Debug
-            + Send
-            + 'static,
-    {
-        let condition = |found: Option<&K>| found.is_some_and(&is_up);
-        let waited = within(self.limit, await_condition(self.api::<K>(), name, condition)).await;
-        let waited = waited.ok_or_else(|| WorkloadError::NotReady(name.to_owned(), self.limit))?;
-        waited.map_err(|error| WorkloadError::Wait(name.to_owned(), error))?;
-        Ok(())
-    }
 }
 
 /// All but the controller that have a certificate.
 fn others() -> impl Iterator<Item = &'static Component> {
     let has_certificate = |component: &&Component| PEERS.iter().any(|peer| peer.name == component.name);
     COMPONENTS.iter().filter(has_certificate).filter(|component| component.object_name() != CONTROLLER)
-}
-
-/// Seen by its controller, all pods of the newest template, none of an older one, all ready.
-fn deployment_is_up(found: &Deployment) -> bool {
-    let wanted = found.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    found.status.as_ref().is_some_and(|status| {
-        status.observed_generation >= found.metadata.generation
-            && status.updated_replicas.unwrap_or(0) == wanted
-            && status.replicas.unwrap_or(0) == wanted
-            && status.available_replicas.unwrap_or(0) == wanted
-    })
-}
-
-fn stateful_set_is_up(found: &StatefulSet) -> bool {
-    let wanted = found.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    found.status.as_ref().is_some_and(|status| {
-        status.observed_generation >= found.metadata.generation
-            && status.updated_replicas.unwrap_or(0) == wanted
-            && status.ready_replicas.unwrap_or(0) == wanted
-    })
-}
-
-fn daemon_set_is_up(found: &DaemonSet) -> bool {
-    found.status.as_ref().is_some_and(|status| {
-        let wanted = status.desired_number_scheduled;
-        status.observed_generation >= found.metadata.generation
-            && status.updated_number_scheduled.unwrap_or(0) == wanted
-            && status.number_ready == wanted
-    })
 }
 
 #[cfg(test)]

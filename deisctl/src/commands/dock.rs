@@ -24,7 +24,7 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let component = component(&args.component)?;
     let client = cluster.client().await?;
     let standing = look(&client, &cluster.namespace, component).await?;
-    let Some(PodStanding { name, .. }) = standing.pods.iter().find(|pod| pod.ready && !pod.is_leaving()) else {
+    let Some(PodStanding { name, .. }) = standing.ready_pod() else {
         return Err(Failure::new(format!("no pod of component {} is ready", component.name))
             .hint(format!("`deisctl status {}` says more.", component.name)));
     };

@@ -151,7 +151,7 @@ async fn node(client: &Client, cluster: &ClusterArgs, target: &str) -> Result<(S
             .hint("`deisctl machines` and `deisctl list` show them all."));
     };
     let standing = look(client, &cluster.namespace, component).await?;
-    let pod = standing.pods.iter().find(|pod| pod.ready).or_else(|| standing.pods.first());
+    let pod = standing.ready_pod().or_else(|| standing.pods.first());
     let found = pod.and_then(|pod| pod.node.as_deref()).and_then(named);
     found.ok_or_else(|| Failure::new(format!("component {} has no pod on a node", component.name)))
 }

@@ -1,6 +1,7 @@
 //! Changes of a component's workload, and the wait until they are through.
 
 mod follow;
+mod settle;
 mod stage;
 
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
 
 pub(crate) use self::follow::follow;
+pub(crate) use self::settle::settled;
 use crate::cluster::KubeError;
 use crate::components::{Component, Workload};
 
