@@ -2,13 +2,14 @@
 
 use std::fmt::Debug;
 
-use k8s_openapi::api::core::v1::{Pod, ReplicationController};
+use k8s_openapi::api::core::v1::{Pod, ReplicationController, Service};
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::objects::Drain;
 use crate::{Error, labels};
 
 /// The name under which our fields are kept by server-side apply.
@@ -107,6 +108,25 @@ pub async fn scale(
     written.map_err(|error| Error::of(&object, error))
 }
 
+/// Says on the Service as it was seen which pods are about to leave.
+///
+/// # Errors
+/// [`Error::Conflict`] when it is not the version that was seen, [`Error::Fenced`] when it carries a higher fence.
+pub async fn drain(api: &Api<Service>, seen: &Seen, drain: &Drain, fence: i64) -> Result<(), Error> {
+    let object = format!("Service {}", seen.name);
+    seen.check(fence, &object)?;
+    let patch = json!({
+        "metadata": {
+            "uid": seen.uid,
+            "resourceVersion": seen.resource_version,
+            "annotations": { labels::DRAIN: drain.to_string(), labels::FENCE: fence.to_string() },
+        },
+    });
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let written = api.patch_metadata(&seen.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+    written.map(drop).map_err(|error| Error::of(&object, error))
+}
+
 /// Marks a pod as the next that its controller is to delete. A pod that is gone already is fine.
 ///
 /// # Errors
@@ -175,11 +195,38 @@ mod tests {
         let desired = objects::service(&app, &[(&app).into()].into());
         let mut current = desired.clone();
         current.annotations_mut().insert(labels::FENCE.to_owned(), "7".to_owned());
-        current.annotations_mut().insert("router.deis.io/drain".to_owned(), "{}".to_owned());
+        current.annotations_mut().insert(labels::DRAIN.to_owned(), Drain::default().to_string());
         current.spec.as_mut().unwrap().cluster_ip = Some("10.0.0.1".to_owned());
         assert!(is_as_described(&current, &desired));
         current.spec.as_mut().unwrap().selector.as_mut().unwrap().clear();
         assert!(!is_as_described(&current, &desired));
+    }
+
+    #[tokio::test]
+    async fn a_drain_is_written_on_top_of_what_was_seen() {
+        let (requests, mut received) = tokio::sync::mpsc::channel(1);
+        let answer = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let requests = requests.clone();
+            async move {
+                let (head, body) = request.into_parts();
+                let body = serde_json::from_slice::<Value>(&body.collect_bytes().await?).unwrap();
+                requests.send((format!("{} {}", head.method, head.uri.path()), body)).await.unwrap();
+                let service = json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": { "name": "a" } });
+                let response = http::Response::new(kube::client::Body::from(service.to_string().into_bytes()));
+                Ok::<_, kube::Error>(response)
+            }
+        });
+        let services = Api::<Service>::namespaced(kube::Client::new(answer, "a"), "a");
+        let seen = Seen { name: "a".to_owned(), uid: "u".to_owned(), resource_version: "9".to_owned(), fence: 3 };
+        let drained = Drain { epoch: 7, leaving: ["p".to_owned()].into() };
+        drain(&services, &seen, &drained, 3).await.unwrap();
+        let (request, body) = received.recv().await.unwrap();
+        assert_eq!(request, "PATCH /api/v1/namespaces/a/services/a");
+        let annotations = json!({ labels::DRAIN: drained.to_string(), labels::FENCE: "3" });
+        let metadata = json!({ "uid": "u", "resourceVersion": "9", "annotations": annotations });
+        assert_eq!(body, json!({ "metadata": metadata }));
+        assert!(matches!(drain(&services, &seen, &drained, 2).await, Err(Error::Fenced { .. })));
+        assert!(received.try_recv().is_err(), "nothing is written under a lower fence");
     }
 
     #[test]

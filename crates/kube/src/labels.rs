@@ -26,6 +26,9 @@ pub const BACKEND: &str = "router.deis.io/backend";
 pub const ROUTABLE: &str = "router.deis.io/routable";
 /// Annotation on a Service: its hosts, separated by commas; a name without a dot is completed with the platform's domain.
 pub const DOMAINS: &str = "router.deis.io/domains";
+/// Annotation on a Service: the pods that are about to be deleted; see [`Drain`](crate::objects::Drain). Written before they are,
+/// and owned by nobody else: [`ensure`](crate::apply::ensure) leaves it as it is.
+pub const DRAIN: &str = "router.deis.io/drain";
 /// Annotation: the fence of the deploy lock under which the object was last written.
 pub const FENCE: &str = "deis.io/fence";
 /// Annotation of Kubernetes: of the ready pods of a controller, the one with the lowest cost is deleted first.

@@ -23,6 +23,7 @@ const DEPLOY_ROAD: &[Effect] = &[
     ("deploy.start-phase", Wish::Push),
     ("deploy.end-phase", Wish::Push),
     ("deploy.create", Wish::Configure),
+    ("deploy.drain", Wish::Configure),
     ("deploy.resize", Wish::Scale),
     ("deploy.delete", Wish::Configure),
     ("deploy.tidy", Wish::Configure),

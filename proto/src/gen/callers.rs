@@ -13,6 +13,7 @@ pub const CALLERS: &[(&str, &[&str])] = &[
     ("/deis.logger.v1.LogService/RecordEvent", &["workflow"]),
     ("/deis.registry.v1.RegistryProxyService/GetStatus", &["operator"]),
     ("/deis.router.v1.RouterService/AwaitBackends", &["workflow"]),
+    ("/deis.router.v1.RouterService/AwaitDrain", &["workflow"]),
     ("/deis.router.v1.RouterService/GetStatus", &["operator"]),
     ("/deis.state.v1.LeadershipService/Campaign", &["builder", "workflow"]),
     ("/deis.state.v1.LeaseService/Grant", &["builder", "workflow"]),

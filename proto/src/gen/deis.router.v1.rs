@@ -16,6 +16,24 @@ pub struct AwaitBackendsResponse {
     #[prost(int64, tag = "2")]
     pub generation: i64,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AwaitDrainRequest {
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub service: ::prost::alloc::string::String,
+    #[prost(int64, tag = "3")]
+    pub epoch: i64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AwaitDrainResponse {
+    /// 0 when the router does not know the Service, or has read no epoch of it.
+    #[prost(int64, tag = "1")]
+    pub epoch: i64,
+    /// The table that answered.
+    #[prost(int64, tag = "2")]
+    pub generation: i64,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -160,6 +178,32 @@ pub mod router_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Answers once this router chooses by this epoch of the Service's annotation `router.deis.io/drain`, or by a later one, or at
+        /// the caller's deadline with the epoch it chooses by. Driven by the table's changes.
+        pub async fn await_drain(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AwaitDrainRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AwaitDrainResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/deis.router.v1.RouterService/AwaitDrain",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("deis.router.v1.RouterService", "AwaitDrain"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn get_status(
             &mut self,
             request: impl tonic::IntoRequest<super::GetStatusRequest>,
@@ -206,6 +250,15 @@ pub mod router_service_server {
             request: tonic::Request<super::AwaitBackendsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::AwaitBackendsResponse>,
+            tonic::Status,
+        >;
+        /// Answers once this router chooses by this epoch of the Service's annotation `router.deis.io/drain`, or by a later one, or at
+        /// the caller's deadline with the epoch it chooses by. Driven by the table's changes.
+        async fn await_drain(
+            &self,
+            request: tonic::Request<super::AwaitDrainRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AwaitDrainResponse>,
             tonic::Status,
         >;
         async fn get_status(
@@ -323,6 +376,51 @@ pub mod router_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AwaitBackendsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/deis.router.v1.RouterService/AwaitDrain" => {
+                    #[allow(non_camel_case_types)]
+                    struct AwaitDrainSvc<T: RouterService>(pub Arc<T>);
+                    impl<
+                        T: RouterService,
+                    > tonic::server::UnaryService<super::AwaitDrainRequest>
+                    for AwaitDrainSvc<T> {
+                        type Response = super::AwaitDrainResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AwaitDrainRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RouterService>::await_drain(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AwaitDrainSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

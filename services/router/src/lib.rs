@@ -5,7 +5,7 @@
 //! | 8080 | HTTP/1.1 |
 //! | 6443 | HTTPS with the platform's wildcard certificate: HTTP/1.1 and HTTP/2 |
 //! | 2222 | git's SSH, handed to the builder as it is |
-//! | 50051 | gRPC `router.v1`: `AwaitBackends` for workflow, `GetStatus` for operators |
+//! | 50051 | gRPC `router.v1`: `AwaitBackends` and `AwaitDrain` for workflow, `GetStatus` for operators |
 //! | 9090 | `/healthz`, `/readiness`, `/metrics` |
 //!
 //! It learns everything from watches and leans on nothing else: with every other service dead it goes on serving, and with

@@ -2,6 +2,7 @@
 
 mod build_pod;
 mod controller;
+mod drain;
 mod namespace;
 mod secrets;
 mod service;
@@ -9,6 +10,7 @@ mod settings;
 
 pub use build_pod::{BUILD_PODS, Build, Limits, build_pod};
 pub use controller::{Amount, Process, Program, Start, controller, release_phase};
+pub use drain::Drain;
 pub use namespace::namespace;
 pub use secrets::{REGISTRY, environment, pull_secret};
 pub use service::service;

@@ -15,7 +15,7 @@ use super::headers::{prepare_request, prepare_response, wanted_upgrade};
 use super::idle::Idle;
 use super::page::Refusal;
 use super::{Proxy, tunnel};
-use crate::backend::{Backend, Lease, choose};
+use crate::backend::{Backend, Lease};
 use crate::presence::Presence;
 use crate::table::Route;
 
@@ -137,7 +137,7 @@ impl Proxy {
 
     fn choose<'a>(&self, route: &'a Route, avoid: Option<&Arc<Backend>>) -> Option<&'a Arc<Backend>> {
         let service = route.service.as_ref().filter(|_| self.live.distrusts_pods());
-        service.or_else(|| choose(&route.backends, avoid))
+        service.or_else(|| route.choose(avoid))
     }
 
     fn open_tunnel(&self, client_side: OnUpgrade, pod_side: OnUpgrade, limit: Duration, held: (Lease, Arc<Presence>)) {

@@ -1,9 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::Guard;
 use deis_bootstrap::deadline;
 use deis_proto::router::router_service_server::RouterService;
-use deis_proto::router::{AwaitBackendsRequest, AwaitBackendsResponse, GetStatusRequest, GetStatusResponse};
+use deis_proto::router::{
+    AwaitBackendsRequest, AwaitBackendsResponse, AwaitDrainRequest, AwaitDrainResponse, GetStatusRequest,
+    GetStatusResponse,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
@@ -24,35 +28,51 @@ pub(crate) struct Rpc {
     pub(crate) cut: CancellationToken,
 }
 
+impl Rpc {
+    /// Waits until the table is like this, but no longer than the caller does; answers the table of then.
+    async fn table_when(&self, metadata: &MetadataMap, is_so: impl Fn(&Table) -> bool) -> Guard<Arc<Table>> {
+        let limit = time_limit(metadata).unwrap_or(DEFAULT_LIMIT).saturating_sub(HEAD_START);
+        let mut changes = self.live.changes();
+        let reached = async {
+            // Ends with an error when the table is gone: with the process.
+            while !is_so(&self.live.table()) && changes.changed().await.is_ok() {}
+        };
+        tokio::select! {
+            // Late or not, the answer is what the table says now.
+            _waited = deadline(limit, reached) => {}
+            () = self.cut.cancelled() => {}
+        }
+        self.live.table()
+    }
+}
+
 #[tonic::async_trait]
 impl RouterService for Rpc {
     async fn await_backends(
         &self,
         request: Request<AwaitBackendsRequest>,
     ) -> Result<Response<AwaitBackendsResponse>, Status> {
-        let limit = time_limit(request.metadata()).unwrap_or(DEFAULT_LIMIT).saturating_sub(HEAD_START);
-        let AwaitBackendsRequest { namespace, service, pod_uids } = request.into_inner();
+        let (metadata, _, message) = request.into_parts();
+        let AwaitBackendsRequest { namespace, service, pod_uids } = message;
         let key = ServiceKey { namespace, name: service };
-        let mut changes = self.live.changes();
-        let all_there = async {
-            // Ends with an error when the table is gone: with the process.
-            while !missing(&self.live.table(), &key, &pod_uids).is_empty() && changes.changed().await.is_ok() {}
-        };
-        tokio::select! {
-            // Late or not, the answer is what the table says now.
-            _waited = deadline(limit, all_there) => {}
-            () = self.cut.cancelled() => {}
-        }
-        let table = self.live.table();
-        let generation = i64::try_from(table.generation()).unwrap_or(i64::MAX);
-        Ok(Response::new(AwaitBackendsResponse { missing: missing(&table, &key, &pod_uids), generation }))
+        let table = self.table_when(&metadata, |table| missing(table, &key, &pod_uids).is_empty()).await;
+        let missing = missing(&table, &key, &pod_uids);
+        Ok(Response::new(AwaitBackendsResponse { missing, generation: generation(&table) }))
+    }
+
+    async fn await_drain(&self, request: Request<AwaitDrainRequest>) -> Result<Response<AwaitDrainResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let key = ServiceKey { namespace: message.namespace, name: message.service };
+        let epoch = |table: &Table| table.service(&key).map_or(0, |route| route.epoch);
+        let table = self.table_when(&metadata, |table| epoch(table) >= message.epoch).await;
+        Ok(Response::new(AwaitDrainResponse { epoch: epoch(&table), generation: generation(&table) }))
     }
 
     async fn get_status(&self, _request: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
         let table = self.live.table();
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         Ok(Response::new(GetStatusResponse {
-            generation: i64::try_from(table.generation()).unwrap_or(i64::MAX),
+            generation: generation(&table),
             routes: number(table.services()),
             hosts: number(table.hosts()),
             backends: number(table.backends()),
@@ -62,6 +82,10 @@ impl RouterService for Rpc {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }))
     }
+}
+
+fn generation(table: &Table) -> i64 {
+    i64::try_from(table.generation()).unwrap_or(i64::MAX)
 }
 
 fn missing(table: &Table, key: &ServiceKey, pod_uids: &[String]) -> Vec<String> {

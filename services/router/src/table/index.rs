@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use deis_api::Hostname;
+use deis_kube::objects::Drain;
 
 use super::disk::Saved;
 use super::facts::{Event, Service, Slice, Watch};
@@ -40,6 +41,7 @@ pub struct Index {
 struct Known {
     facts: Service,
     settings: Arc<Settings>,
+    drain: Drain,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +116,16 @@ impl Index {
         if known.is_some_and(|known| known.facts == facts) {
             return false;
         }
+        // What cannot be read is told when it is new, and a drain is written often.
         let settings = match known {
-            Some(known) if known.facts.annotations == facts.annotations => Arc::clone(&known.settings),
+            Some(known) if wishes(&known.facts).eq(wishes(&facts)) => Arc::clone(&known.settings),
             _ => Arc::new(read_settings(&facts, &self.defaults)),
         };
-        self.services.insert(key.clone(), Known { facts, settings });
+        let drain = match known {
+            Some(known) if drain_text(&known.facts) == drain_text(&facts) => known.drain.clone(),
+            _ => read_drain(&facts),
+        };
+        self.services.insert(key.clone(), Known { facts, settings, drain });
         self.rebuild(&key)
     }
 
@@ -228,6 +235,8 @@ impl Index {
                 known_backends.iter().find(|backend| backend.address() == address && backend.pod() == pod.as_deref());
             same.map_or_else(|| Arc::new(Backend::new(address, pod)), Arc::clone)
         });
+        let is_leaving = |backend: &Arc<Backend>| backend.pod().is_some_and(|pod| known.drain.leaving.contains(pod));
+        let (leaving, staying) = backends.partition::<Vec<_>, _>(is_leaving);
         let service = facts.address.map(|address| {
             let same = before.and_then(|route| route.service.as_ref()).filter(|backend| backend.address() == address);
             same.map_or_else(|| Arc::new(Backend::new(address, None)), Arc::clone)
@@ -237,7 +246,9 @@ impl Index {
             created: facts.created,
             app: app_name(facts).into(),
             settings: Arc::clone(&known.settings),
-            backends: backends.collect(),
+            staying: staying.len(),
+            backends: [staying, leaving].concat(),
+            epoch: known.drain.epoch,
             service,
             rules: rules.collect(),
         }
@@ -290,6 +301,27 @@ impl Index {
 
 fn pods(slice: &Slice) -> impl Iterator<Item = &String> {
     slice.endpoints.iter().filter_map(|endpoint| endpoint.pod_uid.as_ref())
+}
+
+/// The annotation of the deploys; the others are their own.
+const DRAIN: &str = "drain";
+
+/// The annotations that people write.
+fn wishes(facts: &Service) -> impl Iterator<Item = (&String, &String)> {
+    facts.annotations.iter().filter(|(name, _)| *name != DRAIN)
+}
+
+fn drain_text(facts: &Service) -> Option<&String> {
+    facts.annotations.get(DRAIN)
+}
+
+/// What cannot be read says nothing: all pods are chosen, until they are seen to end.
+fn read_drain(facts: &Service) -> Drain {
+    let read = drain_text(facts).map(|text| text.parse::<Drain>()).transpose();
+    let read = read.inspect_err(|problem| {
+        tracing::warn!(service = %facts.key, annotation = DRAIN, %problem, "an annotation cannot be read");
+    });
+    read.ok().flatten().unwrap_or_default()
 }
 
 fn read_settings(facts: &Service, defaults: &Defaults) -> Settings {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{ServiceKey, Settings};
-use crate::backend::Backend;
+use crate::backend::{self, Backend};
 
 /// How one Service is served.
 #[derive(Clone, Debug)]
@@ -14,8 +14,12 @@ pub struct Route {
     pub app: Arc<str>,
     /// What its annotations ask for.
     pub settings: Arc<Settings>,
-    /// The addresses of its ready pods, in order.
+    /// The addresses of its ready pods: those that stay, then those that are about to be deleted, both in order.
     pub backends: Vec<Arc<Backend>>,
+    /// How many of them stay.
+    pub(super) staying: usize,
+    /// The epoch of the annotation that says which ones do.
+    pub epoch: i64,
     /// Its own address, for times when pod addresses cannot be trusted.
     pub service: Option<Arc<Backend>>,
     /// The rules under which the table may hold it.
@@ -23,6 +27,14 @@ pub struct Route {
 }
 
 impl Route {
+    /// Chooses for the next request, but not `avoid`, which has just failed. Pods that are about to be deleted are chosen when
+    /// there is nothing else.
+    #[must_use]
+    pub(crate) fn choose(&self, avoid: Option<&Arc<Backend>>) -> Option<&Arc<Backend>> {
+        let staying = self.backends.get(..self.staying).unwrap_or_default();
+        backend::choose(staying, avoid).or_else(|| backend::choose(&self.backends, avoid))
+    }
+
     /// Whether serving by one or the other makes no difference.
     pub(super) fn serves_as(&self, other: &Self) -> bool {
         let same = |a: &Arc<Backend>, b: &Arc<Backend>| Arc::ptr_eq(a, b);
@@ -35,6 +47,8 @@ impl Route {
             && self.created == other.created
             && self.app == other.app
             && self.rules == other.rules
+            && self.epoch == other.epoch
+            && self.staying == other.staying
             && same_service
             && self.backends.len() == other.backends.len()
             && self.backends.iter().zip(&other.backends).all(|(a, b)| same(a, b))

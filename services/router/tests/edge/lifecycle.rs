@@ -26,7 +26,7 @@ fn service_at(address: SocketAddr) -> Event {
     }
 }
 
-fn client(edge: &Edge, name: &str) -> RouterServiceClient<deis_rpc::Client> {
+pub(crate) fn client(edge: &Edge, name: &str) -> RouterServiceClient<deis_rpc::Client> {
     let folder = edge.folder.path().join(name);
     edge.authority.write(name, &folder);
     let identity = Identity::load(folder).unwrap();

@@ -9,7 +9,7 @@ use tokio_tungstenite::{accept_async, client_async};
 use crate::support::{App, Edge, LIMIT, app};
 
 /// An app that repeats what it hears on websockets.
-async fn parrot() -> std::net::SocketAddr {
+pub(crate) async fn parrot() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     Context::new("app").tasks.spawn("parrot", async move {

@@ -2,13 +2,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
+use deis_kube::objects::Drain;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::effects::{EffectError, Grant};
 use super::failure::Failure;
 use super::goal::Assignment;
-use super::world::{Controller, Pod, World};
+use super::world::{Controller, Pod, Service, World};
 use crate::configs::tags::Tags;
 
 /// What a write to the cluster answers.
@@ -70,6 +71,8 @@ pub trait Cluster: Send + Sync + 'static {
     fn start_phase<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a>;
     /// Creates the controller of a process type with no replicas.
     fn create<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a>;
+    /// Says on the app's Service which pods are about to go.
+    fn drain<'a>(&'a self, grant: &'a Grant, service: &'a Service, drain: &'a Drain) -> Done<'a>;
     /// Sets a controller's replicas; `leaving` are the pods that go if it is fewer.
     fn resize<'a>(&'a self, grant: &'a Grant, controller: &'a Controller, to: u32, leaving: &'a [&'a Pod]) -> Done<'a>;
     /// Deletes pods, which their controller replaces.
@@ -106,4 +109,6 @@ pub trait PodList: Send + Sync + 'static {
 pub trait Routers: Send + Sync + 'static {
     /// Those of the pods that every live router can choose; all of them when no router is alive. Answers within seconds.
     fn reachable<'a>(&'a self, app: &'a AppName, uids: &'a BTreeSet<String>) -> BoxFuture<'a, BTreeSet<String>>;
+    /// Waits until every router, those included that are about to end, goes by this epoch of the app's drain; at most 2 s.
+    fn drained<'a>(&'a self, app: &'a AppName, epoch: i64) -> BoxFuture<'a, ()>;
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deis_api::{AppName, Code, ProcType, ReleaseVersion};
+use deis_kube::objects::Drain;
 
 use super::cluster::Demolition;
 use super::failure::Failure;
 use super::goal::Assignment;
-use super::world::{Controller, Pod, World};
+use super::world::{Controller, Pod, Service, World};
 
 /// The right to write for one app, from the moment the deploy lock was taken until somebody else takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,13 @@ pub trait Effects: Send + Sync + 'static {
         assignment: &Assignment,
         proc_type: &ProcType,
     ) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Tells the routers, through the app's Service, which pods are about to go.
+    fn drain(
+        &self,
+        grant: &Grant,
+        service: &Service,
+        drain: &Drain,
+    ) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Sets a controller's replicas; `leaving` are the pods that go if it is fewer.
     fn resize(
         &self,
@@ -122,6 +130,9 @@ pub trait Surroundings: Send + Sync + 'static {
     fn changed(&self, app: &AppName, since: u64, limit: Duration) -> impl Future<Output = ()> + Send;
     /// Those of the pods that every live router can choose; answers within seconds.
     fn reachable(&self, app: &AppName, uids: &BTreeSet<String>) -> impl Future<Output = BTreeSet<String>> + Send;
+    /// Waits until every router goes by this epoch of the app's drain, but at most 2 s: it does not matter to a deploy who has not
+    /// said so by then.
+    fn drained(&self, app: &AppName, epoch: i64) -> impl Future<Output = ()> + Send;
     /// The last lines that a pod's process printed.
     fn log_tail(&self, app: &AppName, pod: &str) -> impl Future<Output = Vec<String>> + Send;
     /// Time since some fixed moment.

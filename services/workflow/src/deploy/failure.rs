@@ -143,7 +143,15 @@ mod tests {
     }
 
     fn world(trouble: Option<Trouble>, refusal: Option<&str>) -> World {
-        let pod = Pod { name: "a-v1-web-x".to_owned(), uid: "u".to_owned(), ready: false, reachable: false, trouble };
+        let pod = Pod {
+            name: "a-v1-web-x".to_owned(),
+            uid: "u".to_owned(),
+            ready: false,
+            routed: true,
+            reachable: false,
+            draining: false,
+            trouble,
+        };
         let seen =
             Seen { name: "a-v1-web".to_owned(), uid: "u".to_owned(), resource_version: "1".to_owned(), fence: 1 };
         let controller = Controller {
@@ -154,7 +162,7 @@ mod tests {
             pods: vec![pod],
             refusal: refusal.map(str::to_owned),
         };
-        World { generation: 1, controllers: vec![controller], phases: Vec::new() }
+        World { generation: 1, controllers: vec![controller], phases: Vec::new(), service: None }
     }
 
     fn verdict(trouble: Trouble, stalled: Duration) -> Option<String> {

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_kube::objects::Drain;
 
 use super::cluster::{Cluster, Demolition, Routers};
 use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::Failure;
 use super::goal::Assignment;
 use super::holder::Holder;
-use super::world::{Controller, Pod, World};
+use super::world::{Controller, Pod, Service, World};
 use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::logs::Events;
@@ -52,6 +53,10 @@ impl Effects for Outside {
 
     async fn create(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
         self.cluster.create(grant, assignment, proc_type).await
+    }
+
+    async fn drain(&self, grant: &Grant, service: &Service, drain: &Drain) -> Result<(), EffectError> {
+        self.cluster.drain(grant, service, drain).await
     }
 
     async fn resize(
@@ -138,6 +143,10 @@ impl Surroundings for Outside {
 
     async fn reachable(&self, app: &AppName, uids: &BTreeSet<String>) -> BTreeSet<String> {
         self.routers.reachable(app, uids).await
+    }
+
+    async fn drained(&self, app: &AppName, epoch: i64) {
+        self.routers.drained(app, epoch).await;
     }
 
     async fn log_tail(&self, app: &AppName, pod: &str) -> Vec<String> {

@@ -2,16 +2,18 @@
 //!
 //! What is kept at every step, whatever happens between two looks at the world: pods of other releases are only taken away as far
 //! as pods of the goal's release serve in their place, so capacity never drops below what was asked for or, if that was less, what
-//! was ready.
+//! was ready. And no pod that gets requests is taken away before the routers are told ([`drain`]).
 
+mod drain;
 mod restart;
 
 use std::collections::BTreeSet;
 
 use deis_api::ProcType;
+use deis_kube::objects::Drain;
 
 use super::goal::Goal;
-use super::world::{Controller, Pod, World};
+use super::world::{Controller, Pod, Service, World};
 
 /// What is to be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,9 @@ pub enum Action<'a> {
     Shrink(&'a Controller, u32, Vec<&'a Pod>),
     /// Delete pods that are not ready, so that their controller makes new ones.
     Replace(&'a Controller, Vec<&'a Pod>),
-    /// Delete a controller that has no replicas.
+    /// Tell the routers which pods are about to go, those and no others.
+    Drain(&'a Service, Drain),
+    /// Delete a controller that has neither replicas nor pods.
     Delete(&'a Controller),
 }
 
@@ -48,11 +52,18 @@ pub struct Waiting {
     pub serving: u32,
     /// How many are to serve in the end.
     pub wanted: u32,
+    /// How many pods of other releases are still to go.
+    pub leaving: u32,
 }
 
 impl std::fmt::Display for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {} of {} pods ready", self.proc_type, self.serving, self.wanted)
+        let Self { proc_type, serving, wanted, leaving } = self;
+        if serving < wanted || *leaving == 0 {
+            write!(f, "{proc_type}: {serving} of {wanted} pods ready")
+        } else {
+            write!(f, "{proc_type}: pods of other releases are leaving, {leaving} to go")
+        }
     }
 }
 
@@ -64,16 +75,18 @@ pub fn plan<'a>(goal: &'a Goal, world: &'a World) -> Plan<'a> {
     for proc_type in proc_types(goal, world) {
         advance(goal, world, proc_type, first_batches, &mut actions);
     }
-    if !actions.is_empty() {
-        return Plan::Act(actions);
-    }
     let waiting = waiting(goal, world);
-    if !waiting.is_empty() {
-        return Plan::Wait(waiting);
+    let is_over = actions.is_empty() && waiting.is_empty();
+    if is_over {
+        let left_over = world.controllers.iter().filter(|controller| controller.version != goal.release);
+        actions.extend(left_over.map(Action::Delete));
     }
-    let left_over = world.controllers.iter().filter(|controller| controller.version != goal.release);
-    let deletions = left_over.map(Action::Delete).collect::<Vec<_>>();
-    if deletions.is_empty() { Plan::Done } else { Plan::Act(deletions) }
+    let actions = drain::drain(world, actions, is_over);
+    match (actions.is_empty(), waiting.is_empty()) {
+        (false, _) => Plan::Act(actions),
+        (true, false) => Plan::Wait(waiting),
+        (true, true) => Plan::Done,
+    }
 }
 
 /// The process types of the goal, and those that only other releases have.
@@ -171,25 +184,39 @@ fn shrink_earlier<'a>(goal: &Goal, others: &[&'a Controller], missed: u32, actio
     }
 }
 
-/// Of a controller's pods those go first that do not serve.
+/// Of a controller's pods those go first that do not serve, then those of which the routers are told that they go.
 fn shrink(controller: &Controller, to: u32) -> Action<'_> {
     let mut pods = controller.pods.iter().collect::<Vec<_>>();
-    pods.sort_by_key(|pod| (pod.ready, pod.reachable, &pod.name));
+    pods.sort_by_key(|pod| (pod.ready, !pod.draining, pod.reachable, &pod.name));
     let leaving = pods.len().saturating_sub(usize::try_from(to).unwrap_or(usize::MAX));
     pods.truncate(leaving);
     Action::Shrink(controller, to, pods)
 }
 
 fn waiting(goal: &Goal, world: &World) -> Vec<Waiting> {
-    let unsettled = |proc_type: &ProcType, wanted: u32| {
-        let new = world.controller(goal.release, proc_type)?;
-        let complete = new.replicas == wanted && new.serving() == wanted && new.pods.len() == to_usize(wanted);
+    let unsettled = |proc_type: &ProcType| {
+        let wanted = goal.processes.get(proc_type).copied().unwrap_or(0);
+        let new = world.controller(goal.release, proc_type);
+        let complete = new
+            .is_none_or(|new| new.replicas == wanted && new.serving() == wanted && new.pods.len() == to_usize(wanted));
+        // A controller that goes before they do leaves them to Kubernetes' own pace.
+        let leaving = others(goal, world, proc_type).into_iter().map(Controller::excess).sum::<usize>();
         // Of a restart people want to know how many new pods there are.
-        let fresh = new.pods.iter().filter(|pod| pod.serves() && !goal.restarting.contains(&pod.uid)).count();
-        let serving = u32::try_from(fresh).unwrap_or(u32::MAX).min(wanted);
-        (!complete).then(|| Waiting { proc_type: proc_type.clone(), serving, wanted })
+        let pods = new.into_iter().flat_map(|new| &new.pods);
+        let fresh = pods.filter(|pod| pod.serves() && !goal.restarting.contains(&pod.uid)).count();
+        let serving = to_u32(fresh).min(wanted);
+        (!complete || leaving > 0).then(|| Waiting {
+            proc_type: proc_type.clone(),
+            serving,
+            wanted,
+            leaving: to_u32(leaving),
+        })
     };
-    goal.processes.iter().filter_map(|(proc_type, wanted)| unsettled(proc_type, *wanted)).collect()
+    proc_types(goal, world).into_iter().filter_map(unsettled).collect()
+}
+
+fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn to_usize(number: u32) -> usize {

@@ -55,6 +55,7 @@ pub async fn reconcile<W: Effects + Surroundings>(
         narrator,
         grant,
         reachable: BTreeSet::new(),
+        drained: 0,
         generation: 0,
         prepared: None,
         unrestarted: None,
@@ -90,6 +91,8 @@ struct Run<'a, W> {
     grant: Grant,
     /// Pods that every live router has acknowledged.
     reachable: BTreeSet<String>,
+    /// The newest epoch of the drain of which every router has been asked whether it goes by it.
+    drained: i64,
     /// The newest generation of the world that was looked at.
     generation: u64,
     /// The release, the domains and the leave to run as root, for which Secrets, Service and namespace are known to be right.
@@ -237,22 +240,29 @@ impl<W: Effects + Surroundings> Run<'_, W> {
         self.reachable.extend(ready);
     }
 
-    /// Looks at the world, and asks the routers for ready pods of which they have not said yet that they can choose them.
+    /// Looks at the world, until the routers have been asked for ready pods of which they have not said yet that they can choose them,
+    /// and to leave those alone that are about to go.
     async fn observe(&mut self, assignment: &Assignment) -> World {
-        let served = assignment.served();
-        let app = &self.grant.app;
-        let observed = self.world.observe(app, served.as_ref(), &self.reachable);
-        self.generation = observed.generation;
-        let pods = observed.controllers.iter().filter(|controller| controller.version == assignment.release);
-        let unknown = pods.flat_map(|controller| &controller.pods).filter(|pod| pod.ready && !pod.reachable);
-        let unknown = unknown.map(|pod| pod.uid.clone()).collect::<BTreeSet<_>>();
-        if unknown.is_empty() {
-            return observed;
+        let (served, app) = (assignment.served(), &self.grant.app);
+        let mut asked = false;
+        loop {
+            let observed = self.world.observe(app, served.as_ref(), &self.reachable);
+            self.generation = observed.generation;
+            if let Some(epoch) = observed.draining().filter(|epoch| *epoch > self.drained) {
+                // Once: what they have not done by then they do in a moment, and pods serve on for a while when they are deleted.
+                self.world.drained(app, epoch).await;
+                self.drained = epoch;
+                continue;
+            }
+            let ours = observed.controllers.iter().filter(|controller| controller.version == assignment.release);
+            let unknown = ours.flat_map(|controller| &controller.pods).filter(|pod| pod.ready && !pod.reachable);
+            let unknown = unknown.map(|pod| pod.uid.clone()).collect::<BTreeSet<_>>();
+            if asked || unknown.is_empty() {
+                return observed;
+            }
+            self.reachable.extend(self.world.reachable(app, &unknown).await);
+            asked = true;
         }
-        self.reachable.extend(self.world.reachable(app, &unknown).await);
-        let observed = self.world.observe(app, served.as_ref(), &self.reachable);
-        self.generation = observed.generation;
-        observed
     }
 
     async fn act(&self, assignment: &Assignment, action: Action<'_>) -> Result<(), EffectError> {
@@ -261,6 +271,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             Action::Grow(controller, to) => self.world.resize(&self.grant, controller, to, &[]).await,
             Action::Shrink(controller, to, leaving) => self.world.resize(&self.grant, controller, to, &leaving).await,
             Action::Replace(_, pods) => self.world.replace(&self.grant, &pods).await,
+            Action::Drain(service, drain) => self.world.drain(&self.grant, service, &drain).await,
             Action::Delete(controller) => self.world.delete(&self.grant, controller).await,
         }
     }

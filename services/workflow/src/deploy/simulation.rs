@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
+use deis_kube::objects::Drain;
 
 use super::plan::Action;
-use super::world::{Controller, Pod, Trouble, World};
+use super::world::{Controller, Pod, Service, Trouble, World};
 
 /// What a release's pods do once they run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub(super) enum Fate {
 pub(super) struct Simulation {
     pub(super) controllers: BTreeMap<(ReleaseVersion, ProcType), SimulatedController>,
     pub(super) fates: BTreeMap<ReleaseVersion, Fate>,
+    /// What the app's Service says.
+    pub(super) drain: Drain,
+    /// The controller manager takes its time to delete pods.
+    pub(super) is_slow: bool,
     clock: u64,
     names: u64,
 }
@@ -28,6 +33,8 @@ pub(super) struct Simulation {
 pub(super) struct SimulatedController {
     pub(super) replicas: u32,
     pub(super) pods: Vec<Pod>,
+    /// The names of those that are to be deleted.
+    going: BTreeSet<String>,
     fence: i64,
     version: u64,
 }
@@ -61,11 +68,29 @@ impl Simulation {
             pods: controller
                 .pods
                 .iter()
-                .map(|pod| Pod { reachable: pod.reachable || reachable.contains(&pod.uid), ..pod.clone() })
+                .map(|pod| Pod {
+                    reachable: pod.reachable || reachable.contains(&pod.uid),
+                    draining: self.drain.leaving.contains(&pod.uid),
+                    ..pod.clone()
+                })
                 .collect(),
             refusal: None,
         });
-        World { generation: self.clock, controllers: controllers.collect(), phases: Vec::new() }
+        let seen = Seen {
+            name: "a".to_owned(),
+            uid: "service".to_owned(),
+            resource_version: self.drain.epoch.to_string(),
+            fence: 0,
+        };
+        let service = Some(Service { seen, drain: self.drain.clone() });
+        World { generation: self.clock, controllers: controllers.collect(), phases: Vec::new(), service }
+    }
+
+    /// Says which pods are about to go.
+    pub(super) fn drain(&mut self, drain: &Drain) {
+        self.clock += 1;
+        assert!(drain.epoch > self.drain.epoch, "an epoch is used again: {drain}");
+        self.drain = drain.clone();
     }
 
     pub(super) fn create(&mut self, release: ReleaseVersion, proc_type: &ProcType, fence: i64) {
@@ -75,7 +100,7 @@ impl Simulation {
         assert!(before.is_none(), "created twice");
     }
 
-    /// Sets the replicas; of a shrinking controller the pods that leave go at once.
+    /// Sets the replicas; of a shrinking controller the pods that leave go at once, unless the controller manager is slow.
     pub(super) fn set(
         &mut self,
         release: ReleaseVersion,
@@ -89,8 +114,16 @@ impl Simulation {
         controller.replicas = to;
         controller.version = self.clock;
         controller.fence = fence;
-        controller.pods.retain(|pod| !leaving.contains(&pod.name));
-        assert!(controller.pods.len() <= to as usize, "more pods than replicas: {controller:?}");
+        controller.going = leaving.iter().cloned().collect();
+        let going = controller.pods.iter().filter(|pod| controller.going.contains(&pod.name));
+        for pod in going.clone().filter(|pod| pod.gets_requests()) {
+            assert!(self.drain.leaving.contains(&pod.uid), "no router was told of {pod:?}");
+        }
+        assert!(controller.pods.len() <= to as usize + going.count(), "more pods than replicas: {controller:?}");
+        if !self.is_slow {
+            let SimulatedController { pods, going, .. } = controller;
+            pods.retain(|pod| !going.remove(&pod.name));
+        }
     }
 
     /// Pods are deleted; their controller is to make new ones.
@@ -104,6 +137,7 @@ impl Simulation {
         self.clock += 1;
         let gone = self.controllers.remove(&(release, proc_type.clone())).expect("a controller that exists");
         assert_eq!(gone.replicas, 0, "deleted while it had replicas");
+        assert!(gone.pods.is_empty(), "deleted while it had pods: {gone:?}");
     }
 
     pub(super) fn take(&mut self, goal: ReleaseVersion, action: &Action<'_>) {
@@ -118,6 +152,7 @@ impl Simulation {
                 let names = pods.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>();
                 self.replace(controller.version, &controller.proc_type, &names);
             }
+            Action::Drain(_, drain) => self.drain(drain),
             Action::Delete(controller) => self.delete(controller.version, &controller.proc_type),
         }
     }
@@ -139,11 +174,17 @@ impl Simulation {
     fn tick_controller(&mut self, key: &(ReleaseVersion, ProcType)) -> bool {
         let fate = self.fates.get(&key.0).cloned().unwrap_or(Fate::Serves);
         let controller = self.controllers.get_mut(key).expect("a controller that exists");
+        if let Some(at) = controller.pods.iter().position(|pod| controller.going.contains(&pod.name)) {
+            let gone = controller.pods.remove(at);
+            return controller.going.remove(&gone.name);
+        }
         if controller.pods.len() < controller.replicas as usize {
             self.names += 1;
             let name = format!("a-{}-{}-{}", key.0, key.1, self.names);
             let uid = format!("uid-{}", self.names);
-            controller.pods.push(Pod { name, uid, ready: false, reachable: false, trouble: None });
+            let routed = key.1 == ProcType::web();
+            let pod = Pod { name, uid, ready: false, routed, reachable: false, draining: false, trouble: None };
+            controller.pods.push(pod);
             return true;
         }
         let Some(pod) = controller.pods.iter_mut().find(|pod| !pod.ready && pod.trouble.is_none()) else {
@@ -157,11 +198,12 @@ impl Simulation {
         true
     }
 
-    /// How many pods of a process type serve, of all releases.
+    /// How many pods of a process type serve and are chosen by the routers, of all releases.
     pub(super) fn capacity(&self, proc_type: &ProcType, reachable: &BTreeSet<String>) -> u32 {
         let of_type = self.controllers.iter().filter(|((_, kind), _)| kind == proc_type);
         let pods = of_type.flat_map(|(_, controller)| &controller.pods);
-        let serving = pods.filter(|pod| pod.ready && (pod.reachable || reachable.contains(&pod.uid)));
+        let chosen = pods.filter(|pod| !self.drain.leaving.contains(&pod.uid));
+        let serving = chosen.filter(|pod| pod.ready && (pod.reachable || reachable.contains(&pod.uid)));
         u32::try_from(serving.count()).unwrap()
     }
 

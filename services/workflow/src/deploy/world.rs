@@ -2,6 +2,7 @@
 
 use deis_api::{ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
+use deis_kube::objects::Drain;
 
 use super::phase::Phase;
 
@@ -14,6 +15,17 @@ pub struct World {
     pub controllers: Vec<Controller>,
     /// Pods that run release phases.
     pub phases: Vec<Phase>,
+    /// The app's Service, where there is one.
+    pub service: Option<Service>,
+}
+
+/// The Service that the routers go by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The object, for writes on top of it.
+    pub seen: Seen,
+    /// The pods that the routers are told not to choose any more.
+    pub drain: Drain,
 }
 
 /// One ReplicationController.
@@ -42,8 +54,12 @@ pub struct Pod {
     pub uid: String,
     /// Kubernetes counts it as ready.
     pub ready: bool,
+    /// The Service selects it: routers choose it as long as it is ready.
+    pub routed: bool,
     /// Every live router can choose it; true for pods that no router serves.
     pub reachable: bool,
+    /// The routers are told not to choose it any more.
+    pub draining: bool,
     /// What keeps it from becoming ready.
     pub trouble: Option<Trouble>,
 }
@@ -74,13 +90,26 @@ impl World {
     pub fn controller(&self, version: ReleaseVersion, proc_type: &ProcType) -> Option<&Controller> {
         self.controllers.iter().find(|controller| controller.version == version && controller.proc_type == *proc_type)
     }
+
+    /// The epoch of the drain, if it has pods that are there.
+    #[must_use]
+    pub fn draining(&self) -> Option<i64> {
+        let mut pods = self.controllers.iter().flat_map(|controller| &controller.pods);
+        self.service.as_ref().filter(|_| pods.any(|pod| pod.draining)).map(|service| service.drain.epoch)
+    }
 }
 
 impl Controller {
-    /// How many of its pods take requests or work.
+    /// How many of its pods take requests or work, but for those that Kubernetes has yet to delete.
     #[must_use]
     pub fn serving(&self) -> u32 {
-        count(self.pods.iter().filter(|pod| pod.serves()))
+        count(self.pods.iter().filter(|pod| pod.serves())).min(self.replicas)
+    }
+
+    /// How many of its pods Kubernetes has yet to delete.
+    #[must_use]
+    pub fn excess(&self) -> usize {
+        self.pods.len().saturating_sub(usize::try_from(self.replicas).unwrap_or(usize::MAX))
     }
 
     /// How many of its pods Kubernetes counts as ready.
@@ -94,7 +123,13 @@ impl Pod {
     /// Whether it takes requests or work.
     #[must_use]
     pub const fn serves(&self) -> bool {
-        self.ready && self.reachable
+        self.ready && self.reachable && !self.draining
+    }
+
+    /// Whether it gets requests unless the routers are told otherwise.
+    #[must_use]
+    pub const fn gets_requests(&self) -> bool {
+        self.ready && self.routed
     }
 }
 

@@ -44,4 +44,8 @@ impl Routers for Absent {
     fn reachable<'a>(&'a self, _app: &'a AppName, uids: &'a BTreeSet<String>) -> BoxFuture<'a, BTreeSet<String>> {
         Box::pin(ready(uids.clone()))
     }
+
+    fn drained<'a>(&'a self, _app: &'a AppName, _epoch: i64) -> BoxFuture<'a, ()> {
+        Box::pin(ready(()))
+    }
 }

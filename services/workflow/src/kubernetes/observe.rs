@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use deis_api::{AppName, Hostname, ProcType};
 use deis_kube::apply::{self, Seen};
+use deis_kube::objects::Drain;
 use deis_kube::{labels, objects, pod_state};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod as KubePod, ReplicationController};
@@ -12,7 +13,7 @@ use super::cache::Objects;
 use super::trouble;
 use crate::deploy::PodView;
 use crate::deploy::phase::{Phase, PhaseState};
-use crate::deploy::world::{Controller, Pod, World};
+use crate::deploy::world::{Controller, Pod, Service, World};
 
 /// How long a process that nobody probes must have run before it counts as ready: one that ends at once is ready for a moment too.
 const UNPROBED: SignedDuration = SignedDuration::from_secs(3);
@@ -20,10 +21,14 @@ const UNPROBED: SignedDuration = SignedDuration::from_secs(3);
 /// What the plan sees of an app.
 pub(super) fn world(
     objects: &Objects,
+    app: &AppName,
     served: Option<&ProcType>,
     reachable: &BTreeSet<String>,
     now: Timestamp,
 ) -> World {
+    let service = objects.services.get(app.as_str());
+    let service = service.map(|object| Service { seen: Seen::of(object), drain: Drain::of(&object.metadata) });
+    let is_draining = |uid: &str| service.as_ref().is_some_and(|service| service.drain.leaving.contains(uid));
     let controllers = objects.controllers.values().filter_map(|object| {
         let version = labels::version(&object.metadata)?;
         let proc_type = labels::proc_type(&object.metadata)?;
@@ -33,7 +38,8 @@ pub(super) fn world(
                 && labels::proc_type(&pod.metadata).as_ref() == Some(&proc_type)
                 && !is_leaving(pod)
         });
-        let pods = pods.map(|pod| seen(pod, is_served, reachable, now)).collect();
+        let pods = pods.map(|pod| seen(pod, is_served, reachable, now));
+        let pods = pods.map(|pod| Pod { draining: is_draining(&pod.uid), ..pod }).collect();
         let replicas = object.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
         Some(Controller {
             seen: Seen::of(object),
@@ -44,7 +50,8 @@ pub(super) fn world(
             proc_type,
         })
     });
-    World { generation: objects.generation(), controllers: controllers.collect(), phases: phases(objects) }
+    let controllers = controllers.collect();
+    World { generation: objects.generation(), controllers, phases: phases(objects), service }
 }
 
 /// How far the release phases are that have a pod.
@@ -88,7 +95,9 @@ fn seen(pod: &KubePod, is_served: bool, reachable: &BTreeSet<String>, now: Times
     Pod {
         name: pod.metadata.name.clone().unwrap_or_default(),
         ready: pod_state::is_ready(pod) && (is_served || runs_since(pod, now) >= UNPROBED),
+        routed: labels::label(&pod.metadata, labels::BACKEND) == Some("true"),
         reachable: !is_served || reachable.contains(&uid),
+        draining: false,
         trouble: trouble::of(pod),
         uid,
     }
@@ -162,6 +171,10 @@ mod tests {
         .unwrap()
     }
 
+    fn app() -> AppName {
+        "a".parse().unwrap()
+    }
+
     fn controller(version: &str, kind: &str, replicas: i32) -> ReplicationController {
         serde_json::from_value(json!({
             "metadata": {
@@ -194,7 +207,7 @@ mod tests {
 
     #[test]
     fn canaries_and_leaving_pods_are_not_counted() {
-        let world = world(&objects(), Some(&ProcType::web()), &BTreeSet::new(), NOW.parse().unwrap());
+        let world = world(&objects(), &app(), Some(&ProcType::web()), &BTreeSet::new(), NOW.parse().unwrap());
         let web = &world.controllers[0];
         assert_eq!(web.pods.iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>(), ["web-1"]);
         assert_eq!((web.replicas, web.seen.fence, web.seen.resource_version.as_str()), (2, 3, "7"));
@@ -203,10 +216,40 @@ mod tests {
 
     #[test]
     fn what_nobody_probes_has_to_run_for_a_while() {
-        let world = world(&objects(), Some(&ProcType::web()), &BTreeSet::new(), NOW.parse().unwrap());
+        let world = world(&objects(), &app(), Some(&ProcType::web()), &BTreeSet::new(), NOW.parse().unwrap());
         let worker = &world.controllers[1];
         let ready = worker.pods.iter().map(|pod| (pod.name.as_str(), pod.serves())).collect::<Vec<_>>();
         assert_eq!(ready, [("worker-new", false), ("worker-old", true)]);
+    }
+
+    #[test]
+    fn the_service_says_which_pods_are_drained_and_their_labels_which_it_selects() {
+        let mut objects = objects();
+        objects
+            .pods
+            .get_mut("web-1")
+            .unwrap()
+            .metadata
+            .labels
+            .as_mut()
+            .unwrap()
+            .insert(labels::BACKEND.to_owned(), "true".to_owned());
+        let look = |objects: &Objects| {
+            let reachable = BTreeSet::from(["web-1".to_owned()]);
+            world(objects, &app(), Some(&ProcType::web()), &reachable, NOW.parse().unwrap())
+        };
+        assert_eq!((look(&objects).service, look(&objects).controllers[0].serving()), (None, 1));
+        let mut service = deis_kube::objects::service(&app(), &BTreeSet::new());
+        let drain = Drain { epoch: 7, leaving: ["web-1".to_owned(), "gone".to_owned()].into() };
+        service.metadata.annotations.as_mut().unwrap().insert(labels::DRAIN.to_owned(), drain.to_string());
+        assert!(apply::is_as_described(&service, &deis_kube::objects::service(&app(), &BTreeSet::new())));
+        objects.services.insert("a".to_owned(), service);
+        let world = look(&objects);
+        assert_eq!((world.draining(), world.service.unwrap().drain), (Some(7), drain));
+        let [web, worker] = &world.controllers[..] else { panic!("two controllers") };
+        assert_eq!((web.ready(), web.serving()), (1, 0));
+        assert!(web.pods[0].draining && web.pods[0].gets_requests());
+        assert!(worker.pods.iter().all(|pod| !pod.draining && !pod.gets_requests()));
     }
 
     #[test]
@@ -224,7 +267,7 @@ mod tests {
         ended("v3", "Failed", None, 7);
         ended("v4", "Failed", Some("DeadlineExceeded"), 143);
         ended("v5", "Pending", None, 0);
-        let world = world(&objects, None, &BTreeSet::new(), NOW.parse().unwrap());
+        let world = world(&objects, &app(), None, &BTreeSet::new(), NOW.parse().unwrap());
         let states = world.phases.into_iter().map(|phase| phase.state).collect::<Vec<_>>();
         assert_eq!(states[..3], [PhaseState::Succeeded, PhaseState::Failed(Some(7)), PhaseState::Failed(None)]);
         assert!(matches!(states[3], PhaseState::Running(_)));

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use deis_bootstrap::deadline;
+use deis_kube::objects::Drain;
 use deis_kube::{Error as KubeError, apply, delete, events, labels, objects};
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::try_join;
@@ -18,7 +19,7 @@ use super::cache::Cache;
 use super::{demolish, observe, process};
 use crate::configs::tags::Tags;
 use crate::deploy::cluster::{Cluster, Demolition, Done, PodList, PodView};
-use crate::deploy::world::{Controller, Pod, World};
+use crate::deploy::world::{self, Controller, Pod, World};
 use crate::deploy::{Assignment, EffectError, Failure, Grant};
 
 /// How many lines a failing process's last words have.
@@ -152,6 +153,13 @@ impl Cluster for Kubernetes {
         })
     }
 
+    fn drain<'a>(&'a self, grant: &'a Grant, service: &'a world::Service, drain: &'a Drain) -> Done<'a> {
+        Box::pin(async move {
+            let services = self.api::<Service>(&grant.app);
+            Ok(apply::drain(&services, &service.seen, drain, grant.fence).await?)
+        })
+    }
+
     fn resize<'a>(&'a self, grant: &'a Grant, controller: &'a Controller, to: u32, leaving: &'a [&'a Pod]) -> Done<'a> {
         Box::pin(async move {
             let pods = self.api::<KubePod>(&grant.app);
@@ -225,7 +233,7 @@ impl Cluster for Kubernetes {
     }
 
     fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
-        self.cache.read(app, |objects| observe::world(objects, served, reachable, Timestamp::now()))
+        self.cache.read(app, |objects| observe::world(objects, app, served, reachable, Timestamp::now()))
     }
 
     fn changed<'a>(&'a self, app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()> {

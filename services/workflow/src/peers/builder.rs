@@ -51,13 +51,13 @@ impl Builder {
     ) -> Self {
         let any = deis_rpc::connect("builder", address, identity);
         let list = "the list of builders";
-        let each = Endpoints::follow(context, client, namespace, "builder", Asked::All, list, identity.clone());
+        let each = Endpoints::follow(context, client, namespace, "builder", list, identity.clone());
         Self { apps: AppServiceClient::new(any.clone()), images: ImageServiceClient::new(any), each }
     }
 
     /// Asks every builder at once; what each has answered, in no order.
     async fn ask_each<F: Future>(&self, ask: impl Fn(AppServiceClient<Client>) -> F) -> Vec<F::Output> {
-        join_all(self.each.clients().into_iter().map(|(_, client)| ask(AppServiceClient::new(client)))).await
+        join_all(self.each.clients(Asked::All).into_iter().map(|(_, client)| ask(AppServiceClient::new(client)))).await
     }
 }
 

@@ -1,12 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use deis_bootstrap::Context;
 use deis_kube::watch::{self, Change};
 use deis_rpc::{Client, Identity};
 use futures_util::StreamExt as _;
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt as _};
 use parking_lot::Mutex;
@@ -33,8 +33,8 @@ pub(super) struct Endpoints {
 
 #[derive(Default)]
 struct Known {
-    /// Slice to addresses.
-    slices: BTreeMap<String, BTreeSet<IpAddr>>,
+    /// Slice to the addresses of its endpoints, and whether they are ready.
+    slices: BTreeMap<String, BTreeMap<IpAddr, bool>>,
     clients: BTreeMap<IpAddr, Client>,
 }
 
@@ -45,7 +45,6 @@ impl Endpoints {
         client: &kube::Client,
         namespace: &str,
         peer: &'static str,
-        asked: Asked,
         list: &'static str,
         identity: Identity,
     ) -> Self {
@@ -59,7 +58,7 @@ impl Endpoints {
             while let Some(Some(change)) = shutdown.run_until_cancelled(changes.next()).await {
                 match change {
                     Change::Applied(slice) => {
-                        drop(known.lock().slices.insert(slice.name_any(), addresses(&slice, asked)));
+                        drop(known.lock().slices.insert(slice.name_any(), addresses(&slice)));
                     }
                     Change::Deleted(key) => drop(known.lock().slices.remove(&key.name)),
                     Change::Complete => drop(latch.take()),
@@ -69,28 +68,28 @@ impl Endpoints {
         endpoints
     }
 
-    /// A connection to each pod that is there; those to pods that are gone are closed.
-    pub(super) fn clients(&self) -> Vec<(IpAddr, Client)> {
+    /// A connection to each pod of those that are asked; those to pods that are gone are closed.
+    pub(super) fn clients(&self, asked: Asked) -> Vec<(IpAddr, Client)> {
         let mut known = self.known.lock();
-        let live = known.slices.values().flatten().copied().collect::<BTreeSet<_>>();
-        known.clients.retain(|address, _| live.contains(address));
-        for address in live {
-            let authority = std::net::SocketAddr::new(address, PORT);
-            if let Ok(uri) = format!("https://{authority}").parse() {
-                known.clients.entry(address).or_insert_with(|| deis_rpc::connect(self.peer, uri, &self.identity));
-            }
-        }
-        known.clients.iter().map(|(address, client)| (*address, client.clone())).collect()
+        let there =
+            known.slices.values().flatten().map(|(address, ready)| (*address, *ready)).collect::<BTreeMap<_, _>>();
+        known.clients.retain(|address, _| there.contains_key(address));
+        let is_asked = |ready: bool| ready || matches!(asked, Asked::All);
+        let clients = there.into_iter().filter(|(_, ready)| is_asked(*ready)).filter_map(|(address, _)| {
+            let uri = format!("https://{}", SocketAddr::new(address, PORT)).parse().ok()?;
+            let connect = || deis_rpc::connect(self.peer, uri, &self.identity);
+            Some((address, known.clients.entry(address).or_insert_with(connect).clone()))
+        });
+        clients.collect()
     }
 }
 
-fn addresses(slice: &EndpointSlice, asked: Asked) -> BTreeSet<IpAddr> {
-    let is_asked = |endpoint: &&Endpoint| match asked {
-        Asked::Ready => endpoint.conditions.as_ref().is_some_and(|conditions| conditions.ready.unwrap_or(true)),
-        Asked::All => true,
-    };
-    let asked = slice.endpoints.iter().filter(is_asked);
-    asked.flat_map(|endpoint| endpoint.addresses.iter().filter_map(|address| address.parse().ok())).collect()
+fn addresses(slice: &EndpointSlice) -> BTreeMap<IpAddr, bool> {
+    let endpoints = slice.endpoints.iter().flat_map(|endpoint| {
+        let ready = endpoint.conditions.as_ref().is_some_and(|conditions| conditions.ready.unwrap_or(true));
+        endpoint.addresses.iter().filter_map(move |address| Some((address.parse().ok()?, ready)))
+    });
+    endpoints.collect()
 }
 
 #[cfg(test)]
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_endpoints_are_asked_or_all() {
+    fn every_endpoint_is_known_and_whether_it_is_ready() {
         let slice = serde_json::from_value(serde_json::json!({
             "metadata": { "name": "deis-router-x" }, "addressType": "IPv4", "ports": [],
             "endpoints": [
@@ -107,8 +106,8 @@ mod tests {
                 { "addresses": ["10.0.0.3"], "conditions": { "ready": false, "serving": true, "terminating": true } },
             ],
         }));
-        let slice = slice.unwrap();
-        assert_eq!(addresses(&slice, Asked::Ready), BTreeSet::from(["10.0.0.1".parse().unwrap()]));
-        assert_eq!(addresses(&slice, Asked::All).len(), 3);
+        let known = [("10.0.0.1", true), ("10.0.0.2", false), ("10.0.0.3", false)];
+        let known = known.map(|(address, ready)| (address.parse().unwrap(), ready));
+        assert_eq!(addresses(&slice.unwrap()), BTreeMap::from(known));
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
+use deis_kube::objects::Drain;
 use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::phase::{Phase, PhaseState};
-use deis_workflow::deploy::world::{Controller, Pod, Trouble, World};
-use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant, PodList, PodView, Routers};
+use deis_workflow::deploy::world::{Controller, Pod, Service, Trouble, World};
+use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant, PodList, PodView};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -40,6 +41,8 @@ struct State {
     reports: Vec<String>,
     allow_root: BTreeMap<AppName, bool>,
     domains: BTreeMap<AppName, BTreeSet<Hostname>>,
+    /// What Services say, with the fence it was written under.
+    drains: BTreeMap<AppName, (Drain, i64)>,
     /// What keeps namespaces from going away, and whether that was noticed.
     kept: Option<String>,
     held_up: bool,
@@ -63,6 +66,11 @@ impl TestCluster {
     pub(crate) fn domains(&self, app: &str) -> Vec<String> {
         let state = self.state.lock();
         state.domains[&app.parse().unwrap()].iter().map(ToString::to_string).collect()
+    }
+
+    /// The pods that the routers are told not to choose.
+    pub(crate) fn draining(&self, app: &str) -> BTreeSet<String> {
+        self.state.lock().drains.get(&app.parse().unwrap()).map(|(drain, _)| drain.leaving.clone()).unwrap_or_default()
     }
 
     /// Whether an app's namespace lets its pods run as root.
@@ -217,12 +225,27 @@ impl Cluster for TestCluster {
         })
     }
 
+    fn drain<'a>(&'a self, grant: &'a Grant, service: &'a Service, drain: &'a Drain) -> Done<'a> {
+        self.write(|state| {
+            let (current, fence) = state.drains.entry(grant.app.clone()).or_default();
+            if current.epoch.to_string() != service.seen.resource_version || *fence > grant.fence {
+                return Err(EffectError::Changed);
+            }
+            (*current, *fence) = (drain.clone(), grant.fence);
+            Ok(())
+        })
+    }
+
     fn resize<'a>(&'a self, grant: &'a Grant, controller: &'a Controller, to: u32, leaving: &'a [&'a Pod]) -> Done<'a> {
         self.write(|state| {
             let key = (grant.app.clone(), controller.version, controller.proc_type.clone());
             let running = state.controllers.get_mut(&key).ok_or(EffectError::Changed)?;
             if running.version.to_string() != controller.seen.resource_version || running.fence > grant.fence {
                 return Err(EffectError::Changed);
+            }
+            let told = state.drains.get(&grant.app).map(|(drain, _)| &drain.leaving);
+            for pod in leaving.iter().filter(|pod| pod.gets_requests()) {
+                assert!(told.is_some_and(|told| told.contains(&pod.uid)), "no router was told of {pod:?}");
             }
             running.version += 1;
             running.fence = grant.fence;
@@ -267,6 +290,7 @@ impl Cluster for TestCluster {
             let kept = {
                 let mut state = self.state.lock();
                 state.controllers.retain(|(owner, _, _), _| owner != app);
+                state.drains.remove(app);
                 state.held_up |= state.kept.is_some();
                 state.kept.clone()
             };
@@ -291,6 +315,7 @@ impl Cluster for TestCluster {
 
     fn observe(&self, app: &AppName, _served: Option<&ProcType>, _reachable: &BTreeSet<String>) -> World {
         let state = self.state.lock();
+        let (drain, fence) = state.drains.get(app).cloned().unwrap_or_default();
         let ours = state.controllers.iter().filter(|((owner, _, _), _)| owner == app);
         let controllers = ours.map(|((_, version, kind), running)| {
             let crashes = |name: &str| {
@@ -302,7 +327,9 @@ impl Cluster for TestCluster {
                 name: name.clone(),
                 uid: name.clone(),
                 ready: !crashes(name) && !slow && !state.idle.contains(name),
+                routed: *kind == ProcType::web(),
                 reachable: true,
+                draining: drain.leaving.contains(name),
                 trouble: crashes(name).then_some(Trouble::Exited { code: 1, times: 2 }),
             });
             Controller {
@@ -320,7 +347,11 @@ impl Cluster for TestCluster {
             }
         });
         let phases = state.phases.iter().filter(|(owner, _)| owner == app).map(|(_, phase)| phase.clone()).collect();
-        World { generation: *self.generation.borrow(), controllers: controllers.collect(), phases }
+        let controllers = controllers.collect();
+        let (name, resource_version) = (app.to_string(), drain.epoch.to_string());
+        let seen = Seen { uid: name.clone(), name, resource_version, fence };
+        let service = state.domains.contains_key(app).then_some(Service { seen, drain });
+        World { generation: *self.generation.borrow(), controllers, phases, service }
     }
 
     fn changed<'a>(&'a self, _app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()> {
@@ -351,15 +382,6 @@ impl PodList for TestCluster {
             })
         });
         pods.collect()
-    }
-}
-
-/// No router is alive.
-pub(crate) struct NoRouters;
-
-impl Routers for NoRouters {
-    fn reachable<'a>(&'a self, _app: &'a AppName, uids: &'a BTreeSet<String>) -> BoxFuture<'a, BTreeSet<String>> {
-        Box::pin(async move { uids.clone() })
     }
 }
 

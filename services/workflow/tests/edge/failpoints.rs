@@ -159,6 +159,7 @@ async fn outcome(sandbox: &Sandbox) -> String {
         };
         format!("{} {state}", release.version)
     });
+    assert_eq!(sandbox.cluster.draining("shop"), BTreeSet::new(), "what stays is chosen again");
     let pods = sandbox.cluster.pods(&shop());
     let pods = pods.iter().map(|pod| format!("{} {}", pod.release, pod.state)).collect::<Vec<_>>();
     format!(

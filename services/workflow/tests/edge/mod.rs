@@ -19,6 +19,7 @@ mod push;
 mod releases;
 mod repeat;
 mod restart;
+mod routers;
 mod sandbox;
 mod scale;
 mod sharing;

@@ -31,9 +31,10 @@ use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Channel;
 
-use super::cluster::{NoRouters, TestCluster};
+use super::cluster::TestCluster;
 use super::logger::TestLogger;
 use super::logs::TestPodLogs;
+use super::routers::NoRouters;
 
 pub(crate) struct Sandbox {
     pub(crate) cluster: Arc<TestCluster>,

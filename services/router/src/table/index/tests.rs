@@ -40,6 +40,14 @@ fn index(events: impl IntoIterator<Item = Event>) -> Index {
     index
 }
 
+/// The Service with a drain of these pods.
+fn draining(name: &str, created: i64, domains: &str, epoch: i64, pods: &[u8]) -> Service {
+    let mut service = service(name, created, domains);
+    let leaving = pods.iter().map(|pod| format!("pod-{pod}")).collect();
+    service.annotations.insert(DRAIN.to_owned(), Drain { epoch, leaving }.to_string());
+    service
+}
+
 fn owner(table: &Table, host: &str) -> Option<String> {
     Some(table.route(&Host::parse(host)?)?.key.name.clone())
 }
@@ -141,6 +149,71 @@ fn addresses_that_stay_keep_their_connections() {
     assert!(!Arc::ptr_eq(&backend(&after, 0), &backend(&index.table(), 0)));
 }
 
+/// What is written to the log.
+#[derive(Clone, Default)]
+struct Log(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The addresses that are chosen for requests.
+fn chosen(table: &Table, avoid: Option<&Arc<Backend>>) -> BTreeSet<String> {
+    let route = table.service(&key("app")).unwrap();
+    (0..200).filter_map(|_| route.choose(avoid)).map(|backend| backend.address().ip().to_string()).collect()
+}
+
+#[test]
+fn pods_that_are_about_to_be_deleted_are_chosen_when_there_is_nothing_else() {
+    let mut index = index([Event::Service(service("app", 1, "app")), Event::Slice(slice("s", "app", &[1, 2, 3]))]);
+    let before = index.table();
+    assert!(index.apply(Event::Service(draining("app", 1, "app", 7, &[1, 3]))));
+    let drained = index.table();
+    assert_eq!(chosen(&drained, None), BTreeSet::from(["10.1.0.2".to_owned()]));
+    assert_eq!(drained.service(&key("app")).unwrap().epoch, 7);
+    assert_eq!(addresses(&drained, "app").len(), 3, "they are still backends");
+    let backend = |table: &Table, at: usize| Arc::clone(&table.service(&key("app")).unwrap().backends[at]);
+    assert!(Arc::ptr_eq(&backend(&before, 0), &backend(&drained, 1)), "with their connections");
+
+    // The one that stays has just failed.
+    let failed = backend(&drained, 0);
+    assert_eq!(chosen(&drained, Some(&failed)), BTreeSet::from(["10.1.0.1".to_owned(), "10.1.0.3".to_owned()]));
+    index.apply(Event::Service(draining("app", 1, "app", 8, &[1, 2, 3, 4])));
+    assert_eq!(chosen(&index.table(), None).len(), 3);
+
+    assert!(index.apply(Event::Service(draining("app", 1, "app", 9, &[]))));
+    assert_eq!(picture(&index.table())["app/app"].1, picture(&before)["app/app"].1);
+    assert!(index.apply(Event::Service(draining("app", 1, "app", 10, &[4]))), "a new epoch alone is news");
+}
+
+#[test]
+fn a_drain_that_cannot_be_read_drains_nothing() {
+    let mut garbled = draining("app", 1, "app", 7, &[1]);
+    let mut index = index([Event::Service(garbled.clone()), Event::Slice(slice("s", "app", &[1, 2]))]);
+    garbled.annotations.insert(DRAIN.to_owned(), "pod-1".to_owned());
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        assert!(index.apply(Event::Service(garbled.clone())));
+        // Told once, whatever else changes of the Service.
+        garbled.created = 2;
+        assert!(index.apply(Event::Service(garbled)));
+    });
+    let log = String::from_utf8(log.0.lock().clone()).unwrap();
+    assert_eq!(log.matches("an annotation cannot be read").count(), 1, "{log}");
+    assert!(log.contains("app/app") && log.contains("drain"), "{log}");
+    assert_eq!(chosen(&index.table(), None).len(), 2);
+    assert_eq!(index.table().service(&key("app")).unwrap().epoch, 0);
+}
+
 #[test]
 fn a_table_comes_back_from_what_is_saved() {
     let index = index([
@@ -161,14 +234,14 @@ fn complete_when_every_watch_is() {
 }
 
 /// Everything a table says, comparable.
-fn picture(table: &Table) -> BTreeMap<String, (Vec<String>, Vec<String>)> {
+fn picture(table: &Table) -> BTreeMap<String, (Vec<String>, Vec<String>, usize, i64)> {
     let mut picture = BTreeMap::new();
     for route in table.routes() {
         let held = |rule: &&Arc<str>| table.hosts.get(rule.as_ref()).is_some_and(|held| Arc::ptr_eq(held, route));
         let mut rules = route.rules.iter().filter(held).map(ToString::to_string).collect::<Vec<_>>();
         rules.sort();
         rules.dedup();
-        picture.insert(route.key.to_string(), (rules, addresses(table, &route.key.name)));
+        picture.insert(route.key.to_string(), (rules, addresses(table, &route.key.name), route.staying, route.epoch));
     }
     picture
 }
@@ -180,8 +253,11 @@ fn events() -> impl Strategy<Value = Event> {
     let pods = prop::collection::vec(1_u8..6, 0..4);
     let pod = (1_u8..6).prop_map(|pod| format!("pod-{pod}"));
     prop_oneof![
-        (app.clone(), 0_i64..3, domains)
+        (app.clone(), 0_i64..3, domains.clone())
             .prop_map(|(app, created, domains)| Event::Service(service(app, created, domains))),
+        (app.clone(), 0_i64..3, domains, 0_i64..3, pods.clone()).prop_map(|(app, created, domains, epoch, pods)| {
+            Event::Service(draining(app, created, domains, epoch, &pods))
+        }),
         app.clone().prop_map(|app| Event::ServiceGone(key(app))),
         (app.clone(), 0..2, pods).prop_map(|(app, n, pods)| Event::Slice(slice(&format!("{app}{n}"), app, &pods))),
         (app, 0..2).prop_map(|(app, n)| Event::SliceGone(app.to_owned(), format!("{app}{n}"))),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_failpoints::Failpoints;
-use deis_workflow::deploy::world::{Controller, Pod, World};
+use deis_kube::objects::Drain;
+use deis_workflow::deploy::world::{Controller, Pod, Service, World};
 use deis_workflow::deploy::{Assignment, Demolition, EffectError, Effects, Failure, Grant, Outside, Surroundings};
 use deis_workflow::seams::{Commit, Seams};
 
@@ -66,6 +67,10 @@ impl<W: Effects> Effects for Faulty<W> {
 
     async fn create(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
         self.failpoints.around(names::CREATE, self.world.create(grant, assignment, proc_type)).await
+    }
+
+    async fn drain(&self, grant: &Grant, service: &Service, drain: &Drain) -> Result<(), EffectError> {
+        self.failpoints.around(names::DRAIN, self.world.drain(grant, service, drain)).await
     }
 
     async fn resize(
@@ -140,6 +145,10 @@ impl<W: Surroundings> Surroundings for Faulty<W> {
 
     async fn reachable(&self, app: &AppName, uids: &BTreeSet<String>) -> BTreeSet<String> {
         self.world.reachable(app, uids).await
+    }
+
+    async fn drained(&self, app: &AppName, epoch: i64) {
+        self.world.drained(app, epoch).await;
     }
 
     async fn log_tail(&self, app: &AppName, pod: &str) -> Vec<String> {

@@ -7,6 +7,7 @@ deis_failpoints::sides! {
     START_PHASE = "deploy.start-phase",
     END_PHASE = "deploy.end-phase",
     CREATE = "deploy.create",
+    DRAIN = "deploy.drain",
     RESIZE = "deploy.resize",
     REPLACE = "deploy.replace",
     SPARE = "deploy.spare",

@@ -32,7 +32,7 @@ pub(super) fn restart<'a>(goal: &Goal, controller: &'a Controller, wanted: u32) 
         return Some(Vec::new());
     }
     let mut leaving = ready;
-    leaving.sort_by_key(|pod| (pod.reachable, &pod.name));
+    leaving.sort_by_key(|pod| (!pod.draining, pod.reachable, &pod.name));
     leaving.truncate(to_usize(excess));
     let to = controller.replicas.saturating_sub(u32::try_from(leaving.len()).unwrap_or(u32::MAX));
     Some(vec![Action::Shrink(controller, to, leaving)])

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion};
+use deis_kube::objects::Drain;
 use parking_lot::Mutex;
 
 use self::sandbox::{Sandbox, State};
@@ -17,7 +18,7 @@ use crate::deploy::failure::Failure;
 use crate::deploy::goal::{Assignment, ReleasePhase};
 use crate::deploy::phase::{Phase, PhaseState};
 use crate::deploy::simulation::{Fate, Simulation};
-use crate::deploy::world::{Controller, Pod, Trouble, World};
+use crate::deploy::world::{Controller, Pod, Service, Trouble, World};
 
 const OLD: ReleaseVersion = ReleaseVersion::FIRST;
 
@@ -45,6 +46,7 @@ impl Narrator for Told {
 async fn settle(sandbox: &Sandbox) -> Vec<String> {
     let told = Told::default();
     assert_eq!(reconcile(sandbox, &app(), &told).await.unwrap(), Ending::Settled);
+    assert!(sandbox.0.lock().cluster.drain.leaving.is_empty());
     told.0.into_inner()
 }
 
@@ -86,7 +88,8 @@ async fn routers_that_do_not_answer_are_waited_for_and_then_left_behind() {
 #[tokio::test]
 async fn a_conflict_is_another_look() {
     let sandbox = Sandbox::upgrading(Fate::Serves);
-    sandbox.0.lock().conflicts = BTreeMap::from([("create", 2), ("resize", 3), ("delete", 1), ("prepare", 1)]);
+    sandbox.0.lock().conflicts =
+        BTreeMap::from([("create", 2), ("resize", 3), ("delete", 1), ("prepare", 1), ("drain", 2)]);
     settle(&sandbox).await;
     assert_eq!(sandbox.0.lock().cluster.replicas(), ["v2 web 2"]);
 }

@@ -25,7 +25,9 @@ impl State {
 async fn a_restart_that_was_killed_anywhere_is_finished_by_the_next() {
     let whole = Sandbox::restarting().await;
     settle(&whole).await;
-    assert_eq!(whole.log(), ["prepare v2", "v2 web to 4", "v2 web to 2", "tidy, keep v2", "settled at 3"]);
+    let written =
+        ["prepare v2", "v2 web to 4", "drain 2 pods", "v2 web to 2", "drain 0 pods", "tidy, keep v2", "settled at 3"];
+    assert_eq!(whole.log(), written);
     for survived in 0..whole.log().len() {
         let sandbox = Sandbox::restarting().await;
         sandbox.0.lock().dies_after = Some(survived);

@@ -22,6 +22,8 @@ pub(super) struct State {
     pub(super) processes: BTreeMap<ProcType, u32>,
     pub(super) now: Duration,
     pub(super) routers_answer: bool,
+    /// The newest epoch of which the process that is at work has asked all routers.
+    pub(super) announced: i64,
     pub(super) log: Vec<String>,
     /// Calls of this name find the world changed, this many times.
     pub(super) conflicts: BTreeMap<&'static str, u32>,
@@ -55,6 +57,7 @@ impl Sandbox {
             processes: web(2),
             now: Duration::ZERO,
             routers_answer: true,
+            announced: 0,
             log: Vec::new(),
             conflicts: BTreeMap::new(),
             kubernetes_is_down: false,
@@ -97,6 +100,7 @@ impl Effects for Sandbox {
     async fn begin(&self, app: &AppName) -> Result<Grant, EffectError> {
         let mut state = self.0.lock();
         state.fence += 1;
+        state.announced = 0;
         Ok(Grant { app: app.clone(), fence: state.fence })
     }
 
@@ -113,6 +117,13 @@ impl Effects for Sandbox {
         Ok(())
     }
 
+    async fn drain(&self, grant: &Grant, service: &Service, drain: &Drain) -> Result<(), EffectError> {
+        let mut state = self.write(grant, "drain", format!("drain {} pods", drain.leaving.len()))?;
+        assert_eq!(service.seen.resource_version, state.cluster.drain.epoch.to_string());
+        state.cluster.drain(drain);
+        Ok(())
+    }
+
     async fn resize(
         &self,
         grant: &Grant,
@@ -122,6 +133,8 @@ impl Effects for Sandbox {
     ) -> Result<(), EffectError> {
         let line = format!("{} {} to {to}", controller.version, controller.proc_type);
         let mut state = self.write(grant, "resize", line)?;
+        let is_announced = state.announced == state.cluster.drain.epoch;
+        assert!(is_announced || !leaving.iter().any(|pod| pod.gets_requests()), "no router was asked");
         let leaving = leaving.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>();
         state.cluster.set(controller.version, &controller.proc_type, to, &leaving, grant.fence);
         Ok(())
@@ -258,6 +271,14 @@ impl Surroundings for Sandbox {
 
     async fn reachable(&self, _app: &AppName, uids: &BTreeSet<String>) -> BTreeSet<String> {
         if self.0.lock().routers_answer { uids.clone() } else { BTreeSet::new() }
+    }
+
+    async fn drained(&self, _app: &AppName, epoch: i64) {
+        let mut state = self.0.lock();
+        if !state.routers_answer {
+            state.now += Duration::from_secs(2);
+        }
+        state.announced = epoch;
     }
 
     async fn log_tail(&self, _app: &AppName, _pod: &str) -> Vec<String> {
