@@ -1,18 +1,15 @@
 //! The wait for a workload: a look at it and its pods at each change, and at no other time.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::time::Duration;
 
 use deis_cli::{Failure, Progress};
 use deis_kube::watch::{Change, objects};
 use futures_util::StreamExt as _;
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher;
-use kube::{Api, Client, Resource, ResourceExt as _};
-use serde::de::DeserializeOwned;
+use kube::{Api, Client, ResourceExt as _};
 
 use super::stage::{Rolls, Stage, stage};
 use crate::components::{Component, Workload};
@@ -33,22 +30,13 @@ pub(crate) async fn follow(
     }
 }
 
-async fn wait<K>(
+async fn wait<K: Rolls>(
     client: &Client,
     namespace: &str,
     component: &Component,
     limit: Duration,
     progress: &Progress<'_>,
-) -> Result<(), Failure>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Rolls
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + 'static,
-{
+) -> Result<(), Failure> {
     let name = component.object_name();
     let end = end_of(limit);
     let workloads: Api<K> = Api::namespaced(client.clone(), namespace);

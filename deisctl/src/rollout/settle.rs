@@ -1,10 +1,6 @@
-use std::fmt::Debug;
-
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::runtime::wait::{Error, await_condition};
-use kube::{Api, Client, Resource};
-use serde::de::DeserializeOwned;
+use kube::{Api, Client};
 
 use super::stage::{Rolls, Stage, stage};
 use crate::components::{Component, Workload};
@@ -18,16 +14,7 @@ pub(crate) async fn settled(client: &Client, namespace: &str, component: &Compon
     }
 }
 
-async fn wait<K>(client: &Client, namespace: &str, component: &Component) -> Result<(), Error>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Rolls
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + 'static,
-{
+async fn wait<K: Rolls>(client: &Client, namespace: &str, component: &Component) -> Result<(), Error> {
     let workloads: Api<K> = Api::namespaced(client.clone(), namespace);
     // Its old pods may take their time to end.
     let is_settled = |found: Option<&K>| found.is_some_and(|found| stage(&found.figures(), &[]) == Stage::Done);

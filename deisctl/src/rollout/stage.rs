@@ -1,8 +1,12 @@
 //! How far a change of a workload is, out of what its controller reports and of its pods.
 
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt as _;
+use kube::{Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
 
 /// How far it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,8 +34,10 @@ pub(crate) struct Figures {
     given_up: Option<String>,
 }
 
-/// A workload that brings its pods to a new template.
-pub(crate) trait Rolls {
+/// A workload that brings its pods to a new template, and can be watched.
+pub(crate) trait Rolls:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static
+{
     fn figures(&self) -> Figures;
 }
 
