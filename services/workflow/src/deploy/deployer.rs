@@ -54,7 +54,21 @@ struct Status {
     outcome: Option<Outcome>,
     /// The fence of the run that takes the step, if it is one of this process.
     fence: Option<i64>,
-    step: String,
+    step: Step,
+}
+
+/// What is waited for now. The same words may come again, of another release: the number tells one time from the other.
+#[derive(Clone, Debug, Default)]
+struct Step {
+    number: u64,
+    /// Empty when nothing is waited for.
+    text: String,
+}
+
+impl Step {
+    fn take(&mut self, text: String) {
+        *self = Self { number: self.number + 1, text };
+    }
 }
 
 /// A run that was asked for.
@@ -62,7 +76,8 @@ struct Status {
 pub struct Run {
     number: u64,
     status: watch::Receiver<Status>,
-    told: String,
+    /// The number of the newest step that was told.
+    told: u64,
 }
 
 /// News of a run.
@@ -83,9 +98,9 @@ impl Run {
                 if let Some(outcome) = status.outcome.as_ref().filter(|_| status.done >= self.number) {
                     return News::Ended(outcome.clone());
                 }
-                if !status.step.is_empty() && status.step != self.told {
-                    self.told.clone_from(&status.step);
-                    return News::Step(self.told.clone());
+                if !status.step.text.is_empty() && status.step.number != self.told {
+                    self.told = status.step.number;
+                    return News::Step(status.step.text.clone());
                 }
             }
             if self.status.changed().await.is_err() {
@@ -136,7 +151,7 @@ impl Deployer {
         let mut apps = self.inner.apps.lock();
         if let Some(slot) = apps.get_mut(app) {
             slot.asked += 1;
-            return Run { number: slot.asked, status: slot.status.subscribe(), told: String::new() };
+            return Run { number: slot.asked, status: slot.status.subscribe(), told: 0 };
         }
         let (status, receiver) = watch::channel(Status::default());
         apps.insert(app.clone(), Slot { asked: 1, status: status.clone() });
@@ -144,7 +159,7 @@ impl Deployer {
         let (inner, app) = (Arc::clone(&self.inner), app.clone());
         let work = async move { inner.work(app, status).await };
         drop(self.inner.context.tasks.spawn("deploy", work));
-        Run { number: 1, status: receiver, told: String::new() }
+        Run { number: 1, status: receiver, told: 0 }
     }
 }
 
@@ -154,7 +169,7 @@ impl Inner {
         loop {
             let asked = self.apps.lock().get(&app).map_or(0, |slot| slot.asked);
             // What the run before waited for is no news to those who wait for this one.
-            status.send_modify(|status| status.step.clear());
+            status.send_modify(|status| status.step.text.clear());
             let outcome = tokio::select! {
                 outcome = self.run(&app, &status) => outcome,
                 () = self.context.shutdown.cancelled() => break,
@@ -215,7 +230,7 @@ impl Inner {
         let Ok(Some(fence)) = self.outside.ledger.fence(app).await else { return };
         let mut steps = self.progress.follow(app, fence);
         while let Some(step) = steps.next().await {
-            status.send_modify(|status| status.step = step);
+            status.send_modify(|status| status.step.take(step));
         }
     }
 
@@ -225,7 +240,7 @@ impl Inner {
         while steps.changed().await.is_ok() {
             let (fence, step) = {
                 let status = steps.borrow_and_update();
-                (status.fence, status.step.clone())
+                (status.fence, status.step.text.clone())
             };
             if let Some(fence) = fence {
                 self.progress.publish(app, fence, step, false).await;
@@ -240,7 +255,27 @@ impl Narrator for Narration<'_> {
     fn step(&self, grant: &Grant, text: String) {
         self.0.send_modify(|status| {
             status.fence = Some(grant.fence);
-            status.step = text;
+            status.step.take(text);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever waits for v3 looks at the ledger when he hears something: v4's first step says the same as v3's last.
+    #[tokio::test]
+    async fn the_same_words_of_the_next_run_are_news() {
+        let (status, receiver) = watch::channel(Status::default());
+        let mut run = Run { number: 2, status: receiver, told: 0 };
+        let take = || status.send_modify(|status| status.step.take("web: 0 of 1 pods ready".to_owned()));
+        take();
+        assert!(matches!(run.news().await, News::Step(_)));
+        status.send_modify(|status| status.step.text.clear());
+        take();
+        assert!(matches!(run.news().await, News::Step(_)));
+        status.send_modify(|status| (status.done, status.outcome) = (2, Some(Ok(Ending::Settled))));
+        assert!(matches!(run.news().await, News::Ended(Ok(Ending::Settled))));
     }
 }

@@ -61,6 +61,7 @@ pub async fn reconcile<W: Effects + Surroundings>(
         unrestarted: None,
         demolishing_since: None,
         clock: Clock::start(world.now()),
+        about: None,
         told: String::new(),
     };
     run.until_the_end().await
@@ -102,6 +103,8 @@ struct Run<'a, W> {
     /// Since when Kubernetes is deleting what the app has, if so.
     demolishing_since: Option<Duration>,
     clock: Clock,
+    /// The release that `told` is about.
+    about: Option<ReleaseVersion>,
     told: String,
 }
 
@@ -157,6 +160,9 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     /// One look and what follows from it; `None` when there is more to do.
     async fn once(&mut self) -> Result<Option<Ending>, EffectError> {
         let assignment = self.world.assignment(&self.grant).await?;
+        if self.about.replace(assignment.release) != Some(assignment.release) {
+            self.told.clear();
+        }
         if assignment.destroying {
             return self.destroy().await;
         }

@@ -82,23 +82,26 @@ pub async fn progress(
     }
     // The run that is under way, wherever it is, or the one that goes on after a process that died.
     let run = deployer.converge(&app);
-    let progress = stream::unfold(Some(run), move |run| {
+    let progress = stream::unfold(Some((run, String::new())), move |run| {
         let (ledger, app) = (Arc::clone(&ledger), app.clone());
         async move {
-            let mut run = run?;
-            let news = run.news().await;
-            let standing = Standing::of(ledger.as_ref(), &app, version).await;
-            match (news, standing) {
-                // The next release may be under way before the run is done that was asked for here.
-                (News::Step(_), Ok(standing)) if standing.is_over() => Some((Ok(standing.outcome()?), None)),
-                (News::Step(text), _) => Some((Ok(Progress::Step(text)), Some(run))),
-                (News::Ended(ended), standing) => {
-                    let unfinished = || match ended {
-                        Ok(_) => Error::Unavailable("the deploy is not at its end".into()),
-                        Err(error) => Error::Unavailable(error.to_string().into()),
-                    };
-                    Some((standing.and_then(|standing| standing.outcome().ok_or_else(unfinished)), None))
-                }
+            let (mut run, told) = run?;
+            loop {
+                let news = run.news().await;
+                let standing = Standing::of(ledger.as_ref(), &app, version).await;
+                return match (news, standing) {
+                    // The next release may be under way before the run is done that was asked for here.
+                    (News::Step(_), Ok(standing)) if standing.is_over() => Some((Ok(standing.outcome()?), None)),
+                    (News::Step(text), _) if text == told => continue,
+                    (News::Step(text), _) => Some((Ok(Progress::Step(text.clone())), Some((run, text)))),
+                    (News::Ended(ended), standing) => {
+                        let unfinished = || match ended {
+                            Ok(_) => Error::Unavailable("the deploy is not at its end".into()),
+                            Err(error) => Error::Unavailable(error.to_string().into()),
+                        };
+                        Some((standing.and_then(|standing| standing.outcome().ok_or_else(unfinished)), None))
+                    }
+                };
             }
         }
     });
