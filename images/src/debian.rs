@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::BufWriter;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use deis_oci::{Compression, Digest, Layer};
 use serde::{Deserialize, Serialize};
 
@@ -122,13 +123,20 @@ impl<'a> Roots<'a> {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
+            // When it fails it sends SIGHUP to its whole process group, to be rid of its children: ours is not among them.
+            .process_group(0)
             .spawn()
             .context("starting mmdebstrap (packages.txt lists what has to be installed)")?;
         let archive = installer.stdout.take().context("mmdebstrap has no output")?;
         let blob = BufWriter::with_capacity(1 << 20, File::create(new.path().join("layer.tar"))?);
         let written = rootfs::layer(archive, &Pattern::all(&root.drop), &index, blob);
         let status = installer.wait()?;
-        ensure!(status.success(), "mmdebstrap failed: {status}\n{}", last_lines(&log));
+        if !status.success() {
+            // Which of the two was first cannot be told: it fails too when what it writes is not taken.
+            let ours =
+                written.err().map(|error| format!("\nwhat it wrote was not taken: {error:#}")).unwrap_or_default();
+            bail!("mmdebstrap failed: {status}\n{}{ours}", last_lines(&log));
+        }
         let (layer, _) = written?;
 
         let kept = serde_json::to_vec(&Kept { digest: layer.digest, size: layer.size })?;
