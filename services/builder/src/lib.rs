@@ -23,6 +23,7 @@ mod error;
 mod git;
 pub mod hook;
 mod metrics;
+mod orphans;
 mod pods;
 pub mod ports;
 mod process;
@@ -142,7 +143,9 @@ pub async fn run_with(
     }
     let swept = process.sweep().and_then(|()| git::abandoned(&config.data));
     swept.map_err(|error| StartError::Folder(config.data.clone(), error))?;
-    drop(context.tasks.spawn("sweep", sweep(Arc::clone(&process), Arc::clone(&peers.runner), context.clone())));
+    let orphans =
+        orphans::remove(Arc::clone(&process), Arc::clone(&peers.runner), context.clone(), orphans::LOOK_AGAIN);
+    drop(context.tasks.spawn("orphans", orphans));
     let tickets = Tickets::default();
     let sessions = sessions(&config, &context, process, peers, tickets.clone())?;
     let apps = Apps {
@@ -268,20 +271,4 @@ async fn pods(config: &Config, listeners: &Listeners, process: Arc<Process>) -> 
     let deadline_seconds = i64::try_from(config.limits.build_timeout.as_secs()).unwrap_or(i64::MAX).saturating_add(60);
     let (config, address) = (config.build_pod.clone(), config.pod_ip);
     Ok(Pods { client, config, address, port, ca: ca.into(), deadline_seconds, process })
-}
-
-/// Removes what builders that died have left, whenever that may be something: build pods and folders.
-async fn sweep(process: Arc<Process>, runner: Arc<dyn Runner>, context: Context) {
-    loop {
-        runner.remove_orphans().await;
-        tokio::select! {
-            () = process.dead_met() => {}
-            () = context.shutdown.cancelled() => return,
-        }
-        let process = Arc::clone(&process);
-        let swept = context.tasks.blocking("sweep of the dead", move || process.sweep()).await;
-        if let Err(error) = swept.map_err(Error::from).and_then(|swept| swept.map_err(Error::io("sweep"))) {
-            tracing::warn!(%error, "what a builder that died has left stays");
-        }
-    }
 }

@@ -18,7 +18,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::Error;
 use crate::config::BuildPodConfig;
-use crate::ports::{Call, Job, Runner, Running};
+use crate::ports::{Call, Job, Orphans, Runner, Running};
 use crate::process::Process;
 
 mod state;
@@ -69,19 +69,28 @@ impl Pods {
         }
     }
 
-    /// Removes the build pods that nobody waits for. When Kubernetes does not answer, their own deadlines end them.
-    async fn remove_orphans(&self) {
+    /// Removes the build pods that nobody waits for.
+    async fn remove_orphans(&self) -> Orphans {
         let pods: Api<Pod> = Api::all(self.client.clone());
         let found = match deadline(LISTING, pods.list(&ListParams::default().labels(BUILD_PODS))).await {
             Ok(Ok(found)) => found,
-            Ok(Err(error)) => return tracing::warn!(%error, "build pods of a builder that died may be left"),
-            Err(late) => return tracing::warn!(%late, "build pods of a builder that died may be left"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "build pods of a builder that died may be left");
+                return Orphans::OfTheLiving;
+            }
+            Err(late) => {
+                tracing::warn!(%late, "build pods of a builder that died may be left");
+                return Orphans::OfTheLiving;
+            }
         };
-        for pod in found.iter().filter(|pod| self.is_orphan(pod)) {
+        let (orphans, others): (Vec<_>, Vec<_>) = found.iter().partition(|pod| self.is_orphan(pod));
+        for pod in orphans {
             let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
             tracing::info!(namespace, pod = name, "removing the build pod of a builder that died");
             BuildPod { api: Api::namespaced(self.client.clone(), &namespace), name }.delete().await;
         }
+        let is_ours = |pod: &&Pod| labels::label(&pod.metadata, labels::BUILDER) == Some(self.process.holder());
+        if others.iter().all(is_ours) { Orphans::None } else { Orphans::OfTheLiving }
     }
 
     /// Whether the builder is dead that made the pod. Builders before those that name themselves may live: what is older than it may get
@@ -101,7 +110,7 @@ impl Runner for Pods {
         self.start(job).boxed()
     }
 
-    fn remove_orphans(&self) -> BoxFuture<'_, ()> {
+    fn remove_orphans(&self) -> BoxFuture<'_, Orphans> {
         self.remove_orphans().boxed()
     }
 }

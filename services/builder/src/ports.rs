@@ -208,7 +208,16 @@ pub trait Runner: Send + Sync + 'static {
     fn start(&self, job: Job) -> Call<'_, Box<dyn Running>>;
 
     /// Removes the pods of builders that have died.
-    fn remove_orphans(&self) -> BoxFuture<'_, ()>;
+    fn remove_orphans(&self) -> BoxFuture<'_, Orphans>;
+}
+
+/// What there is after orphans were removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orphans {
+    /// Pods of this builder, if any.
+    None,
+    /// Pods of others, who seem to live, or what could not be found out.
+    OfTheLiving,
 }
 
 /// A build pod.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use deis_api::Code;
 use deis_bootstrap::Tasks;
 use deis_builder::Error;
-use deis_builder::ports::{Call, Job, Runner, Running};
+use deis_builder::ports::{Call, Job, Orphans, Runner, Running};
 use deis_oci::{Compression, Digest, LayerPath, LayerWriter, Meta, Owner};
 use deis_proto::builder::build_service_client::BuildServiceClient;
 use deis_proto::builder::builder_message::Message as FromBuilder;
@@ -153,8 +153,8 @@ impl Runner for FakeRunner {
         std::future::ready(Ok(Box::new(running) as Box<dyn Running>)).boxed()
     }
 
-    fn remove_orphans(&self) -> BoxFuture<'_, ()> {
-        std::future::ready(()).boxed()
+    fn remove_orphans(&self) -> BoxFuture<'_, Orphans> {
+        std::future::ready(Orphans::None).boxed()
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use deis_api::{AppName, Username};
 use deis_bootstrap::Tasks;
 use deis_builder::ports::{
-    Access, Attempt, Call, Controller, DeployEvent, Effects, FailedBuild, Held, Job, Lock, Locks, NewBuild, Runner,
-    Running,
+    Access, Attempt, Call, Controller, DeployEvent, Effects, FailedBuild, Held, Job, Lock, Locks, NewBuild, Orphans,
+    Runner, Running,
 };
 use deis_builder::{Error, Peers};
 use deis_failpoints::Failpoints;
@@ -160,7 +160,7 @@ impl Runner for FaultyRunner {
         .boxed()
     }
 
-    fn remove_orphans(&self) -> BoxFuture<'_, ()> {
+    fn remove_orphans(&self) -> BoxFuture<'_, Orphans> {
         self.inner.remove_orphans()
     }
 }
