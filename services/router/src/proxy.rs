@@ -10,6 +10,7 @@ mod idle;
 mod page;
 mod trace;
 mod tunnel;
+mod websocket;
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub use body::{Answer, Upload};
 pub use client::{Client, Peer};
 pub(crate) use connect::{Unreachable, connect_tcp};
 pub(crate) use idle::Stalled;
-pub(crate) use tunnel::tunnel;
+pub(crate) use tunnel::{tunnel, tunnel_websocket};
 
 /// Forwards requests by the live table.
 #[derive(Debug)]

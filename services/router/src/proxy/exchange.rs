@@ -14,7 +14,7 @@ use super::connect::Unreachable;
 use super::headers::{prepare_request, prepare_response, wanted_upgrade};
 use super::idle::Idle;
 use super::page::Refusal;
-use super::{Proxy, tunnel};
+use super::{Proxy, tunnel, tunnel_websocket};
 use crate::backend::{Backend, Lease};
 use crate::presence::Presence;
 use crate::table::Route;
@@ -59,6 +59,8 @@ impl Proxy {
         let (upload, finished) = Upload::new(body);
         let upgrade = wanted_upgrade(&head, !upload.is_none());
         let client_side = head.extensions.remove::<OnUpgrade>().filter(|_| upgrade.is_some());
+        let is_websocket =
+            upgrade.as_ref().is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
         prepare_request(&mut head, client, upgrade.as_ref());
 
         let Sent { response, sender, lease } = self.send(route, Request::from_parts(head, upload)).await?;
@@ -70,7 +72,8 @@ impl Proxy {
                 return Err(Refusal::BackendFailed);
             };
             prepare_response(&mut head);
-            self.open_tunnel(client_side, pod_side, limit, (lease, Arc::clone(presence)));
+            let held = (lease, Arc::clone(presence));
+            self.open_tunnel(client_side, pod_side, is_websocket, limit, held);
             return Ok(Response::from_parts(head, Answer::Whole(None)));
         }
         prepare_response(&mut head);
@@ -140,13 +143,24 @@ impl Proxy {
         service.or_else(|| route.choose(avoid))
     }
 
-    fn open_tunnel(&self, client_side: OnUpgrade, pod_side: OnUpgrade, limit: Duration, held: (Lease, Arc<Presence>)) {
+    fn open_tunnel(
+        &self,
+        client_side: OnUpgrade,
+        pod_side: OnUpgrade,
+        is_websocket: bool,
+        limit: Duration,
+        held: (Lease, Arc<Presence>),
+    ) {
         let cut = self.cut.clone();
         self.tasks.spawn("tunnel", async move {
             // Both sides switch once the answer has been written; a side that fails before has told its own connection.
             if let Ok((client_side, pod_side)) = tokio::try_join!(client_side, pod_side) {
                 let io = hyper_util::rt::TokioIo::new;
-                tunnel(io(client_side), io(pod_side), limit, &cut).await;
+                if is_websocket {
+                    tunnel_websocket(io(client_side), io(pod_side), limit, &cut).await;
+                } else {
+                    tunnel(io(client_side), io(pod_side), limit, &cut).await;
+                }
             }
             drop(held);
         });

@@ -8,10 +8,15 @@ use futures_util::future::select;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
 use tokio_util::sync::CancellationToken;
 
+use super::websocket::{Farewell, Speaker};
+
 const BUFFER: usize = 16 * 1024;
 
 /// How long one end may go on when the other has said all it had to say.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How long the two sides of a websocket have to say goodbye when the router ends.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Copies bytes both ways until both ends have closed, one fails, nothing has moved either way for `idle`, or `cut` is cancelled.
 pub(crate) async fn tunnel<A, B>(one: A, other: B, idle: Duration, cut: &CancellationToken)
@@ -19,8 +24,33 @@ where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
+    let (one, other) = (split(one), split(other));
+    relay(one, other, idle, cut.cancelled()).await;
+}
+
+/// The same for a websocket: when `cut` is cancelled both sides are sent a close frame with status 1001, and have a moment to close.
+pub(crate) async fn tunnel_websocket<A, B>(client: A, pod: B, idle: Duration, cut: &CancellationToken)
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let ((client_reads, client_writes), (pod_reads, pod_writes)) = (split(client), split(pod));
+    let client_reads = Farewell::new(client_reads, Speaker::Client, cut);
+    let pod_reads = Farewell::new(pod_reads, Speaker::Server, cut);
+    let end = async {
+        cut.cancelled().await;
+        let _late = deadline(FAREWELL, std::future::pending::<()>()).await;
+    };
+    relay((client_reads, client_writes), (pod_reads, pod_writes), idle, end).await;
+}
+
+async fn relay(
+    (one_reads, one_writes): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    (other_reads, other_writes): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    idle: Duration,
+    end: impl Future<Output = ()>,
+) {
     let activity = Activity { start: Instant::now(), last: AtomicU64::new(0) };
-    let ((one_reads, one_writes), (other_reads, other_writes)) = (split(one), split(other));
     let there = pin!(pump(one_reads, other_writes, idle, &activity));
     let back = pin!(pump(other_reads, one_writes, idle, &activity));
     let both = async {
@@ -32,7 +62,7 @@ where
         ended = both => if let Err(error) = ended {
             tracing::debug!(%error, "a tunnel ended");
         },
-        () = cut.cancelled() => {}
+        () = end => {}
     }
 }
 

@@ -16,9 +16,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What all listeners share: how many connections there may be, and how they end.
 ///
-/// The end has three steps. Draining (the process's shutdown token): whatever is under way is finished, each connection's last answer says so, and new
-/// connections are still served, once. `closed`: nothing is under way or time is up, and no more connections are accepted.
-/// `cut`: what is still open is dropped.
+/// The end has three steps. Draining (the process's shutdown token): whatever is under way is finished, the next answer on each connection is
+/// its last and says so, and new connections are still served, once. `closed`: no connection is left or time is up, and no more are accepted.
+/// `cut`: what is still open is dropped, websockets with a word.
 #[derive(Clone, Debug)]
 pub(crate) struct Doors {
     pub(crate) tasks: Tasks,

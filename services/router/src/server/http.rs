@@ -1,13 +1,16 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deis_bootstrap::{Tasks, deadline};
-use hyper::rt::Executor;
+use http::StatusCode;
+use http::header::{CONNECTION, HeaderValue};
+use hyper::rt::{Executor, Read, Write};
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -65,40 +68,52 @@ impl Http {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let was_draining = self.draining.is_cancelled();
-        let builder = self.builder(http2, !was_draining);
-        let (proxy, address) = (self.proxy, peer.address);
-        let service = service_fn(move |request| {
-            let (proxy, peer) = (Arc::clone(&proxy), peer.clone());
-            async move { Ok::<_, Infallible>(proxy.answer(request, peer).await) }
-        });
         let io = TokioIo::new(Stalled::new(io, STALL_LIMIT));
-        let mut connection = std::pin::pin!(builder.serve_connection_with_upgrades(io, service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            // One that came while draining is served once in any case.
-            () = self.draining.cancelled(), if !was_draining => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
+        let address = peer.address;
+        let ended = if http2 { self.serve_http2(io, peer).await } else { self.serve_http1(io, peer).await };
         if let Err(error) = ended {
-            tracing::debug!(%address, error, "a connection failed");
+            tracing::debug!(%address, %error, "a connection failed");
         }
     }
 
-    fn builder(&self, http2: bool, keep_alive: bool) -> Builder<Streams> {
-        let builder = Builder::new(Streams(self.proxy.tasks.clone()));
-        let mut builder = if http2 { builder.http2_only() } else { builder.http1_only() };
+    /// A connection that is idle when the router ends is told with its next answer. Were it closed, a request could be on its way; so it
+    /// is given up as at all times, when it has been idle for long.
+    async fn serve_http1<I>(self, io: I, peer: Peer) -> hyper::Result<()>
+    where
+        I: Read + Write + Unpin + Send + 'static,
+    {
+        let (proxy, draining) = (self.proxy, self.draining);
+        let service = service_fn(move |request| {
+            let (proxy, draining, peer) = (Arc::clone(&proxy), draining.clone(), peer.clone());
+            async move {
+                let mut response = proxy.answer(request, peer).await;
+                if draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(self.client_idle);
+        // A read may go past the size of the buffer, which bounds what waits to be written too.
+        builder.max_buf_size(HEAD_BYTES).max_header_size(HEAD_BYTES).max_headers(HEAD_LINES);
+        builder.serve_connection(io, service).with_upgrades().await
+    }
+
+    /// HTTP/2 has a word for a server that ends (GOAWAY). Who comes then is served once, like with HTTP/1.1.
+    async fn serve_http2<I>(self, io: I, peer: Peer) -> hyper::Result<()>
+    where
+        I: Read + Write + Unpin,
+    {
+        let asked = CancellationToken::new();
+        let (proxy, tell_asked) = (Arc::clone(&self.proxy), asked.clone());
+        let service = service_fn(move |request| {
+            tell_asked.cancel();
+            let (proxy, peer) = (Arc::clone(&proxy), peer.clone());
+            async move { Ok::<_, Infallible>(proxy.answer(request, peer).await) }
+        });
+        let mut builder = http2::Builder::new(Streams(self.proxy.tasks.clone()));
         builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.client_idle)
-            .keep_alive(keep_alive)
-            .max_buf_size(HEAD_BYTES)
-            .max_headers(HEAD_LINES);
-        builder
-            .http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_LIMIT)
@@ -106,7 +121,21 @@ impl Http {
             .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW);
-        builder
+        let mut connection = pin!(builder.serve_connection(io, service));
+        let asked_in_time = tokio::select! {
+            ended = connection.as_mut() => return ended,
+            asked = deadline(self.client_idle, asked.cancelled()) => asked.is_ok(),
+        };
+        if !asked_in_time {
+            return Ok(());
+        }
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.draining.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
     }
 }
 

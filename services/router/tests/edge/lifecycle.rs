@@ -4,16 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deis_bootstrap::deadline;
 use deis_proto::router::router_service_client::RouterServiceClient;
 use deis_proto::router::{AwaitBackendsRequest, GetStatusRequest, GetStatusResponse};
 use deis_router::table::facts::Event;
 use deis_rpc::Identity;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
 
-use crate::support::{App, Authority, Edge, LIMIT, app, pod, service, text};
+use crate::support::{App, Authority, Edge, LIMIT, app, pod, service};
 
 /// The Service with an address of its own.
 fn service_at(address: SocketAddr) -> Event {
@@ -119,38 +115,4 @@ async fn nothing_is_ready_before_the_first_lists() {
     assert_eq!(edge.context.readiness.waiting_for(), ["the first lists of the watches"]);
     edge.complete().await;
     assert_eq!(edge.get("/").await.status, 503);
-}
-
-#[tokio::test]
-async fn requests_under_way_are_finished_when_the_router_ends() {
-    let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (tell_arrived, wait_go_on) = (Arc::clone(&arrived), Arc::clone(&go_on));
-    let slow = App::start(move |request| {
-        let (arrived, go_on) = (Arc::clone(&tell_arrived), Arc::clone(&wait_go_on));
-        async move {
-            if request.uri() == "/slow" {
-                arrived.notify_one();
-                go_on.notified().await;
-            }
-            text("done")
-        }
-    })
-    .await;
-    let edge = Edge::start(app(&[], &[slow.address])).await;
-
-    let mut stream = TcpStream::connect(edge.http).await.unwrap();
-    stream.write_all(b"GET /slow HTTP/1.1\r\nhost: app.example.com\r\n\r\n").await.unwrap();
-    deadline(LIMIT, arrived.notified()).await.unwrap();
-    edge.context.shutdown.cancel();
-    // Who comes now is served too, once.
-    let late = edge.raw(b"GET / HTTP/1.1\r\nhost: app.example.com\r\n\r\n").await;
-    assert!(late.contains("connection: close") && late.ends_with("done"), "{late}");
-
-    go_on.notify_one();
-    let mut answer = String::new();
-    deadline(LIMIT, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close") && answer.ends_with("done"));
-    let http = edge.http;
-    edge.stop().await;
-    assert!(TcpStream::connect(http).await.is_err());
 }

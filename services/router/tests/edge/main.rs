@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests assert by panicking")]
 
 mod draining;
+mod ending;
 mod framing;
 mod git;
 mod lifecycle;

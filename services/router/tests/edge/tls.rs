@@ -18,7 +18,11 @@ use tokio_rustls::client::TlsStream;
 
 use crate::support::{App, Authority, Edge, LIMIT, Seen, app};
 
-async fn connect(edge: &Edge, authority: &Authority, protocol: &str) -> std::io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn connect(
+    edge: &Edge,
+    authority: &Authority,
+    protocol: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
     let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -28,11 +32,11 @@ async fn connect(edge: &Edge, authority: &Authority, protocol: &str) -> std::io:
     deadline(LIMIT, TlsConnector::from(Arc::new(config)).connect(name, stream)).await.unwrap()
 }
 
-fn request(uri: &str) -> Request<Full<Bytes>> {
+pub(crate) fn request(uri: &str) -> Request<Full<Bytes>> {
     Request::get(uri).body(Full::default()).unwrap()
 }
 
-async fn started() -> (Edge, Authority) {
+pub(crate) async fn started() -> (Edge, Authority) {
     let echo = App::echo().await;
     let edge = Edge::start(app(&[("ssl.enforce", "true")], &[echo.address])).await;
     let authority = Authority::new();

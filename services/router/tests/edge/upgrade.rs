@@ -65,17 +65,3 @@ async fn nobody_leaves_http_for_http2_behind_the_rules() {
         "{answer}"
     );
 }
-
-#[tokio::test]
-async fn an_open_socket_is_a_connection_until_it_closes() {
-    let edge = Edge::start(app(&[], &[parrot().await])).await;
-    let stream = TcpStream::connect(edge.http).await.unwrap();
-    let (mut socket, _) = deadline(LIMIT, client_async("ws://app.example.com/", stream)).await.unwrap().unwrap();
-    assert!(edge.metric("connections").ends_with(" 1"));
-    edge.context.shutdown.cancel();
-    // The router's end waits for it.
-    socket.send(Message::text("still there?")).await.unwrap();
-    assert_eq!(deadline(LIMIT, socket.next()).await.unwrap().unwrap().unwrap(), Message::text("still there?"));
-    drop(socket);
-    edge.stop().await;
-}
