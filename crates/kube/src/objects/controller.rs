@@ -5,9 +5,10 @@ use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EnvFromSource, Lifecycle, LifecycleHandler, LocalObjectReference, Pod,
     PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ReplicationController, ReplicationControllerSpec,
     ResourceRequirements, SeccompProfile, SecretEnvSource, SecurityContext, SleepAction, Sysctl, TCPSocketAction,
+    TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::service::PORT_NAME;
@@ -139,15 +140,28 @@ pub fn controller(process: &Process<'_>) -> ReplicationController {
         },
         spec: Some(ReplicationControllerSpec {
             replicas: Some(0),
-            selector: Some(selector),
+            selector: Some(selector.clone()),
             template: Some(PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(pod_labels), ..ObjectMeta::default() }),
-                spec: Some(pod(process)),
+                spec: Some(PodSpec { topology_spread_constraints: Some(spread(&selector)), ..pod(process) }),
             }),
             ..ReplicationControllerSpec::default()
         }),
         ..ReplicationController::default()
     }
+}
+
+/// What a node or a zone takes with it when it fails: as few as can be of the pods of one type. Where there is no room to spread, they run
+/// all the same.
+fn spread(selector: &BTreeMap<String, String>) -> Vec<TopologySpreadConstraint> {
+    let across = |topology_key: &str| TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: topology_key.to_owned(),
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        label_selector: Some(LabelSelector { match_labels: Some(selector.clone()), ..LabelSelector::default() }),
+        ..TopologySpreadConstraint::default()
+    };
+    vec![across("kubernetes.io/hostname"), across("topology.kubernetes.io/zone")]
 }
 
 /// How long the release phase may take, in seconds.
