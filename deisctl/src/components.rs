@@ -66,6 +66,11 @@ impl Component {
     pub(crate) fn object_name(&self) -> String {
         peer_name(self.name)
     }
+
+    /// The labels of its pods.
+    pub(crate) fn selector(&self) -> String {
+        format!("app={},heritage=deis", self.object_name())
+    }
 }
 
 /// Finds a component by its name, with or without `deis-` before it.

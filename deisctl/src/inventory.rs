@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::cluster::KubeError;
 use crate::components::{Component, Workload};
+use crate::rollout::{Rolls, Stage, stage};
 
 /// A component as it stands.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +28,8 @@ pub(crate) struct Counts {
     pub(crate) wanted: i32,
     pub(crate) ready: i32,
     pub(crate) image: String,
+    /// What its newest change waits for, or why it does not get there; `None` when all pods are of it.
+    pub(crate) rollout: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +44,11 @@ pub(crate) struct PodStanding {
 }
 
 impl PodStanding {
+    /// It can be worked with.
+    pub(crate) fn serves(&self) -> bool {
+        self.ready && !self.is_leaving()
+    }
+
     /// It ends what it serves, may be silent, and is missed by nobody.
     pub(crate) fn is_leaving(&self) -> bool {
         self.state == "terminating"
@@ -56,9 +64,18 @@ pub(crate) struct InventoryError {
 }
 
 impl<P> Standing<P> {
-    /// As many pods as wanted are ready, and there is something to want.
+    /// As many pods as wanted are ready, all are of the newest change, and there is something to want.
     pub(crate) fn is_up(&self) -> bool {
+        self.serves() && self.rollout().is_none()
+    }
+
+    /// As many pods as wanted are ready, though they may be of the change before.
+    pub(crate) fn serves(&self) -> bool {
         self.workload.as_ref().is_some_and(|counts| counts.ready >= counts.wanted && counts.wanted > 0)
+    }
+
+    pub(crate) fn rollout(&self) -> Option<&str> {
+        self.workload.as_ref()?.rollout.as_deref()
     }
 
     /// `2/2`.
@@ -74,7 +91,7 @@ impl<P> Standing<P> {
 impl Standing<PodStanding> {
     /// One that can be worked with. Which one it is stays the same while it can be.
     pub(crate) fn ready_pod(&self) -> Option<&PodStanding> {
-        self.pods.iter().find(|pod| pod.ready && !pod.is_leaving())
+        self.pods.iter().find(|pod| pod.serves())
     }
 }
 
@@ -86,57 +103,36 @@ pub(crate) async fn look(
 ) -> Result<Standing<PodStanding>, InventoryError> {
     let name = component.object_name();
     let failed = |error: kube::Error| InventoryError { component: component.name, source: error.into() };
-    let workload = match component.workload {
-        Workload::Deployment => {
-            let api: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-            api.get_opt(&name).await.map_err(failed)?.map(|object| deployment(&object))
-        }
-        Workload::StatefulSet => {
-            let api: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
-            api.get_opt(&name).await.map_err(failed)?.map(|object| stateful_set(&object))
-        }
-        Workload::DaemonSet => {
-            let api: Api<DaemonSet> = Api::namespaced(client.clone(), namespace);
-            api.get_opt(&name).await.map_err(failed)?.map(|object| daemon_set(&object))
-        }
-    };
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let mut pods: Vec<_> = pods
-        .list(&ListParams::default().labels(&format!("app={name},heritage=deis")))
-        .await
-        .map_err(failed)?
-        .iter()
-        .map(pod)
-        .collect();
+    let ours = ListParams::default().labels(&component.selector());
+    let pods = pods.list(&ours).await.map_err(failed)?.items;
+    let workload = match component.workload {
+        Workload::Deployment => counts::<Deployment>(client, namespace, &name, &pods).await,
+        Workload::StatefulSet => counts::<StatefulSet>(client, namespace, &name, &pods).await,
+        Workload::DaemonSet => counts::<DaemonSet>(client, namespace, &name, &pods).await,
+    };
+    let workload = workload.map_err(failed)?;
+    let mut pods = pods.iter().map(pod).collect::<Vec<_>>();
     pods.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Standing { component: component.name, kind: component.workload, workload, pods })
 }
 
-fn deployment(object: &Deployment) -> Counts {
-    let (spec, status) = (object.spec.as_ref(), object.status.as_ref());
-    Counts {
-        wanted: spec.and_then(|spec| spec.replicas).unwrap_or(1),
-        ready: status.and_then(|status| status.ready_replicas).unwrap_or(0),
-        image: spec.map(|spec| image(&spec.template)).unwrap_or_default(),
-    }
+async fn counts<K: Rolls>(client: &Client, namespace: &str, name: &str, pods: &[Pod]) -> kube::Result<Option<Counts>> {
+    let workloads: Api<K> = Api::namespaced(client.clone(), namespace);
+    Ok(workloads.get_opt(name).await?.map(|workload| count(&workload, pods)))
 }
 
-fn stateful_set(object: &StatefulSet) -> Counts {
-    let (spec, status) = (object.spec.as_ref(), object.status.as_ref());
-    Counts {
-        wanted: spec.and_then(|spec| spec.replicas).unwrap_or(1),
-        ready: status.and_then(|status| status.ready_replicas).unwrap_or(0),
-        image: spec.map(|spec| image(&spec.template)).unwrap_or_default(),
-    }
-}
-
-fn daemon_set(object: &DaemonSet) -> Counts {
-    let status = object.status.as_ref();
-    Counts {
-        wanted: status.map_or(0, |status| status.desired_number_scheduled),
-        ready: status.map_or(0, |status| status.number_ready),
-        image: object.spec.as_ref().map(|spec| image(&spec.template)).unwrap_or_default(),
-    }
+fn count(workload: &impl Rolls, pods: &[Pod]) -> Counts {
+    let figures = workload.figures();
+    // Those that leave are missed by nobody.
+    let staying = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).cloned().collect::<Vec<_>>();
+    let rollout = match stage(&figures, &staying) {
+        Stage::Done => None,
+        Stage::Waiting(what) => Some(what),
+        Stage::Stuck(why) => Some(format!("stuck: {why}")),
+    };
+    let image = workload.template().map(image).unwrap_or_default();
+    Counts { wanted: figures.wanted, ready: figures.ready, image, rollout }
 }
 
 /// Of the first container; the components have no other.
@@ -158,7 +154,7 @@ fn pod(pod: &Pod) -> PodStanding {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{from_value, json};
+    use serde_json::{Value, from_value, json};
 
     use super::*;
 
@@ -166,33 +162,50 @@ mod tests {
         Standing { component: "router", kind: Workload::Deployment, workload, pods: Vec::new() }
     }
 
+    /// What `kubectl rollout status` goes by, field by field.
     #[test]
-    fn a_deployment_is_up_when_all_its_pods_are_ready() {
-        let object = |ready: i32| {
-            from_value(json!({
-                "spec": {
-                    "replicas": 2,
-                    "selector": {},
-                    "template": { "spec": { "containers": [{ "name": "router", "image": "deis.local/deis/router:0.1.0" }] } },
-                },
-                "status": { "readyReplicas": ready },
-            }))
-            .unwrap()
+    fn a_deployment_is_up_when_all_its_pods_are_ready_and_of_the_newest_change() {
+        let counts = |change: Value| {
+            let mut status = json!({ "observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2,
+                                     "availableReplicas": 2 });
+            status.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let containers = json!([{ "name": "router", "image": "deis.local/deis/router:0.1.0" }]);
+            let spec = json!({ "replicas": 2, "selector": {}, "template": { "spec": { "containers": containers } } });
+            let object = json!({ "metadata": { "generation": 3 }, "spec": spec, "status": status });
+            count(&from_value::<Deployment>(object).unwrap(), &[])
         };
-        let counts = deployment(&object(1));
-        assert_eq!(counts, Counts { wanted: 2, ready: 1, image: "deis.local/deis/router:0.1.0".to_owned() });
-        assert!(!standing(Some(counts)).is_up());
-        assert!(standing(Some(deployment(&object(2)))).is_up());
+        let whole = counts(json!({}));
+        let image = "deis.local/deis/router:0.1.0".to_owned();
+        assert_eq!(whole, Counts { wanted: 2, ready: 2, image, rollout: None });
+        assert!(standing(Some(whole)).is_up());
+
+        let ended = |change: Value| {
+            let standing = standing(Some(counts(change)));
+            assert!(!standing.is_up());
+            (standing.serves(), standing.rollout().unwrap().to_owned())
+        };
+        let unready = json!({ "readyReplicas": 1, "availableReplicas": 1 });
+        assert_eq!(ended(unready), (false, "1 of 2 pods are ready".to_owned()));
+        let unseen = (true, "its controller has not seen the change yet".to_owned());
+        assert_eq!(ended(json!({ "observedGeneration": 2 })), unseen);
+        assert_eq!(ended(json!({ "updatedReplicas": 1 })), (true, "1 of 2 pods are new".to_owned()));
+        assert_eq!(ended(json!({ "availableReplicas": 1 })), (true, "1 of 2 pods are ready".to_owned()));
+        assert_eq!(ended(json!({ "replicas": 3 })), (true, "1 pod too many, to be ended".to_owned()));
+        let late = json!([{ "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+                            "message": "ReplicaSet \"deis-router-b\" has timed out progressing." }]);
+        let stuck = "stuck: ReplicaSet \"deis-router-b\" has timed out progressing.".to_owned();
+        assert_eq!(ended(json!({ "updatedReplicas": 1, "conditions": late })), (true, stuck));
     }
 
     #[test]
     fn a_daemon_set_that_no_node_takes_is_not_up() {
         let object: DaemonSet = from_value(json!({
+            "metadata": {},
             "spec": { "selector": {}, "template": { "spec": { "containers": [] } } },
             "status": { "currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0 },
         }))
         .unwrap();
-        assert!(!standing(Some(daemon_set(&object))).is_up());
+        assert!(!standing(Some(count(&object, &[]))).is_up());
     }
 
     #[test]

@@ -41,9 +41,13 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
 fn lines(reports: &[Report], now: Timestamp) -> String {
     let rows = reports.iter().flat_map(|report| {
         let standing = &report.standing;
-        let head =
-            [standing.component, if report.up { "up" } else { "down" }, &standing.ready(), "", "", standing.image()]
-                .map(str::to_owned);
+        // Of one that does not even serve, its pods say more.
+        let (state, what) = match standing.rollout() {
+            _ if report.up => ("up", standing.image().to_owned()),
+            Some(rollout) if standing.serves() => ("changing", format!("{}; {rollout}", standing.image())),
+            _ => ("down", standing.image().to_owned()),
+        };
+        let head = [standing.component, state, &standing.ready(), "", "", &what].map(str::to_owned);
         let pods = standing.pods.iter().map(|asked| row(asked, now));
         std::iter::once(head).chain(pods)
     });
@@ -92,7 +96,8 @@ mod tests {
             node: None,
             created: Some(at("2026-11-23T12:00:00Z")),
         };
-        let counts = Counts { wanted: 1, ready, image: "deis.local/deis/router:0.1.0".to_owned() };
+        let image = "deis.local/deis/router:0.1.0".to_owned();
+        let counts = Counts { wanted: 1, ready, image, rollout: None };
         let pods = vec![Asked { pod, answer }];
         Report::new(Standing { component: "router", kind: Workload::Deployment, workload: Some(counts), pods })
     }
@@ -104,6 +109,18 @@ mod tests {
         assert!(report(1, None).up);
         assert!(!report(1, answer(false)).up);
         assert!(!report(0, answer(true)).up);
+    }
+
+    /// What served before does so: that is no reason to call it up.
+    #[test]
+    fn a_component_whose_change_is_stuck_is_not_up() {
+        let mut standing = report(1, None).standing;
+        standing.workload.as_mut().unwrap().rollout = Some("stuck: has timed out".to_owned());
+        let report = Report::new(standing);
+        assert!(!report.up);
+        let shown = lines(&[report], at("2026-11-23T12:05:00Z"));
+        assert!(shown.contains("changing"), "{shown}");
+        assert!(shown.contains("deis.local/deis/router:0.1.0; stuck: has timed out"), "{shown}");
     }
 
     #[test]

@@ -22,7 +22,12 @@ fn of(namespace: &str, report: &Report) -> Vec<Finding> {
         let fix = format!("kubectl -n {namespace} scale {kind} deis-{name} --replicas=1");
         return vec![Finding::fault(AREA, name, "is scaled to nothing", fix)];
     }
-    let ill = standing.pods.iter().filter_map(|asked| ill(namespace, name, asked)).collect::<Vec<_>>();
+    let mut ill = standing.pods.iter().filter_map(|asked| ill(namespace, name, asked)).collect::<Vec<_>>();
+    if let Some(rollout) = standing.rollout().filter(|_| standing.serves()) {
+        let fix = format!("deisctl journal {name}; kubectl -n {namespace} rollout status {kind} deis-{name}");
+        let says = format!("serves as before its newest change, which is not through: {rollout}");
+        ill.push(Finding::fault(AREA, name, says, fix));
+    }
     if ill.is_empty() {
         let says = format!("has {} pods ready", standing.ready());
         let fix = format!("kubectl -n {namespace} describe {kind} deis-{name}");
@@ -65,7 +70,7 @@ mod tests {
         Report::new(Standing {
             component: "state",
             kind: Workload::Deployment,
-            workload: workload.map(|(ready, wanted)| Counts { wanted, ready, image: String::new() }),
+            workload: workload.map(|(ready, wanted)| Counts { wanted, ready, image: String::new(), rollout: None }),
             pods: pods.collect(),
         })
     }
@@ -87,6 +92,11 @@ mod tests {
         let crashing = "deis-state-x is not ready: CrashLoopBackOff, started 3 times again => deisctl journal state; kubectl -n \
                         deis describe pod deis-state-x";
         assert_eq!(told(report(Some((0, 1)), &[(false, None)])), [crashing]);
+        let mut changing = report(Some((2, 2)), &[(true, None)]).standing;
+        changing.workload.as_mut().unwrap().rollout = Some("1 of 2 pods are new".to_owned());
+        let half = "state serves as before its newest change, which is not through: 1 of 2 pods are new => deisctl journal \
+                    state; kubectl -n deis rollout status deployment deis-state";
+        assert_eq!(told(Report::new(changing)), [half]);
         let unwell = "deis-state-x says: not serving => deisctl journal state";
         assert_eq!(told(report(Some((1, 1)), &[(true, Some(false))])), [unwell]);
     }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::follow::follow;
 pub(crate) use self::settle::settled;
+pub(crate) use self::stage::{Rolls, Stage, stage};
 use crate::cluster::KubeError;
 use crate::components::{Component, Workload};
 

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
@@ -19,16 +19,18 @@ pub(crate) enum Stage {
     Stuck(String),
 }
 
-/// What the three kinds of workload report alike.
+/// What the three kinds of workload report alike: what `kubectl rollout status` goes by.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Figures {
     /// The controller has seen the newest change.
     observed: bool,
-    wanted: i32,
+    pub(crate) wanted: i32,
     /// Pods of the newest template.
     updated: i32,
     /// All that are not on their way out.
     total: i32,
+    /// Whatever their template.
+    pub(crate) ready: i32,
     available: i32,
     /// Why the controller has given up.
     given_up: Option<String>,
@@ -39,6 +41,8 @@ pub(crate) trait Rolls:
     Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static
 {
     fn figures(&self) -> Figures;
+    /// What its pods are to be.
+    fn template(&self) -> Option<&PodTemplateSpec>;
 }
 
 impl Rolls for Deployment {
@@ -54,9 +58,14 @@ impl Rolls for Deployment {
             wanted: self.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
             updated: status.updated_replicas.unwrap_or(0),
             total: status.replicas.unwrap_or(0),
+            ready: status.ready_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
             given_up: stuck.map(|it| it.message.clone().unwrap_or_default()),
         }
+    }
+
+    fn template(&self) -> Option<&PodTemplateSpec> {
+        self.spec.as_ref().map(|spec| &spec.template)
     }
 }
 
@@ -70,9 +79,14 @@ impl Rolls for StatefulSet {
             wanted: self.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
             updated: if settled { status.replicas } else { status.updated_replicas.unwrap_or(0) },
             total: status.replicas,
+            ready: status.ready_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
             given_up: None,
         }
+    }
+
+    fn template(&self) -> Option<&PodTemplateSpec> {
+        self.spec.as_ref().map(|spec| &spec.template)
     }
 }
 
@@ -86,9 +100,14 @@ impl Rolls for DaemonSet {
             updated,
             // It takes each node's old pod away before it makes the new one.
             total: updated.max(status.desired_number_scheduled),
+            ready: status.number_ready,
             available: status.number_available.unwrap_or(0),
             given_up: None,
         }
+    }
+
+    fn template(&self) -> Option<&PodTemplateSpec> {
+        self.spec.as_ref().map(|spec| &spec.template)
     }
 }
 
@@ -98,7 +117,7 @@ fn observed(generation: Option<i64>, observed: Option<i64>) -> bool {
 
 /// How far a workload with these pods is.
 pub(crate) fn stage(figures: &Figures, pods: &[Pod]) -> Stage {
-    let Figures { observed, wanted, updated, total, available, given_up } = figures;
+    let Figures { observed, wanted, updated, total, available, given_up, .. } = figures;
     if !observed {
         return Stage::Waiting("its controller has not seen the change yet".to_owned());
     }

@@ -11,11 +11,12 @@ fn answer(asked: &str) -> Option<Value> {
     let template = |image: &str| json!({ "spec": { "containers": [{ "name": "x", "image": format!("deis.local/deis/{image}:0") }] } });
     let workload = |replicas: u8, ready: u8, image: &str| {
         json!({ "metadata": {}, "spec": { "replicas": replicas, "selector": {}, "template": template(image) },
-                "status": { "readyReplicas": ready, "replicas": replicas } })
+                "status": { "readyReplicas": ready, "availableReplicas": ready, "updatedReplicas": replicas, "replicas": replicas } })
     };
     let condition = |status: &str| json!([{ "type": "Ready", "status": status }]);
     let pod = |name: &str, ready: &str| {
-        json!({ "metadata": { "name": name, "namespace": "deis" }, "spec": { "nodeName": "one", "containers": [] },
+        let labels = json!({ "app": "deis-router", "heritage": "deis" });
+        json!({ "metadata": { "name": name, "namespace": "deis", "labels": labels }, "spec": { "nodeName": "one", "containers": [] },
                 "status": { "phase": "Running", "conditions": condition(ready) } })
     };
     let path = asked.strip_prefix("GET ")?;
@@ -41,6 +42,22 @@ async fn what_is_looked_at_is_shown() {
         insta::assert_snapshot!(name.clone(), cluster.said(command).await);
         insta::assert_snapshot!(format!("{name}_narrow"), cluster.seen_narrow(command).await);
     }
+}
+
+/// What served before does so, and nothing of it is as it should be.
+#[tokio::test]
+async fn a_part_whose_change_is_stuck_is_not_called_up() {
+    let stuck = json!([{ "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+                         "message": "ReplicaSet \"deis-state-b\" has timed out progressing." }]);
+    let cluster = Cluster::new(move |asked| {
+        let mut state = answer("GET /apis/apps/v1/namespaces/deis/statefulsets/deis-database").unwrap();
+        state["status"]["replicas"] = json!(2);
+        state["status"]["conditions"] = stuck.clone();
+        (asked == "GET /apis/apps/v1/namespaces/deis/deployments/deis-state").then_some(state)
+    });
+    let cluster = cluster.await;
+    insta::assert_snapshot!("status_stuck", cluster.said("status state").await);
+    insta::assert_snapshot!("status_stuck_narrow", cluster.seen_narrow("status state").await);
 }
 
 /// Whoever reads it has no terminal, and so no width.

@@ -73,11 +73,15 @@ fn faults(node: &str) -> Vec<Fault> {
         ),
         fault(
             "kubectl -n deis set image deployment/deis-state state=deis.local/deis/state:9.9.9",
-            &[(
-                "drift",
-                "Deployment deis-state",
-                "spec.template.spec.containers[state].image is deis.local/deis/state:9.9.9",
-            )],
+            &[
+                ("parts", "state", "serves as before its newest change, which is not through"),
+                ("parts", "", "is not ready"),
+                (
+                    "drift",
+                    "Deployment deis-state",
+                    "spec.template.spec.containers[state].image is deis.local/deis/state:9.9.9",
+                ),
+            ],
             Mended::As("drift"),
         ),
         fault(
