@@ -3,7 +3,7 @@ use deis_cli::{Failure, Ui};
 use jiff::Timestamp;
 
 use crate::cluster::ClusterArgs;
-use crate::init::{self, KubeStore, Settings};
+use crate::init::{self, InitError, KubeStore, Settings};
 
 /// Make the platform's certificates, keys and passwords, as Secrets.
 ///
@@ -19,8 +19,21 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {
     let store = KubeStore::new(cluster.client().await?, &cluster.namespace);
     let settings = Settings { namespace: cluster.namespace.clone(), domain: args.domain };
-    for (name, outcome) in init::run(&store, &settings, Timestamp::now()).await? {
+    let done = init::run(&store, &settings, Timestamp::now()).await.map_err(|error| failure(error, &settings))?;
+    for (name, outcome) in done {
         ui.line(format_args!("{name} {outcome}"))?;
     }
     Ok(())
+}
+
+fn failure(error: InitError, settings: &Settings) -> Failure {
+    let remedy = match &error {
+        InitError::Plan(error) => Some(error.remedy(settings)),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match remedy {
+        Some(remedy) => failure.hint(remedy),
+        None => failure,
+    }
 }

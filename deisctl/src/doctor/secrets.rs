@@ -28,11 +28,10 @@ pub(super) async fn look(client: &Client, namespace: &str, now: Timestamp) -> Re
             "deisctl install",
         )]);
     };
-    let fix = format!("deisctl init --domain={domain} --namespace={namespace}");
     let settings = Settings { namespace: namespace.to_owned(), domain };
     let store = KubeStore::new(client.clone(), namespace);
     match init::examine(&store, &settings, now - RENEWAL).await {
-        Ok(secrets) => Ok(secrets.into_iter().map(|(name, outcome)| of(namespace, name, outcome, &fix)).collect()),
+        Ok(secrets) => Ok(secrets.into_iter().map(|(name, outcome)| of(&settings, name, outcome)).collect()),
         Err(StoreError::Read(_, error) | StoreError::Write(_, error)) => Err(error),
     }
 }
@@ -44,25 +43,17 @@ pub(crate) fn domain(router: &Deployment) -> Option<Hostname> {
     variables.find(|variable| variable.name == DOMAIN)?.value.as_ref()?.parse().ok()
 }
 
-fn of(namespace: &str, name: &str, outcome: Result<Outcome, PlanError>, fix: &str) -> Finding {
+fn of(settings: &Settings, name: &str, outcome: Result<Outcome, PlanError>) -> Finding {
     match outcome {
         Ok(Outcome::Kept) => Finding::well(AREA, name, "is as it should be"),
         Ok(Outcome::Renewed) => {
+            let fix = init::command(settings);
             Finding::fault(AREA, name, "is a certificate that should have been renewed, or has other names", fix)
         }
-        Ok(Outcome::Created) => Finding::fault(AREA, name, "is missing", fix),
+        Ok(Outcome::Created) => Finding::fault(AREA, name, "is missing", init::of_missing(name, settings)),
         Err(error) => {
             let why = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-            // A certificate is made anew without harm; a password that is made anew opens nothing.
-            let broken = error.secret();
-            let fix = if broken.ends_with("-tls") {
-                format!("kubectl -n {namespace} delete secret {broken} && {fix}")
-            } else {
-                format!(
-                    "put it back as it was: kubectl -n {namespace} edit secret {broken}, or deisctl restore from a backup"
-                )
-            };
-            Finding::fault(AREA, name, format!("cannot be used: {error}{why}"), fix)
+            Finding::fault(AREA, name, format!("cannot be used: {error}{why}"), error.remedy(settings))
         }
     }
 }
@@ -84,20 +75,24 @@ mod tests {
 
     #[test]
     fn what_init_would_do_is_a_fault_now() {
-        let fix = "deisctl init";
-        assert!(of("deis", "deis-ca", Ok(Outcome::Kept), fix).well);
-        assert_eq!(of("deis", "deis-admin", Ok(Outcome::Created), fix).says, "is missing");
-        assert!(!of("deis", "deis-state-tls", Ok(Outcome::Renewed), fix).well);
+        let settings = Settings { namespace: "deis".to_owned(), domain: "apps.example.com".parse().unwrap() };
+        let of = |name: &str, outcome| of(&settings, name, outcome);
+        assert!(of("deis-ca", Ok(Outcome::Kept)).well);
+        assert_eq!(of("deis-admin", Ok(Outcome::Created)).says, "is missing");
+        assert!(!of("deis-state-tls", Ok(Outcome::Renewed)).well);
         let empty = PlanError::Incomplete { secret: "deis-pull-key", key: "key" };
         assert!(
-            of("deis", "deis-pull-key", Err(empty), fix)
-                .says
-                .starts_with("cannot be used: Secret deis-pull-key has no key key")
+            of("deis-pull-key", Err(empty)).says.starts_with("cannot be used: Secret deis-pull-key has no key key")
         );
         let damaged = PlanError::Incomplete { secret: "deis-state-tls", key: "tls.key" };
         assert_eq!(
-            of("deis", "deis-state-tls", Err(damaged), fix).fix.unwrap(),
-            "kubectl -n deis delete secret deis-state-tls && deisctl init"
+            of("deis-state-tls", Err(damaged)).fix.unwrap(),
+            "have it made anew: kubectl -n deis delete secret deis-state-tls && deisctl init --domain=apps.example.com \
+             --namespace=deis"
         );
+        // A backup has none of it: its volume does.
+        let lost = PlanError::Incomplete { secret: "deis-database-creds", key: "password" };
+        let fix = of("deis-database-creds", Err(lost)).fix.unwrap();
+        assert!(fix.starts_with("put it back as it was: ") && !fix.contains("restore"), "{fix}");
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Settings {
 /// The authority behind the services' certificates and the platform's.
 pub(crate) const PLATFORM_AUTHORITY: &str = "deis-ca";
 /// The authority that etcd asks its clients for: no other certificate of the platform opens etcd.
-const ETCD_AUTHORITY: &str = "deis-etcd-ca";
+pub(super) const ETCD_AUTHORITY: &str = "deis-etcd-ca";
 
 /// One Secret of the platform.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ mod catalogue;
 mod certificate;
 mod credentials;
 mod plan;
+mod remedy;
 mod store;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 pub(crate) use self::catalogue::Settings;
 pub(crate) use self::plan::Outcome;
 pub(crate) use self::plan::PlanError;
+pub(crate) use self::remedy::{command, of_missing};
 pub(crate) use self::store::{KubeStore, StoreError};
 use self::store::{Store, Written};
 
@@ -194,9 +196,13 @@ mod tests {
         broken.data.as_mut().unwrap().remove("password");
         store.put(broken);
         let error = run(&store, &settings(), at("2026-11-23T12:00:00Z")).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "Secret deis-database-creds has no key password: add it, or delete the Secret to have it made anew"
+        assert_eq!(error.to_string(), "Secret deis-database-creds has no key password");
+        let InitError::Plan(error) = error else { panic!("{error:?}") };
+        // PostgreSQL keeps the password of its first start: another one would lock everybody out.
+        let remedy = error.remedy(&settings());
+        assert!(
+            remedy.starts_with("put it back as it was: kubectl -n deis edit secret deis-database-creds;"),
+            "{remedy}"
         );
     }
 }

@@ -6,9 +6,10 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::catalogue::{Content, Leaf, Wanted};
+use super::catalogue::{Content, Leaf, Settings, Wanted};
 use super::certificate::{Authority, CertificateError, Pair};
 use super::credentials::{self, CredentialsError, Entries, HOST_KEYS};
+use super::remedy;
 
 const TLS_CERTIFICATE: &str = "tls.crt";
 const TLS_KEY: &str = "tls.key";
@@ -41,9 +42,9 @@ pub(crate) struct Step {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
-    #[error("Secret {secret} has no key {key}: add it, or delete the Secret to have it made anew")]
+    #[error("Secret {secret} has no key {key}")]
     Incomplete { secret: &'static str, key: &'static str },
-    #[error("Secret {secret} is not what it should be: delete it to have it made anew")]
+    #[error("Secret {secret} is not what it should be")]
     Unusable {
         secret: &'static str,
         #[source]
@@ -64,13 +65,13 @@ pub(crate) enum PlanError {
 }
 
 impl PlanError {
-    /// The Secret that is at fault.
-    pub(crate) const fn secret(&self) -> &'static str {
+    /// What a person is to do about it.
+    pub(crate) fn remedy(&self, settings: &Settings) -> String {
         match self {
             Self::Incomplete { secret, .. }
             | Self::Unusable { secret, .. }
             | Self::Make { secret, .. }
-            | Self::Credentials { secret, .. } => secret,
+            | Self::Credentials { secret, .. } => remedy::of_broken(secret, settings),
         }
     }
 }
