@@ -20,6 +20,7 @@ pub(crate) struct Args {
 enum Verb {
     /// Show settings: these, or all that are set.
     Get {
+        /// Which. Without one, all that are set.
         #[arg(value_name = "key")]
         keys: Vec<String>,
 
@@ -28,11 +29,13 @@ enum Verb {
     },
     /// Change settings.
     Set {
+        /// Which, and to what: registration-mode=enabled.
         #[arg(value_name = "key=value", required = true)]
         pairs: Vec<String>,
     },
     /// Take settings away.
     Rm {
+        /// Which.
         #[arg(value_name = "key", required = true)]
         keys: Vec<String>,
     },

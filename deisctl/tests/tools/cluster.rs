@@ -4,11 +4,13 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use futures_util::stream::{FuturesUnordered, pending};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -16,15 +18,19 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+
+use crate::session::{self, Session};
 
 /// No command of these takes longer.
 const LIMIT: Duration = Duration::from_secs(60);
 
 type Answer = dyn Fn(&str) -> Option<Value>;
+type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// An API server: it answers what the test says, lists nothing else, and has no other object.
+/// An API server: it answers what the test says, lists nothing else, and has no other object. Of a list it gives what is selected; a
+/// watch stays open, and nothing changes.
 pub(crate) struct Cluster {
     listener: TcpListener,
     kubeconfig: NamedTempFile,
@@ -33,7 +39,8 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// `answer` is asked with `GET /api/v1/nodes` for an object or a text.
+    /// `answer` is asked with `GET /api/v1/nodes` for an object, all objects or a text; for a program in a pod with its words behind the
+    /// path, `GET …/pods/x/exec cat /etc/hostname`, and so for a port, `GET …/pods/x/portforward 8000`: see [`Session`].
     pub(crate) async fn new(answer: impl Fn(&str) -> Option<Value> + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut kubeconfig = NamedTempFile::new().unwrap();
@@ -66,27 +73,57 @@ impl Cluster {
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => {
-                    let serve = service_fn(async |request: Request<Incoming>| Ok::<_, Infallible>(self.respond(&request)));
-                    let connection = TokioIo::new(accepted.unwrap().0);
-                    connections.push(hyper::server::conn::http1::Builder::new().serve_connection(connection, serve));
+                    connections.push(self.connection(accepted.unwrap().0));
                 }
                 Some(_ended) = connections.next() => {}
             }
         }
     }
 
-    fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let asked = format!("{} {}", request.method(), request.uri().path());
+    async fn connection(&self, stream: TcpStream) {
+        let session = Mutex::new(None);
+        let respond = service_fn(async |mut request: Request<Incoming>| {
+            let (response, opened) = self.respond(&mut request);
+            *session.lock() = opened;
+            Ok::<_, Infallible>(response)
+        });
+        let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), respond);
+        // How a client goes is its own business.
+        let _gone = served.with_upgrades().await;
+        let opened = session.lock().take();
+        if let Some((upgrade, session)) = opened
+            && let Ok(upgraded) = upgrade.await
+        {
+            session.serve(upgraded).await;
+        }
+    }
+
+    fn respond(&self, request: &mut Request<Incoming>) -> (Response<Body>, Option<(OnUpgrade, Session)>) {
+        let uri = request.uri().clone();
+        let session = session::wanted(&uri);
+        let words = session.as_ref().map(|words| format!(" {words}")).unwrap_or_default();
+        let asked = format!("{} {}{words}", request.method(), uri.path());
         self.asked.lock().push(asked.clone());
+        let is_list = request.method() == Method::GET && lists(uri.path());
+        if is_list && parameters(&uri).iter().any(|(name, value)| name == "watch" && value != "false") {
+            let nothing = StreamBody::new(pending::<Result<Frame<Bytes>, Infallible>>());
+            return (Response::new(nothing.boxed_unsync()), None);
+        }
         let (status, answer) = match (self.answer)(&asked) {
             Some(answer) if answer["kind"] == "Status" => (answer["code"].as_u64().unwrap(), answer),
+            Some(said) if session.is_some() => {
+                let accepted = session::accepted(request.headers()).body(Body::default()).unwrap();
+                return (accepted, Some((hyper::upgrade::on(request), Session::new(&uri, said))));
+            }
+            Some(answer) if is_list => (200, selected(answer, &uri)),
             Some(answer) => (200, answer),
-            None if request.method() == Method::GET && lists(request.uri().path()) => (200, list(&[])),
-            None => (404, status(404, &format!("{} is not there", request.uri().path()))),
+            None if is_list => (200, list(&[])),
+            None => (404, status(404, &format!("{} is not there", uri.path()))),
         };
         let text = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
         let status = StatusCode::from_u16(u16::try_from(status).unwrap()).unwrap();
-        Response::builder().status(status).header("content-type", "application/json").body(text.into()).unwrap()
+        let response = Response::builder().status(status).header("content-type", "application/json");
+        (response.body(Full::from(text).boxed_unsync()).unwrap(), None)
     }
 
     /// The command on this cluster, with nothing of this machine's configuration.
@@ -145,12 +182,67 @@ fn lists(path: &str) -> bool {
     matches!(rest[..], [_] | ["namespaces", _, _])
 }
 
+/// Of a list, the objects that the query's selectors choose. The tests' objects have no fields to be selected by but their names.
+fn selected(mut list: Value, uri: &Uri) -> Value {
+    let parameters = parameters(uri);
+    let selector = |kind: &str| parameters.iter().find(|(name, _)| name == kind).map(|(_, value)| value.as_str());
+    let (labels, fields) =
+        (selector("labelSelector").unwrap_or_default(), selector("fieldSelector").unwrap_or_default());
+    if let Some(items) = list["items"].as_array_mut() {
+        items.retain(|item| {
+            let metadata = &item["metadata"];
+            let field = |(field, value): (&str, &str)| field != "metadata.name" || metadata["name"] == value;
+            let mut fields = fields.split(',').filter_map(|one| one.split_once('='));
+            requirements(labels).all(|one| is_met(one, &metadata["labels"])) && fields.all(field)
+        });
+    }
+    list
+}
+
+/// Parted by commas, but for those inside `app in (one, other)`.
+fn requirements(selector: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0;
+    let parts = selector.split(move |letter| {
+        depth += i32::from(letter == '(') - i32::from(letter == ')');
+        letter == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn is_met(requirement: &str, labels: &Value) -> bool {
+    if let Some((key, values)) = requirement.split_once(" in ") {
+        return values.trim_matches(['(', ')']).split(',').any(|value| labels[key] == value.trim());
+    }
+    match requirement.split_once('=') {
+        Some((key, value)) => labels[key] == value,
+        None => !labels[requirement].is_null(),
+    }
+}
+
+/// The query's parameters, decoded (WHATWG URL, `application/x-www-form-urlencoded`).
+pub(crate) fn parameters(uri: &Uri) -> Vec<(String, String)> {
+    let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), decoded(value))).collect()
+}
+
+fn decoded(text: &str) -> String {
+    let text = text.replace('+', " ");
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        bytes.push(u8::from_str_radix(code, 16).unwrap());
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
 fn is_version(part: &str) -> bool {
     part.strip_prefix('v').is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
 }
 
 pub(crate) fn list(items: &[Value]) -> Value {
-    json!({ "kind": "List", "apiVersion": "v1", "metadata": {}, "items": items })
+    json!({ "kind": "List", "apiVersion": "v1", "metadata": { "resourceVersion": "1" }, "items": items })
 }
 
 pub(crate) fn status(code: u16, message: &str) -> Value {

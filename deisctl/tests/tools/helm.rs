@@ -26,6 +26,7 @@ case "$*" in
   "get manifest"*) ;;
   upgrade*--dry-run*) echo '{{"manifest": ""}}' ;;
   upgrade*) cp after.json history.json; {upgrade} ;;
+  uninstall*) echo 'release "deis" uninstalled' ;;
   rollback*) echo "Rollback was a success! Happy Helming!" ;;
 esac
 "#,

@@ -3,7 +3,8 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, list, status};
 
 fn pod(name: &str) -> Value {
-    json!({ "metadata": { "name": name, "namespace": "deis" } })
+    let labels = json!({ "app": "deis-router", "heritage": "deis" });
+    json!({ "metadata": { "name": name, "namespace": "deis", "labels": labels } })
 }
 
 async fn cluster(other: impl Fn() -> Value + 'static) -> Cluster {

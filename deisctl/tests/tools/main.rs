@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests assert by panicking")]
 
 mod cluster;
+mod commands;
 mod helm;
 mod journal;
+mod platform;
+mod session;
 mod shown;
 mod ssh;
 mod upgrade;

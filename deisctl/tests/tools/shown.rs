@@ -71,13 +71,3 @@ async fn a_document_says_the_same_to_a_program() {
         assert!(!document.as_array().unwrap().is_empty(), "{command}: {json}");
     }
 }
-
-#[tokio::test]
-async fn init_says_of_each_secret_what_it_did() {
-    let cluster = Cluster::new(|asked| {
-        (asked == "POST /api/v1/namespaces/deis/secrets").then(|| json!({ "metadata": { "name": "x" } }))
-    })
-    .await;
-    insta::assert_snapshot!("init", cluster.said("init --domain=apps.example.com").await);
-    insta::assert_snapshot!("init_narrow", cluster.seen_narrow("init --domain=apps.example.com").await);
-}

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::support::{Developer, Output, Platform, eventually, is_ready};
+use crate::support::{Developer, Output, Platform, eventually, is_ready, without_figures};
 
 /// No command of these takes longer.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -284,39 +284,34 @@ async fn an_upgrade_is_planned_done_and_taken_back_when_it_fails() {
     drop(deisctl(&["upgrade", &chart, "--set=router.preStopSeconds=5"]).await.succeeded());
 }
 
-/// What a person sees at a terminal of 40 columns of commands that only a platform can answer.
+/// What is said of success by commands that only a platform can answer: to a program, and to a person at a terminal of 40 columns.
 #[tokio::test]
-async fn what_was_done_is_shown_on_a_narrow_terminal() {
+async fn what_was_done_is_shown_at_both_widths() {
     let _platform = Platform::connect_alone().await;
-    let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("diagnosis.tar.gz").to_string_lossy().into_owned();
-    for (name, line) in [
-        ("doctor", "doctor"),
-        ("config_set", "config workflow set registration-mode=enabled"),
-        ("config_get", "config workflow get"),
-        ("config_rm", "config workflow rm registration-mode"),
-        ("config_get_nothing", "config workflow get"),
-        ("scale", "scale state=1"),
-        ("restart", "restart logger-agent"),
-        ("rolling_restart", "rolling-restart registry-proxy"),
-        ("diagnose", &format!("diagnose --file={archive}")),
-    ] {
-        let shell = format!("stty cols 40 rows 24; TERM=dumb exec {} {line}", deisctl_path());
-        let seen = run("script", ["-qefc", &shell, "/dev/null"]).await.succeeded();
-        insta::assert_snapshot!(
-            format!("narrow_{name}"),
-            without_figures(&seen.stdout.replace(&archive, "/diagnosis.tar.gz"))
-        );
+    for is_narrow in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("diagnosis.tar.gz").to_string_lossy().into_owned();
+        for (name, line) in [
+            ("doctor", "doctor"),
+            ("config_set", "config workflow set registration-mode=enabled"),
+            ("config_get", "config workflow get"),
+            ("config_rm", "config workflow rm registration-mode"),
+            ("config_get_nothing", "config workflow get"),
+            ("scale", "scale state=1"),
+            ("restart", "restart logger-agent"),
+            ("rolling_restart", "rolling-restart registry-proxy"),
+            ("diagnose", &format!("diagnose --file={archive}")),
+        ] {
+            let (name, seen) = if is_narrow {
+                let shell = format!("stty cols 40 rows 24; TERM=dumb exec {} {line}", deisctl_path());
+                (format!("narrow_{name}"), run("script", ["-qefc", &shell, "/dev/null"]).await)
+            } else {
+                (name.to_owned(), deisctl(&line.split(' ').collect::<Vec<_>>()).await)
+            };
+            let seen = seen.succeeded().stdout.replace(&archive, "/diagnosis.tar.gz");
+            insta::assert_snapshot!(name, without_figures(&seen));
+        }
     }
-}
-
-/// Counts differ from day to day.
-fn without_figures(text: &str) -> String {
-    let mut plain = text.replace('\r', "").replace(|figure: char| figure.is_ascii_digit(), "0");
-    while plain.contains("00") {
-        plain = plain.replace("00", "0");
-    }
-    plain
 }
 
 /// The names of a part's pods, those on their way out included.

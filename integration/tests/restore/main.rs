@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
-use crate::support::{App, Developer, Output, Platform, until_answers};
+use crate::support::{App, Developer, Output, Platform, until_answers, without_figures};
 
 #[tokio::test]
 async fn a_lost_platform_comes_back_from_its_backup() {
@@ -39,6 +39,10 @@ async fn a_lost_platform_comes_back_from_its_backup() {
     assert!(backup["verified"] == true && !notices.contains(&app.name), "{backup}");
     let made = PathBuf::from(backup["backup"].as_str().unwrap());
     assert_eq!((mode(&backups), mode(&made), mode(&made.join("secrets.json"))), (0o700, 0o700, 0o600));
+
+    // To a person; each line is short enough for forty columns.
+    let line = format!("backup {}/again", folder.path().display());
+    insta::assert_snapshot!("backup", said(&line, false, folder.path()).await);
 
     // Everything goes: the platform, its volumes and Secrets, and the app.
     let values = folder.path().join("values.yaml");
@@ -125,6 +129,11 @@ async fn a_lost_platform_comes_back_from_its_backup() {
     app.eventually_controllers("the release of the backup is back", |found| found == [("v3-web".to_owned(), 1)]).await;
     serves(&app, &platform, "Powered by Kubernetes\n").await;
     assert_eq!(app.releases(&repository).await, releases);
+
+    // To a person at a narrow terminal.
+    insta::assert_snapshot!("restore", said(&format!("restore --overwrite {place}"), true, folder.path()).await);
+    app.eventually_controllers("the release of the backup is there", |found| found == [("v3-web".to_owned(), 1)]).await;
+    serves(&app, &platform, "Powered by Kubernetes\n").await;
     drop(repository.deis(&["destroy", "--confirm", &app.name]).await.succeeded());
     drop(deisctl(&["config", "workflow", "rm", "registration-mode"]).await.succeeded());
 }
@@ -132,6 +141,19 @@ async fn a_lost_platform_comes_back_from_its_backup() {
 async fn serves(app: &App<'_>, platform: &Platform, text: &str) {
     until_answers(&format!("http://{}.{}/", app.name, platform.domain), 200).await;
     assert_eq!(app.get().await, (200, text.to_owned()));
+}
+
+/// What is said of success to a program, or to a person at a terminal of 40 columns. Notices hang on what other tests have left.
+async fn said(line: &str, is_narrow: bool, folder: &Path) -> String {
+    let deisctl = built("deisctl");
+    let output = if is_narrow {
+        let shell = format!("stty cols 40 rows 24; TERM=dumb exec {} {line}", deisctl.display());
+        run(Path::new("script"), &["-qefc", &shell, "/dev/null"]).await
+    } else {
+        run(&deisctl, &line.split(' ').collect::<Vec<_>>()).await
+    };
+    let shown = without_figures(&output.succeeded().stdout.replace(folder.to_str().unwrap(), ""));
+    shown.split_inclusive('\n').filter(|line| !line.starts_with("Notice: ")).collect()
 }
 
 fn document(output: &Output) -> Value {

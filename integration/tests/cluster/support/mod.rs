@@ -25,7 +25,7 @@ pub(crate) use following::Following;
 pub(crate) use forward::Forward;
 pub(crate) use helm::helm;
 pub(crate) use http::{ask, until_answers};
-pub(crate) use output::Output;
+pub(crate) use output::{Output, without_figures};
 pub(crate) use parts::{PARTS, recovered};
 pub(crate) use platform::{MACHINE, Platform};
 pub(crate) use receiver::{Receiver, Span};

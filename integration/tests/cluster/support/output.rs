@@ -45,3 +45,12 @@ impl fmt::Display for Output {
         writeln!(f, "--- standard output\n{}--- standard error\n{}", self.stdout, self.stderr)
     }
 }
+
+/// What was shown, for a snapshot: counts, sizes and times differ from day to day.
+pub(crate) fn without_figures(text: &str) -> String {
+    let mut plain = text.replace('\r', "").replace(|figure: char| figure.is_ascii_digit(), "0");
+    while plain.contains("00") {
+        plain = plain.replace("00", "0");
+    }
+    ["MiB", "GiB"].into_iter().fold(plain, |plain, unit| plain.replace(unit, "KiB"))
+}
