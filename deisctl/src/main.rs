@@ -18,6 +18,7 @@ mod report;
 mod rollout;
 mod session;
 mod settings;
+mod stop;
 mod upgrade;
 
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::KubeError;
 use crate::deadline::within;
+use crate::stop::Stop;
 
 /// How long what the program wrote last may take to come after it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -46,12 +47,9 @@ pub(crate) async fn run(pods: &Api<Pod>, pod: &str, command: &[String]) -> Resul
     // Keys that are pressed while our output goes into a pipe are for whoever reads the pipe.
     let input = interactive || !io::stdin().is_terminal();
     let params = AttachParams::default().stdin(input).tty(interactive).stderr(!interactive);
-    // Before there is anything over there: no signal is missed, and none ends us half-way.
-    let (mut interrupts, changes) = (signal(SignalKind::interrupt())?, signal(SignalKind::window_change())?);
-    tokio::select! {
-        done = work(pods, pod, command, &params, changes) => done,
-        _ = interrupts.recv() => Err(Failure::ended(130)),
-    }
+    // Before there is anything over there: no signal is missed, and none ends us half-way, with a terminal that nobody gives back.
+    let (mut stop, changes) = (Stop::listen()?, signal(SignalKind::window_change())?);
+    stop.unless(work(pods, pod, command, &params, changes), Failure::ended).await
 }
 
 async fn work(

@@ -13,8 +13,9 @@ use crate::Ui;
 pub enum Kind {
     /// The command was not done, and the message says why. Exit code 1.
     Error,
-    /// The person stopped waiting. Exit code 130, as a shell counts SIGINT.
-    Interrupted,
+    /// The person stopped waiting, or somebody asked us to end. The exit code is 128 and the signal's number, as a shell counts it: 130
+    /// after Ctrl-C.
+    Interrupted(u8),
     /// The time that the person gave us to wait is over. Exit code 124, as of timeout(1).
     TimedOut,
     /// Nobody reads our output any more, as after `| head`. Nothing is said; exit code 1.
@@ -42,7 +43,12 @@ impl Failure {
 
     /// The person pressed Ctrl-C; `message` says what goes on without them.
     pub fn interrupted(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Interrupted, ..Self::new(message) }
+        Self::stopped(130, message)
+    }
+
+    /// A signal asked us to end; `status` is the exit code that tells which, and `message` says what is left.
+    pub fn stopped(status: u8, message: impl Into<String>) -> Self {
+        Self { kind: Kind::Interrupted(status), ..Self::new(message) }
     }
 
     /// The time to wait is over; `message` says what goes on without us.
@@ -125,8 +131,7 @@ impl Ui {
         ExitCode::from(match failure.kind {
             Kind::Error | Kind::ClosedPipe => 1,
             Kind::TimedOut => 124,
-            Kind::Interrupted => 130,
-            Kind::Ended(code) => code,
+            Kind::Interrupted(code) | Kind::Ended(code) => code,
         })
     }
 
@@ -135,7 +140,7 @@ impl Ui {
             Kind::ClosedPipe | Kind::Ended(_) => return Ok(()),
             Kind::Error => self.warn(format_args!("{} {}", "Error:".red().bold(), failure.error))?,
             Kind::TimedOut => self.warn(format_args!("{} {}", "Timed out:".yellow().bold(), failure.error))?,
-            Kind::Interrupted => self.warn(format_args!("{} {}", "Interrupted:".yellow().bold(), failure.error))?,
+            Kind::Interrupted(_) => self.warn(format_args!("{} {}", "Interrupted:".yellow().bold(), failure.error))?,
         }
         for cause in failure.causes() {
             self.warn(format_args!("  because: {cause}"))?;
@@ -205,9 +210,14 @@ mod tests {
     fn the_kind_decides_the_exit_code() {
         let (mut ui, ..) = Ui::captured();
         let code = |failure: &Failure| format!("{:?}", ui.report(failure));
-        let failures =
-            [Failure::new("no"), Failure::timed_out("later"), Failure::interrupted("later"), Failure::ended(42)];
+        let failures = [
+            Failure::new("no"),
+            Failure::timed_out("later"),
+            Failure::interrupted("later"),
+            Failure::stopped(143, "later"),
+            Failure::ended(42),
+        ];
         let codes = failures.iter().map(code).collect::<Vec<_>>();
-        assert_eq!(codes, [1, 124, 130, 42].map(|code| format!("{:?}", ExitCode::from(code))));
+        assert_eq!(codes, [1, 124, 130, 143, 42].map(|code| format!("{:?}", ExitCode::from(code))));
     }
 }

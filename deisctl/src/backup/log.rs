@@ -2,7 +2,6 @@ use std::fmt;
 use std::io;
 
 use deis_cli::{Failure, Progress, Ui};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Tells the operator what is done, step by step, and keeps what they should know for the end.
 pub(crate) struct Log<'ui> {
@@ -55,35 +54,6 @@ fn heard<T>(unheard: bool, told: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Ends when the process is asked to: by Ctrl-C, by SIGTERM, or because its terminal is gone. From the first call on none of these
-/// ends the process by itself any more.
-pub(crate) async fn interrupted() {
-    tokio::select! {
-        () = asked(SignalKind::interrupt()) => {}
-        () = asked(SignalKind::terminate()) => {}
-        () = asked(SignalKind::hangup()) => {}
-    }
-}
-
-/// Ends when the process gets the signal, unless whoever started it has it ignored, as `nohup` does with SIGHUP.
-async fn asked(kind: SignalKind) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    if !is_ignored(&status, kind.as_raw_value())
-        && let Ok(mut signals) = signal(kind)
-    {
-        signals.recv().await;
-    } else {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// What Linux says of a process; elsewhere nothing is known to be ignored.
-fn is_ignored(status: &str, signal: i32) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask & (1 << (signal - 1)) != 0
-}
-
 /// A number of bytes as people read it.
 pub(crate) struct Size(pub(crate) u64);
 
@@ -100,31 +70,7 @@ impl fmt::Display for Size {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::poll;
-    use nix::sys::signal::{Signal, raise};
-
     use super::*;
-
-    #[tokio::test]
-    async fn whoever_asks_us_to_end_is_heard() {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        // The tests may themselves have been started by `nohup`, or in the background of a script.
-        let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
-        let heard = signals.into_iter().filter(|signal| !is_ignored(&status, *signal as i32)).collect::<Vec<_>>();
-        assert!(heard.contains(&Signal::SIGTERM));
-        for asks in heard {
-            let mut interrupted = Box::pin(interrupted());
-            assert!(poll!(&mut interrupted).is_pending());
-            raise(asks).unwrap();
-            interrupted.await;
-        }
-    }
-
-    #[test]
-    fn what_is_ignored_stays_so() {
-        let status = "Name:\tdeisctl\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n";
-        assert!(is_ignored(status, 1) && !is_ignored(status, 2) && is_ignored(status, 13) && !is_ignored("", 1));
-    }
 
     #[test]
     fn a_closed_stream_ends_only_what_may_end() {

@@ -23,7 +23,7 @@ mod shell;
 mod workloads;
 
 pub(crate) use self::archive::{Archive, ArchiveError, Writer};
-pub(crate) use self::log::{Log, Size, interrupted};
+pub(crate) use self::log::{Log, Size};
 pub(crate) use self::make::make;
 pub(crate) use self::place::{Place, PlaceError};
 pub(crate) use self::rehearse::rehearse;

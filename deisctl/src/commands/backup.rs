@@ -7,8 +7,9 @@ use kube::Client;
 use nix::sys::stat::{Mode, umask};
 use serde::Serialize;
 
-use crate::backup::{Archive, Log, Place, PlaceError, Size, Writer, interrupted, make, rehearse};
+use crate::backup::{Archive, Log, Place, PlaceError, Size, Writer, make, rehearse};
 use crate::cluster::ClusterArgs;
+use crate::stop::Stop;
 
 /// Write a backup of the platform.
 ///
@@ -51,12 +52,12 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let mut log = Log::new(ui, args.output.output != Format::Table);
 
     let client = cluster.client().await?;
+    // Before there is anything of it.
+    let mut stop = Stop::listen()?;
     let writer = Writer::begin(place.clone()).await.map_err(PlaceError::told)?;
-    let written = tokio::select! {
-        written = make(writer, created, &client, &cluster.namespace, &mut log) => written,
-        () = interrupted() => Err(Failure::interrupted("the backup was not completed, what there was of it is removed")),
-    };
-    let (manifest, lost) = match written {
+    let make = make(writer, created, &client, &cluster.namespace, &mut log);
+    let removed = "the backup was not completed, what there was of it is removed";
+    let (manifest, lost) = match stop.unless(make, |status| Failure::stopped(status, removed)).await {
         Ok(written) => written,
         Err(failure) => {
             if let Err(error) = place.remove().await {
@@ -66,10 +67,8 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
         }
     };
     if args.verify {
-        let verified = tokio::select! {
-            verified = verify(&place, &lost, &client, &cluster.namespace, &mut log) => verified,
-            () = interrupted() => Err(Failure::interrupted("the platform is as it was")),
-        };
+        let verify = verify(&place, &lost, &client, &cluster.namespace, &mut log);
+        let verified = stop.unless(verify, |status| Failure::stopped(status, "the platform is as it was")).await;
         verified.map_err(|failure| failure.hint(format!("{} is complete, but was not verified.", place.name())))?;
     }
     let summary = Summary {

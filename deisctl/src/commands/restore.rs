@@ -3,8 +3,9 @@ use std::time::Instant;
 use deis_cli::{Failure, Format, OutputArgs, Ui};
 use serde::Serialize;
 
-use crate::backup::{Archive, ArchiveError, Log, Place, PlaceError, Restore, interrupted, rehearse};
+use crate::backup::{Archive, ArchiveError, Log, Place, PlaceError, Restore, rehearse};
 use crate::cluster::ClusterArgs;
+use crate::stop::Stop;
 
 /// Bring a backup back into a platform that is installed.
 ///
@@ -50,11 +51,8 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let archive = Archive::open(place).await.map_err(ArchiveError::told)?;
     let client = cluster.client().await?;
     if args.dry_run {
-        let rehearsed = tokio::select! {
-            rehearsed = rehearse(&archive, &client, &cluster.namespace, &mut log) => rehearsed,
-            () = interrupted() => Err(Failure::interrupted("the platform is as it was")),
-        };
-        rehearsed?;
+        let rehearse = rehearse(&archive, &client, &cluster.namespace, &mut log);
+        Stop::listen()?.unless(rehearse, as_it_was).await?;
     } else {
         restore(&args, &archive, &client, &cluster.namespace, &mut log).await?;
     }
@@ -79,6 +77,10 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     })
 }
 
+fn as_it_was(status: u8) -> Failure {
+    Failure::stopped(status, "the platform is as it was")
+}
+
 async fn restore(
     args: &Args,
     archive: &Archive,
@@ -87,15 +89,10 @@ async fn restore(
     log: &mut Log<'_>,
 ) -> Result<(), Failure> {
     let restore = Restore::new(archive, client, namespace).await?;
-    let examined = tokio::select! {
-        examined = restore.examine(args.overwrite, log) => examined,
-        () = interrupted() => Err(Failure::interrupted("nothing was changed")),
-    };
-    examined?;
-    let staged = tokio::select! {
-        staged = restore.stage(log) => staged,
-        () = interrupted() => Err(Failure::interrupted("the platform is as it was")),
-    };
+    let mut stop = Stop::listen()?;
+    let unchanged = |status| Failure::stopped(status, "nothing was changed");
+    stop.unless(restore.examine(args.overwrite, log), unchanged).await?;
+    let staged = stop.unless(restore.stage(log), as_it_was).await;
     let restored = match staged {
         // From here on Ctrl-C does nothing: half of the rest would be worse than all.
         Ok(()) => restore.commit(args.overwrite, log).await,

@@ -1,6 +1,3 @@
-use std::future::Future;
-use std::io;
-
 use deis_cli::{Failure, Ui};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -8,7 +5,6 @@ use kube::api::{ListParams, PostParams};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::{ClusterArgs, KubeError};
 use crate::components::find;
@@ -16,6 +12,7 @@ use crate::deadline::within;
 use crate::inventory::look;
 use crate::rollout::MANAGER;
 use crate::session;
+use crate::stop::Stop;
 
 /// Run a program on a node, as root, or a shell: through a privileged pod there, which is removed afterwards.
 ///
@@ -58,11 +55,12 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let pods: Api<Pod> = Api::namespaced(client, &cluster.namespace);
     sweep(&pods, ui).await?;
     // Before there is a pod: a signal that comes while it is made does not leave it behind.
-    let stop = Stop::listen()?;
+    let mut stop = Stop::listen()?;
     #[expect(clippy::disallowed_methods, reason = "the operator's own pod; no deploy holds a fence on it")]
     let created = pods.create(&params(), &shell_pod(&node, &image)?).await;
     let pod = created.map_err(|error| SshError::Create(node.clone(), error.into()))?.name_any();
-    let worked = stop.unless(work(&pods, &pod, &args.command, &address, ui)).await;
+    // On a terminal Ctrl-C goes to the program over there.
+    let worked = stop.unless(work(&pods, &pod, &args.command, &address, ui), Failure::ended).await;
     let removed = deis_kube::delete::named(&pods, &pod).await;
     if let Err(error) = removed {
         let remove = format!("kubectl -n {} delete pod {pod}", cluster.namespace);
@@ -70,34 +68,6 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
         return worked.and(told.map_err(Failure::from));
     }
     worked
-}
-
-/// What tells us to end. The pod is removed then, too. On a terminal Ctrl-C goes to the program over there.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Stop {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Works until one of them comes, or has come.
-    async fn unless(mut self, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-        tokio::select! {
-            biased;
-            _ = self.interrupt.recv() => Err(Failure::ended(130)),
-            _ = self.terminate.recv() => Err(Failure::ended(143)),
-            _ = self.hangup.recv() => Err(Failure::ended(129)),
-            done = work => done,
-        }
-    }
 }
 
 async fn work(pods: &Api<Pod>, pod: &str, command: &[String], address: &str, ui: &mut Ui) -> Result<(), Failure> {

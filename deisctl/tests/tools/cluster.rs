@@ -133,6 +133,15 @@ impl Cluster {
         command
     }
 
+    /// The same, started by another program: `nohup`.
+    pub(crate) fn command_by(&self, starter: &str, line: &str) -> Command {
+        let (program, options) = starter.split_once(' ').unwrap_or((starter, ""));
+        let mut command = plain(program);
+        command.args(options.split_whitespace()).arg(env!("CARGO_BIN_EXE_deisctl")).args(line.split_whitespace());
+        command.env("KUBECONFIG", self.kubeconfig.path());
+        command
+    }
+
     /// What the command says, and how it ends.
     pub(crate) async fn said(&self, line: &str) -> String {
         self.during(async { said(line, &self.command(line).output().await.unwrap()) }).await

@@ -9,5 +9,5 @@ mod journal;
 mod platform;
 mod session;
 mod shown;
-mod ssh;
+mod stop;
 mod upgrade;

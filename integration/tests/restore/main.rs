@@ -59,7 +59,7 @@ async fn a_lost_platform_comes_back_from_its_backup() {
     let mut restore = Running::start(&["restore", place]);
     restore.says("Ledger... ").await;
     restore.signal("TERM").await;
-    let ended = restore.output().await.failed(130);
+    let ended = restore.output().await.failed(143);
     assert!(ended.stderr.contains("the platform is as it was"), "{ended}");
 
     // Somebody makes an app while the backup is brought in.
