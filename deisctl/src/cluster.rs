@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
+use crate::words::innermost;
+
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterArgs {
@@ -66,20 +68,15 @@ impl fmt::Display for KubeError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             kube::Error::Api(status) => formatter.write_str(&status.message),
-            kube::Error::Service(error) => write!(formatter, "the cluster does not answer: {}", root(error.as_ref())),
+            kube::Error::Service(error) => {
+                write!(formatter, "the cluster does not answer: {}", innermost(error.as_ref()))
+            }
             error => error.fmt(formatter),
         }
     }
 }
 
 impl Error for KubeError {}
-
-fn root<'error>(mut error: &'error (dyn Error + 'static)) -> &'error (dyn Error + 'static) {
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error
-}
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,7 @@ mod session;
 mod settings;
 mod stop;
 mod upgrade;
+mod words;
 
 use std::process::ExitCode;
 

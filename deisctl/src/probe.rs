@@ -18,6 +18,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::cluster::KubeError;
 use crate::components::{Component, GRPC_PORT, Probe};
 use crate::forward::{ForwardError, Forwarder};
+use crate::words::{self, count};
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
@@ -114,20 +115,13 @@ fn of_registry_proxy(status: &registry::GetStatusResponse) -> Answer {
     Answer { well: false, says: format!("{figures}; {} does not answer: {}", status.upstream, status.upstream_error) }
 }
 
-fn count(number: i64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
 fn silence(error: &(dyn Error + 'static)) -> Answer {
     Answer { well: false, says: format!("no answer: {}", innermost(error)) }
 }
 
-/// Why there is no answer: the innermost cause, which is the one that tells.
+/// Why there is no answer.
 pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
+    let cause = words::innermost(error);
     match cause.downcast_ref::<tonic::Status>() {
         Some(status) => status.message().to_owned(),
         None => cause.to_string(),

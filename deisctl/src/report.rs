@@ -4,7 +4,7 @@ use futures_util::future::{join_all, try_join_all};
 use kube::Client;
 use serde::Serialize;
 
-use crate::components::Component;
+use crate::components::{COMPONENTS, Component};
 use crate::forward::{ForwardError, Forwarder};
 use crate::inventory::{InventoryError, PodStanding, Standing, look};
 use crate::probe::{self, Answer};
@@ -23,6 +23,11 @@ pub(crate) struct Asked {
     pub(crate) pod: PodStanding,
     /// `None` when it was not asked.
     pub(crate) answer: Option<Answer>,
+}
+
+/// Looks at all components: see [`make`].
+pub(crate) async fn all(client: &Client, namespace: &str) -> Result<(Vec<Report>, Option<String>), InventoryError> {
+    make(client, namespace, &COMPONENTS.iter().collect::<Vec<_>>()).await
 }
 
 /// Looks at components and asks their pods; the second answer says why nobody was asked, if so.
@@ -44,7 +49,7 @@ pub(crate) async fn make(
 async fn report(standing: Standing<PodStanding>, component: &Component, forwarder: Option<&Forwarder>) -> Report {
     let ask = async |pod: PodStanding| {
         let answer = match forwarder {
-            Some(forwarder) if pod.ready && !pod.is_leaving() => probe::ask(forwarder, component, &pod.name).await,
+            Some(forwarder) if pod.serves() => probe::ask(forwarder, component, &pod.name).await,
             _ => None,
         };
         Asked { pod, answer }

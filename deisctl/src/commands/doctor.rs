@@ -2,7 +2,6 @@ use deis_cli::{Failure, OutputArgs, Ui};
 use jiff::Timestamp;
 
 use crate::cluster::ClusterArgs;
-use crate::components::COMPONENTS;
 use crate::doctor::{Finding, examine};
 use crate::report;
 
@@ -19,7 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {
     let client = cluster.client().await?;
-    let (reports, unasked) = report::make(&client, &cluster.namespace, &COMPONENTS.iter().collect::<Vec<_>>()).await?;
+    let (reports, unasked) = report::all(&client, &cluster.namespace).await?;
     if let Some(why) = unasked {
         ui.warn(format_args!("The services are not asked: {why}"))?;
     }

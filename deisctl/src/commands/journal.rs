@@ -44,8 +44,7 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let client = cluster.client().await?;
     if args.follow {
         let pods = Api::namespaced(client, &cluster.namespace);
-        let selector = format!("app={},heritage=deis", component.object_name());
-        return follow(pods, &selector, args.lines, ui).await;
+        return follow(pods, &component.selector(), args.lines, ui).await;
     }
     let standing = look(&client, &cluster.namespace, component).await?;
     if standing.pods.is_empty() {

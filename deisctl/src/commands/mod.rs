@@ -21,9 +21,11 @@ pub(crate) mod uninstall;
 pub(crate) mod upgrade;
 
 use deis_cli::{Failure, Ui, closest};
+use kube::Client;
 
 use crate::cli::{Cli, Command};
 use crate::components::{COMPONENTS, Component, find};
+use crate::inventory::{Counts, look};
 
 pub(crate) async fn run(cli: Cli, ui: &mut Ui) -> Result<(), Failure> {
     let cluster = &cli.cluster;
@@ -59,6 +61,13 @@ fn component(name: &str) -> Result<&'static Component, Failure> {
             None => failure.hint("`deisctl list` shows all components."),
         }
     })
+}
+
+/// The pods of a component that is to be changed.
+async fn installed(client: &Client, namespace: &str, component: &Component) -> Result<Counts, Failure> {
+    let standing = look(client, namespace, component).await?;
+    let missing = || Failure::new(format!("component {} is not installed", component.name)).hint("deisctl install");
+    standing.workload.ok_or_else(missing)
 }
 
 #[cfg(test)]

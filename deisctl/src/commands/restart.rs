@@ -4,11 +4,10 @@ use deis_cli::{Failure, Ui};
 use jiff::Timestamp;
 use kube::Client;
 
-use super::component;
+use super::{component, installed};
 use crate::cluster::ClusterArgs;
 use crate::components::{COMPONENTS, Component, Workload};
 use crate::deadline::TimeoutArgs;
-use crate::inventory::look;
 use crate::rollout;
 
 /// Replace the pods of components: of all that are named at the same time.
@@ -47,22 +46,19 @@ pub(super) enum Pace {
 pub(super) async fn restart(which: Which, pace: Pace, cluster: &ClusterArgs, ui: &mut Ui) -> Result<(), Failure> {
     let (components, pace) = chosen(&which.components, pace)?;
     let client = cluster.client().await?;
-    let mut installed = Vec::new();
+    let mut parts = Vec::new();
     for component in components {
-        let standing = look(&client, &cluster.namespace, component).await?;
-        let Some(counts) = standing.workload else {
-            return Err(Failure::new(format!("component {} is not installed", component.name)).hint("deisctl install"));
-        };
-        installed.push((component, counts.wanted));
+        let counts = installed(&client, &cluster.namespace, component).await?;
+        parts.push((component, counts.wanted));
     }
     let now = Timestamp::now();
     let restarts = Restarts { client, namespace: &cluster.namespace, limit: which.timeout.timeout };
     if pace == Pace::Together {
-        for (component, _) in &installed {
+        for (component, _) in &parts {
             rollout::restart(&restarts.client, restarts.namespace, component, now).await?;
         }
     }
-    for (component, pods) in installed {
+    for (component, pods) in parts {
         ui.line(format_args!("{}: {}", component.name, way(component.workload, pods)))?;
         restarts.one(component, (pace == Pace::OneByOne).then_some(now), ui).await?;
     }

@@ -1,10 +1,9 @@
 use deis_cli::{Failure, Ui};
 
-use super::component;
+use super::{component, installed};
 use crate::cluster::ClusterArgs;
 use crate::components::Component;
 use crate::deadline::TimeoutArgs;
-use crate::inventory::look;
 use crate::rollout;
 
 /// Change how many pods a component has, and wait until they are ready.
@@ -29,10 +28,7 @@ pub(crate) async fn run(args: Args, cluster: &ClusterArgs, ui: &mut Ui) -> Resul
     let client = cluster.client().await?;
     let mut changes = Vec::new();
     for (component, replicas) in targets {
-        let standing = look(&client, &cluster.namespace, component).await?;
-        let Some(counts) = standing.workload else {
-            return Err(Failure::new(format!("component {} is not installed", component.name)).hint("deisctl install"));
-        };
+        let counts = installed(&client, &cluster.namespace, component).await?;
         changes.push((component, counts.wanted, replicas));
     }
     for (component, before, replicas) in &changes {

@@ -8,7 +8,6 @@ use kube::Client;
 use super::doctor::lines;
 use super::install::{ChartArgs, HelmArgs};
 use crate::cluster::{ClusterArgs, KubeError};
-use crate::components::COMPONENTS;
 use crate::deadline::duration;
 use crate::doctor::{self, Finding};
 use crate::report;
@@ -126,7 +125,7 @@ async fn prepare(
     let now = Timestamp::now();
     findings.extend(first_to_end(client, &cluster.namespace, now).await?);
     findings.extend(room(client, &cluster.namespace).await?);
-    let (reports, _) = report::make(client, &cluster.namespace, &COMPONENTS.iter().collect::<Vec<_>>()).await?;
+    let (reports, _) = report::all(client, &cluster.namespace).await?;
     let doctors = doctor::examine(client, &cluster.namespace, &reports, now).await;
     // What differs from the release, its version among it, is what an upgrade mends.
     findings.extend(doctors.into_iter().filter(|finding| !matches!(finding.area, "versions" | "drift")));

@@ -14,7 +14,6 @@ use super::archive::Archive;
 use super::objects::{Sealed, kinds};
 use super::redaction::{self, Redactor};
 use crate::cluster::KubeError;
-use crate::components::COMPONENTS;
 use crate::deadline::within;
 use crate::{doctor, report};
 
@@ -86,7 +85,7 @@ impl Collector<'_> {
             let versions = json!({ "deisctl": env!("CARGO_PKG_VERSION"), "kubernetes": kubernetes });
             self.archive.yaml("versions.yaml", &versions);
         }
-        match report::make(client, namespace, &COMPONENTS.iter().collect::<Vec<_>>()).await {
+        match report::all(client, namespace).await {
             Ok((reports, unasked)) => {
                 if let Some(why) = unasked {
                     self.archive.missing("answers of the services", &why);

@@ -13,8 +13,10 @@ mod store;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
 
 pub(crate) use self::catalogue::Settings;
+use self::catalogue::Wanted;
 pub(crate) use self::plan::Outcome;
 pub(crate) use self::plan::PlanError;
 pub(crate) use self::remedy::{command, of_missing};
@@ -44,12 +46,7 @@ pub(crate) async fn run(
     let wanted = catalogue::wanted(settings);
     let mut done = BTreeMap::new();
     'rounds: for _ in 0..ROUNDS {
-        let mut existing = BTreeMap::new();
-        for wanted in &wanted {
-            if let Some(secret) = store.read(wanted.name).await? {
-                existing.insert(wanted.name, secret);
-            }
-        }
+        let existing = read(store, &wanted).await?;
         for step in plan::plan(&wanted, &existing, now)? {
             let written = match (step.outcome, &step.secret) {
                 (Outcome::Created, Some(secret)) => store.create(secret).await?,
@@ -77,13 +74,19 @@ pub(crate) async fn examine(
     now: Timestamp,
 ) -> Result<Vec<(&'static str, Result<Outcome, PlanError>)>, StoreError> {
     let wanted = catalogue::wanted(settings);
+    let existing = read(store, &wanted).await?;
+    Ok(plan::steps(&wanted, &existing, now).map(|(name, step)| (name, step.map(|step| step.outcome))).collect())
+}
+
+/// Those that there are.
+async fn read(store: &impl Store, wanted: &[Wanted]) -> Result<BTreeMap<&'static str, Secret>, StoreError> {
     let mut existing = BTreeMap::new();
-    for wanted in &wanted {
+    for wanted in wanted {
         if let Some(secret) = store.read(wanted.name).await? {
             existing.insert(wanted.name, secret);
         }
     }
-    Ok(plan::steps(&wanted, &existing, now).map(|(name, step)| (name, step.map(|step| step.outcome))).collect())
+    Ok(existing)
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ async fn wait<K: Rolls>(
     let workloads: Api<K> = Api::namespaced(client.clone(), namespace);
     let (mut workloads, _) = objects(workloads, watcher::Config::default().fields(&format!("metadata.name={name}")));
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let (mut pods, _) = objects(pods, watcher::Config::default().labels(&format!("app={name},heritage=deis")));
+    let (mut pods, _) = objects(pods, watcher::Config::default().labels(&component.selector()));
     let mut seen = Seen::<K>::default();
     let mut waited_for = "an answer of the cluster".to_owned();
     loop {

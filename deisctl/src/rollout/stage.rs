@@ -8,6 +8,8 @@ use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
+use crate::words::count;
+
 /// How far it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Stage {
@@ -139,10 +141,6 @@ pub(crate) fn stage(figures: &Figures, pods: &[Pod]) -> Stage {
         [name] => Stage::Waiting(format!("{name} ends what it serves")),
         names => Stage::Waiting(format!("{} pods end what they serve", names.len())),
     }
-}
-
-pub(super) fn count(number: i32, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The first pod that is neither well nor leaving nor given up, and what is the matter with it.

@@ -7,7 +7,6 @@ use kube::api::LogParams;
 use kube::{Api, Client};
 use tokio::time::Instant;
 
-use crate::components::COMPONENTS;
 use crate::deadline::within;
 use crate::probe::http_status;
 use crate::report::{self, Report};
@@ -52,15 +51,13 @@ async fn look(client: &Client, namespace: &str) -> Result<(), String> {
         return Err(format!("not up: {}", ill.join(", ")));
     }
     let workflow = reports.iter().find(|report| report.standing.component == "workflow");
-    let pod = workflow
-        .and_then(|report| report.standing.pods.iter().find(|asked| asked.pod.ready && !asked.pod.is_leaving()));
+    let pod = workflow.and_then(|report| report.standing.pods.iter().find(|asked| asked.pod.serves()));
     let pod = pod.ok_or_else(|| "no pod of workflow is ready".to_owned())?;
     api_is_ready(client, namespace, &pod.pod.name).await.map_err(|error| format!("the API does not answer: {error}"))
 }
 
 async fn all(client: &Client, namespace: &str) -> Result<Vec<Report>, String> {
-    let components = COMPONENTS.iter().collect::<Vec<_>>();
-    let made = report::make(client, namespace, &components).await;
+    let made = report::all(client, namespace).await;
     made.map(|(reports, _)| reports).map_err(|error| error.to_string())
 }
 
