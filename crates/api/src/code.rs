@@ -158,6 +158,8 @@ codes! {
     ProcessExited = "process-exited", 400, FAILED_PRECONDITION, false;
     /// The process runs but does not become ready: usually it does not listen on its port.
     NeverReady = "never-ready", 400, FAILED_PRECONDITION, false;
+    /// The process runs, but a health check does not find it as it should be.
+    ProbeFailed = "probe-failed", 400, FAILED_PRECONDITION, false;
     /// The process needed more memory than its limit.
     OutOfMemory = "out-of-memory", 400, RESOURCE_EXHAUSTED, false;
     /// No node has room for the pod.

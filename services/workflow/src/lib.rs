@@ -18,7 +18,7 @@
 //! | replicationcontrollers | apps | list, watch, create, patch, delete |
 //! | pods | apps | list, watch, create, patch, delete |
 //! | pods/log | apps | get |
-//! | events | apps | create |
+//! | events | apps | list, watch, create |
 //! | endpointslices.discovery.k8s.io | the platform's namespace | list, watch |
 //! | configmaps | the platform's namespace | create; of `deis-router-settings` get, list, watch, patch |
 

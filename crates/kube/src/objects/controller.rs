@@ -119,9 +119,10 @@ pub struct Amount {
     pub limit: Option<String>,
 }
 
-/// What a process has whose app says nothing else.
-const CPU: (&str, &str) = ("20m", "1");
-const MEMORY: (&str, &str) = ("32Mi", "512Mi");
+/// The processor time that a process asks for and may have whose app says nothing else.
+pub const CPU: (&str, &str) = ("20m", "1");
+/// The memory that a process asks for and may have whose app says nothing else.
+pub const MEMORY: (&str, &str) = ("32Mi", "512Mi");
 
 /// The controller of a process, with no replicas yet.
 #[must_use]
@@ -221,6 +222,8 @@ fn container(process: &Process<'_>) -> Container {
         name: process.proc_type.to_string(),
         image: Some(process.image.to_owned()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
+        // The last lines of a process that failed stand in its pod: whoever asks why needs no log.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         command,
         args,
         env_from: Some(vec![EnvFromSource {

@@ -9,7 +9,7 @@ mod service;
 mod settings;
 
 pub use build_pod::{BUILD_PODS, Build, Limits, build_pod};
-pub use controller::{Amount, Process, Program, Start, controller, release_phase};
+pub use controller::{Amount, CPU, MEMORY, Process, Program, Start, controller, release_phase};
 pub use drain::Drain;
 pub use namespace::namespace;
 pub use secrets::{REGISTRY, environment, pull_secret};

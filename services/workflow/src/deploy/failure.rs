@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use deis_api::{Code, ProcType};
+use deis_api::Code;
 
+use super::cause::Cause;
 use super::goal::Assignment;
+use super::refusal::Refusal;
 use super::world::{Controller, Pod, Trouble, World};
 
 /// Why a release cannot be deployed.
@@ -18,61 +20,104 @@ pub struct Failure {
     pub pod: Option<String>,
 }
 
+impl Failure {
+    fn of(cause: &Cause, pod: Option<&Pod>) -> Self {
+        Self { code: cause.code, message: cause.text(), pod: pod.map(|pod| pod.name.clone()) }
+    }
+}
+
 /// How often a process may end before its release has failed: once can be bad luck.
 const EXITS: u32 = 2;
-/// For how long Kubernetes may refuse pods: in a new namespace it does until the service account is there.
+/// For how long Kubernetes may refuse pods for a reason that can pass: in a new namespace it does until the service account is there.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(15);
+/// For how long a quota may be used up: what Kubernetes counts is a moment behind.
+const QUOTA_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Judges a release whose deploy is under way; `stalled` is for how long nothing has moved.
 #[must_use]
 pub fn judge(assignment: &Assignment, world: &World, stalled: Duration) -> Option<Failure> {
-    let ours = || world.controllers.iter().filter(|controller| controller.version == assignment.release);
-    let of_pods = ours().flat_map(|controller| controller.pods.iter().map(move |pod| (controller, pod)));
-    let unready = of_pods.filter(|(_, pod)| !pod.ready);
-    let hopeless = unready.clone().find_map(|(controller, pod)| hopeless(&controller.proc_type, pod));
-    let refused = || ours().filter(|_| stalled >= REFUSAL_PATIENCE).find_map(refused);
-    let overdue = || unready.clone().next().map(|(controller, pod)| overdue(assignment, &controller.proc_type, pod));
-    let missing = || ours().find_map(|controller| missing(assignment, controller));
-    let late = || if stalled >= assignment.patience() { overdue().or_else(missing) } else { None };
+    let mut unready = unready(assignment, world);
+    let hopeless = unready.clone().find(|(_, pod)| is_hopeless(pod));
+    let hopeless = hopeless.map(|(controller, pod)| {
+        let cause = Cause::of_pod(assignment, &controller.proc_type, pod.trouble.as_ref(), None);
+        Failure::of(&cause, Some(pod))
+    });
+    let refused = || ours(assignment, world).find_map(|controller| refused(assignment, world, controller, stalled));
+    let missing = || ours(assignment, world).find_map(|controller| missing(assignment, controller));
+    let late = || {
+        if stalled < assignment.patience() {
+            return None;
+        }
+        let overdue = unready.next().map(|(controller, pod)| {
+            let waited = Some(assignment.patience());
+            let cause = Cause::of_pod(assignment, &controller.proc_type, pod.trouble.as_ref(), waited);
+            Failure::of(&cause, Some(pod))
+        });
+        overdue.or_else(missing)
+    };
     hopeless.or_else(refused).or_else(late)
 }
 
-/// What no waiting will mend.
-fn hopeless(proc_type: &ProcType, pod: &Pod) -> Option<Failure> {
-    let (code, message) = match pod.trouble.as_ref()? {
-        Trouble::Image(words) => (
-            Code::ImagePullFailed,
-            format!("The image of {proc_type} cannot be pulled: {words}. Push again to rebuild it."),
-        ),
-        Trouble::Start(words) => (
-            Code::CommandFailed,
-            format!("The process {proc_type} cannot be started: {words}. Correct its command in the Procfile."),
-        ),
-        Trouble::Exited { code: status @ (126 | 127), .. } => (
-            Code::CommandFailed,
-            format!(
-                "The command of {proc_type} is not there or not executable (exit code {status}). Correct it in the Procfile."
-            ),
-        ),
-        Trouble::Exited { code: status, times } if *times >= EXITS => (
-            Code::ProcessExited,
-            format!(
-                "The process {proc_type} ended {times} times, the last time with exit code {status}. Its last lines say why."
-            ),
-        ),
-        Trouble::OutOfMemory => (
-            Code::OutOfMemory,
-            format!("The process {proc_type} needed more memory than its limit. Raise the limit or make it need less."),
-        ),
-        Trouble::Exited { .. } | Trouble::Unschedulable(_) => return None,
+/// What already keeps a release from coming up, while it may still pass: for those who wait.
+#[must_use]
+pub fn foreboding(assignment: &Assignment, world: &World) -> Option<Cause> {
+    let is_news = |pod: &Pod| !matches!(pod.trouble, None | Some(Trouble::Unready { .. }));
+    let pod = unready(assignment, world).find(|(_, pod)| is_news(pod));
+    let pod = pod.map(|(controller, pod)| Cause::of_pod(assignment, &controller.proc_type, pod.trouble.as_ref(), None));
+    let refused = || {
+        ours(assignment, world).find_map(|controller| {
+            let refusal = Refusal::parse(controller.refusal.as_ref()?);
+            // In a new namespace every pod is refused for a moment.
+            let is_news = !matches!(refusal, Refusal::Passing(_));
+            is_news.then(|| Cause::of_refusal(&controller.proc_type, &refusal))
+        })
     };
-    Some(Failure { code, message, pod: Some(pod.name.clone()) })
+    pod.or_else(refused)
 }
 
-fn refused(controller: &Controller) -> Option<Failure> {
-    let words = controller.refusal.as_ref()?;
-    let message = format!("Kubernetes refuses the pods of {}: {words}.", controller.proc_type);
-    Some(Failure { code: Code::PodRefused, message, pod: None })
+fn ours<'a>(assignment: &Assignment, world: &'a World) -> impl Iterator<Item = &'a Controller> + Clone + use<'a> {
+    let release = assignment.release;
+    world.controllers.iter().filter(move |controller| controller.version == release)
+}
+
+fn unready<'a>(
+    assignment: &Assignment,
+    world: &'a World,
+) -> impl Iterator<Item = (&'a Controller, &'a Pod)> + Clone + use<'a> {
+    let of_pods =
+        ours(assignment, world).flat_map(|controller| controller.pods.iter().map(move |pod| (controller, pod)));
+    of_pods.filter(|(_, pod)| !pod.ready)
+}
+
+/// Whether no waiting will mend it.
+fn is_hopeless(pod: &Pod) -> bool {
+    match &pod.trouble {
+        None | Some(Trouble::Unready { .. } | Trouble::Unschedulable(_)) => false,
+        Some(Trouble::Exited { code: 126 | 127, .. }) => true,
+        Some(Trouble::Exited { times, .. } | Trouble::Unresponsive { times, .. }) => *times >= EXITS,
+        Some(
+            Trouble::ImageMissing(_)
+            | Trouble::ImageForbidden(_)
+            | Trouble::ImageInvalid(_)
+            | Trouble::Image(_)
+            | Trouble::Container(_)
+            | Trouble::Start(_)
+            | Trouble::OutOfMemory,
+        ) => true,
+    }
+}
+
+fn refused(assignment: &Assignment, world: &World, controller: &Controller, stalled: Duration) -> Option<Failure> {
+    let refusal = Refusal::parse(controller.refusal.as_ref()?);
+    let patience = match &refusal {
+        // Nobody but the app's own shape can change these.
+        Refusal::QuotaUnsaid { .. } | Refusal::LimitRange(_) | Refusal::Security(_) => Duration::ZERO,
+        // Pods that leave make room.
+        Refusal::Quota { .. } if world.leaving > 0 => assignment.patience(),
+        Refusal::Quota { .. } => QUOTA_PATIENCE,
+        Refusal::Passing(_) | Refusal::Other(_) => REFUSAL_PATIENCE,
+    };
+    (stalled >= patience).then(|| Failure::of(&Cause::of_refusal(&controller.proc_type, &refusal), None))
 }
 
 /// Kubernetes neither makes the pods nor says why.
@@ -87,35 +132,19 @@ fn missing(assignment: &Assignment, controller: &Controller) -> Option<Failure> 
     })
 }
 
-/// What has been waited for long enough.
-fn overdue(assignment: &Assignment, proc_type: &ProcType, pod: &Pod) -> Failure {
-    let seconds = assignment.patience().as_secs();
-    let (code, message) = match &pod.trouble {
-        Some(Trouble::Unschedulable(words)) => {
-            (Code::NoRoom, format!("No node had room for {proc_type} within {seconds} s: {words}."))
-        }
-        _ => match assignment.port().filter(|_| assignment.served().as_ref() == Some(proc_type)) {
-            Some(port) => (
-                Code::NeverReady,
-                format!(
-                    "The process {proc_type} did not become ready within {seconds} s: it runs, but nothing listens on port \
-                     {port} (variable PORT)."
-                ),
-            ),
-            None => (Code::NeverReady, format!("The process {proc_type} did not become ready within {seconds} s.")),
-        },
-    };
-    Failure { code, message, pod: Some(pod.name.clone()) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use deis_api::ReleaseVersion;
+    use deis_api::{ProcType, ReleaseVersion};
     use deis_kube::apply::Seen;
 
     use super::*;
+    use crate::deploy::no_node::NoNode;
+    use crate::deploy::probe::{Probe, Unhealthy};
+    use crate::deploy::world::Record;
+
+    const UNIX_EPOCH: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
     const NOW: Duration = Duration::ZERO;
 
@@ -151,6 +180,7 @@ mod tests {
             reachable: false,
             draining: false,
             trouble,
+            record: Record::default(),
         };
         let seen =
             Seen { name: "a-v1-web".to_owned(), uid: "u".to_owned(), resource_version: "1".to_owned(), fence: 1 };
@@ -162,7 +192,7 @@ mod tests {
             pods: vec![pod],
             refusal: refusal.map(str::to_owned),
         };
-        World { generation: 1, controllers: vec![controller], phases: Vec::new(), service: None }
+        World { generation: 1, controllers: vec![controller], ..World::default() }
     }
 
     fn verdict(trouble: Trouble, stalled: Duration) -> Option<String> {
@@ -172,12 +202,19 @@ mod tests {
 
     #[test]
     fn what_cannot_mend_fails_at_once() {
+        let found =
+            Unhealthy::parse("Liveness probe failed: HTTP probe failed with statuscode: 500", UNIX_EPOCH).unwrap();
         let troubles = [
-            Trouble::Image("not found".to_owned()),
+            Trouble::ImageMissing("not found".to_owned()),
+            Trouble::ImageForbidden("403 Forbidden".to_owned()),
+            Trouble::ImageInvalid("invalid reference format".to_owned()),
+            Trouble::Image("connection refused".to_owned()),
+            Trouble::Container("secret \"a-v1-env\" not found".to_owned()),
             Trouble::Start("no such file".to_owned()),
-            Trouble::Exited { code: 127, times: 1 },
-            Trouble::Exited { code: 1, times: 2 },
+            Trouble::Exited { code: 127, times: 1, after: None },
+            Trouble::Exited { code: 1, times: 2, after: Some(3) },
             Trouble::OutOfMemory,
+            Trouble::Unresponsive { found, times: 2 },
         ];
         insta::assert_yaml_snapshot!(troubles.map(|trouble| verdict(trouble, NOW).unwrap()));
     }
@@ -185,21 +222,59 @@ mod tests {
     #[test]
     fn what_can_mend_gets_its_time() {
         let late = Duration::from_secs(120);
-        for trouble in [Trouble::Exited { code: 1, times: 1 }, Trouble::Unschedulable("0/1 nodes".to_owned())] {
-            assert_eq!(verdict(trouble, late - Duration::from_secs(1)), None);
-        }
-        let overdue = verdict(Trouble::Unschedulable("0/1 nodes".to_owned()), late).unwrap();
-        insta::assert_snapshot!(overdue, @"no-room: No node had room for web within 120 s: 0/1 nodes.");
+        let found = || Unhealthy::parse("Readiness probe failed: HTTP probe failed with statuscode: 503", UNIX_EPOCH);
+        let troubles = [
+            Trouble::Exited { code: 1, times: 1, after: Some(3) },
+            Trouble::Unresponsive { found: found().unwrap(), times: 1 },
+            Trouble::Unschedulable(NoNode::parse("0/1 nodes are available: 1 Insufficient memory.")),
+            Trouble::Unready { probe: Probe::Startup, found: None },
+            Trouble::Unready { probe: Probe::Readiness, found: found() },
+        ];
+        let verdicts = troubles.map(|trouble| {
+            assert_eq!(verdict(trouble.clone(), late - Duration::from_secs(1)), None);
+            verdict(trouble, late).unwrap()
+        });
+        insta::assert_yaml_snapshot!(verdicts);
         let silent = judge(&assignment(), &world(None, None), late).unwrap();
         assert_eq!(silent.code, Code::NeverReady);
         assert_eq!(judge(&assignment(), &world(None, None), NOW), None);
     }
 
     #[test]
-    fn refused_pods_get_the_time_of_a_new_namespace() {
-        let refused = world(None, Some("exceeded quota"));
-        assert_eq!(judge(&assignment(), &refused, Duration::from_secs(14)), None);
-        assert_eq!(judge(&assignment(), &refused, Duration::from_secs(15)).unwrap().code, Code::PodRefused);
+    fn who_waits_is_told_at_once() {
+        let told = |trouble: Option<Trouble>, refusal: Option<&str>| {
+            foreboding(&assignment(), &world(trouble, refusal)).map(|cause| cause.sentence)
+        };
+        let no_node = NoNode::parse("0/1 nodes are available: 1 Insufficient memory.");
+        insta::assert_yaml_snapshot!([
+            told(Some(Trouble::Unschedulable(no_node)), None),
+            told(Some(Trouble::Exited { code: 1, times: 1, after: Some(3) }), None),
+            told(None, Some(QUOTA)),
+            told(None, Some("pods \"a-v1-web-\" is forbidden: error looking up service account a/default: not found")),
+            // Every process is like this for a moment.
+            told(Some(Trouble::Unready { probe: Probe::Startup, found: None }), None),
+            told(None, None),
+        ]);
+    }
+
+    const QUOTA: &str =
+        "pods \"a-v1-web-\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=4, limited: pods=4";
+
+    #[test]
+    fn refused_pods_get_the_time_that_their_reason_needs() {
+        let account = "pods \"a-v1-web-\" is forbidden: error looking up service account a/default: not found";
+        let range = "pods \"a-v1-web-\" is forbidden: maximum memory usage per Container is 256Mi, but limit is 512Mi";
+        for (words, leaving, seconds) in
+            [(account, 0, 15), ("denied by a webhook", 0, 15), (QUOTA, 0, 1), (QUOTA, 1, 120), (range, 0, 0)]
+        {
+            let refused = World { leaving, ..world(None, Some(words)) };
+            let patience = Duration::from_secs(seconds);
+            let before = patience.checked_sub(Duration::from_millis(1));
+            if let Some(before) = before {
+                assert_eq!(judge(&assignment(), &refused, before), None, "{words}");
+            }
+            assert_eq!(judge(&assignment(), &refused, patience).unwrap().code, Code::PodRefused, "{words}");
+        }
     }
 
     #[test]

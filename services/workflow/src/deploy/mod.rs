@@ -4,6 +4,7 @@
 //! anywhere. [`plan`] and [`failure`] decide and are pure; [`reconciler`] acts, through [`Effects`] alone; [`deployer`] runs one
 //! reconciler for each app at a time, under the app's lock.
 
+mod cause;
 pub mod cluster;
 pub mod deployer;
 pub mod effects;
@@ -11,15 +12,19 @@ pub mod failure;
 pub mod goal;
 mod holder;
 pub mod locks;
+pub mod no_node;
 mod outside;
 pub mod phase;
 pub mod plan;
+pub mod probe;
 pub mod progress;
 pub mod reconciler;
+pub mod refusal;
 #[cfg(test)]
 mod simulation;
 pub mod world;
 
+pub use cause::Cause;
 pub use cluster::{Cluster, Demolition, PodList, PodView, Routers};
 pub use deployer::{Deployer, News, Outcome, Run};
 pub use effects::{EffectError, Effects, Grant, Surroundings};

@@ -45,17 +45,25 @@ impl Phase {
                 Code::ReleasePhaseFailed,
                 "The release command did not come to its end in time; nothing was deployed.".to_owned(),
             ),
-            PhaseState::Running(Some(Trouble::Image(words))) => (
+            PhaseState::Running(Some(
+                Trouble::ImageMissing(words)
+                | Trouble::ImageForbidden(words)
+                | Trouble::ImageInvalid(words)
+                | Trouble::Image(words),
+            )) => (
                 Code::ImagePullFailed,
                 format!("The image of the release command cannot be pulled: {words}. Push again to rebuild it."),
             ),
+            PhaseState::Running(Some(Trouble::Container(words))) => {
+                (Code::PodRefused, format!("The container of the release command cannot be made: {words}."))
+            }
             PhaseState::Running(Some(Trouble::Start(words))) => (
                 Code::CommandFailed,
                 format!("The release command cannot be started: {words}. Correct it in the Procfile."),
             ),
-            PhaseState::Running(Some(Trouble::Unschedulable(words))) if stalled >= patience => (
+            PhaseState::Running(Some(Trouble::Unschedulable(no_node))) if stalled >= patience => (
                 Code::NoRoom,
-                format!("No node had room for the release command within {} s: {words}.", patience.as_secs()),
+                format!("No node had room for the release command within {} s: {no_node}.", patience.as_secs()),
             ),
             PhaseState::Running(_) => return None,
         };
@@ -66,6 +74,7 @@ impl Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deploy::no_node::NoNode;
 
     #[test]
     fn what_ends_a_release_and_what_does_not() {
@@ -74,13 +83,17 @@ mod tests {
             let phase = Phase { version: ReleaseVersion::FIRST, pod: "a-v1-release".to_owned(), state };
             phase.failure(stalled, patience).map(|failure| format!("{}: {}", failure.code, failure.message))
         };
-        let unschedulable = || PhaseState::Running(Some(Trouble::Unschedulable("0/1 nodes".to_owned())));
+        let unschedulable = || {
+            PhaseState::Running(Some(Trouble::Unschedulable(NoNode::parse(
+                "0/1 nodes are available: 1 Insufficient cpu.",
+            ))))
+        };
         insta::assert_yaml_snapshot!([
             verdict(PhaseState::Succeeded, patience),
             verdict(PhaseState::Running(None), patience),
             verdict(unschedulable(), Duration::ZERO),
             verdict(unschedulable(), patience),
-            verdict(PhaseState::Running(Some(Trouble::Image("not found".to_owned()))), Duration::ZERO),
+            verdict(PhaseState::Running(Some(Trouble::ImageMissing("not found".to_owned()))), Duration::ZERO),
             verdict(PhaseState::Running(Some(Trouble::Start("no such file".to_owned()))), Duration::ZERO),
             verdict(PhaseState::Failed(Some(3)), Duration::ZERO),
             verdict(PhaseState::Failed(None), Duration::ZERO),

@@ -212,7 +212,11 @@ impl<W: Effects + Surroundings> Run<'_, W> {
                 if stalled >= assignment.patience() {
                     self.go_on_without_routers(&observed);
                 }
-                self.tell(waiting.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+                let mut step = waiting.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                if let Some(cause) = failure::foreboding(assignment, &observed) {
+                    step = format!("{step}. {}", cause.sentence.trim_end_matches('.'));
+                }
+                self.tell(step);
             }
             Plan::Done => {
                 // First, for whoever takes over looks at the ledger: what is recorded there as done has nothing left behind.

@@ -7,7 +7,7 @@ use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
 
 use super::plan::Action;
-use super::world::{Controller, Pod, Service, Trouble, World};
+use super::world::{Controller, Pod, Record, Service, Trouble, World};
 
 /// What a release's pods do once they run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Simulation {
             fence: 0,
         };
         let service = Some(Service { seen, drain: self.drain.clone() });
-        World { generation: self.clock, controllers: controllers.collect(), phases: Vec::new(), service }
+        World { generation: self.clock, controllers: controllers.collect(), phases: Vec::new(), service, leaving: 0 }
     }
 
     /// Says which pods are about to go.
@@ -183,7 +183,8 @@ impl Simulation {
             let name = format!("a-{}-{}-{}", key.0, key.1, self.names);
             let uid = format!("uid-{}", self.names);
             let routed = key.1 == ProcType::web();
-            let pod = Pod { name, uid, ready: false, routed, reachable: false, draining: false, trouble: None };
+            let record = Record::default();
+            let pod = Pod { name, uid, ready: false, routed, reachable: false, draining: false, trouble: None, record };
             controller.pods.push(pod);
             return true;
         }

@@ -3,8 +3,11 @@
 use deis_api::{ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
+use jiff::Timestamp;
 
+use super::no_node::NoNode;
 use super::phase::Phase;
+use super::probe::{Probe, Unhealthy};
 
 /// An app's controllers with their pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub struct World {
     pub phases: Vec<Phase>,
     /// The app's Service, where there is one.
     pub service: Option<Service>,
+    /// How many pods of processes are on their way out: until they are gone they hold what they have.
+    pub leaving: usize,
 }
 
 /// The Service that the routers go by.
@@ -60,15 +65,38 @@ pub struct Pod {
     pub reachable: bool,
     /// The routers are told not to choose it any more.
     pub draining: bool,
-    /// What keeps it from becoming ready.
+    /// What keeps it from being ready; of a pod that is ready, why its process was started again.
     pub trouble: Option<Trouble>,
+    /// What it has been through, for people.
+    pub record: Record,
+}
+
+/// What a pod has been through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Since when it is ready, or not.
+    pub since: Option<Timestamp>,
+    /// How often its process was started again.
+    pub restarts: u32,
+    /// When its process ended last.
+    pub ended: Option<Timestamp>,
+    /// The last lines of the process that ended.
+    pub last_lines: Vec<String>,
 }
 
 /// What keeps a pod from becoming ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// The image cannot be had; the runtime's words.
+    /// The image is not there; the runtime's words.
+    ImageMissing(String),
+    /// The registry does not let the image be pulled; the runtime's words.
+    ImageForbidden(String),
+    /// The image's name is none; the kubelet's words.
+    ImageInvalid(String),
+    /// The image cannot be had for another reason, such as a registry that is out of reach; the runtime's words.
     Image(String),
+    /// The container cannot be made; the kubelet's words.
+    Container(String),
     /// The process cannot be started; the runtime's words.
     Start(String),
     /// The process ended `times` times, the last time with this exit code.
@@ -77,11 +105,27 @@ pub enum Trouble {
         code: i32,
         /// How often.
         times: u32,
+        /// For how long it ran the last time, in seconds.
+        after: Option<u64>,
     },
     /// The process needed more memory than its limit.
     OutOfMemory,
-    /// No node takes the pod; the scheduler's words.
-    Unschedulable(String),
+    /// The kubelet ended the process `times` times because it did not answer the liveness probe.
+    Unresponsive {
+        /// What it found.
+        found: Unhealthy,
+        /// How often.
+        times: u32,
+    },
+    /// The process runs, and this probe does not find it as it should be.
+    Unready {
+        /// The probe that is waited for.
+        probe: Probe,
+        /// What it found, where the kubelet has told.
+        found: Option<Unhealthy>,
+    },
+    /// No node takes the pod.
+    Unschedulable(NoNode),
 }
 
 impl World {

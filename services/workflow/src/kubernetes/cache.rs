@@ -6,11 +6,17 @@ use deis_bootstrap::{Context, Latch};
 use deis_kube::labels;
 use deis_kube::watch::{self, Change};
 use futures_util::StreamExt as _;
-use k8s_openapi::api::core::v1::{Pod, ReplicationController, Service};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event, Pod, ReplicationController, Service};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use parking_lot::Mutex;
 use tokio::sync::watch as signal;
+
+use crate::deploy::probe::{Probe, Unhealthy};
+
+/// The Events that tell what probes found. They say nothing else, and no label tells an app's: of all pods there are few.
+const PROBED: &str = "involvedObject.kind=Pod,reason=Unhealthy";
 
 /// The controllers, pods and Services of all apps, kept up to date by watches.
 #[derive(Clone, Debug, Default)]
@@ -28,12 +34,20 @@ pub(super) struct Objects {
     pub(super) controllers: BTreeMap<String, ReplicationController>,
     pub(super) pods: BTreeMap<String, Pod>,
     pub(super) services: BTreeMap<String, Service>,
+    /// Pod to what each probe found last, with the name of the Event that tells it.
+    unhealthy: BTreeMap<String, BTreeMap<Probe, (String, Unhealthy)>>,
     generation: signal::Sender<u64>,
 }
 
 impl Objects {
     pub(super) fn generation(&self) -> u64 {
         *self.generation.borrow()
+    }
+
+    /// What the probes of a pod found last.
+    pub(super) fn found(&self, pod: &Pod) -> Vec<Unhealthy> {
+        let found = pod.metadata.name.as_ref().and_then(|name| self.unhealthy.get(name));
+        found.into_iter().flat_map(BTreeMap::values).map(|(_event, found)| found.clone()).collect()
     }
 }
 
@@ -46,6 +60,46 @@ impl Cache {
         self.follow_one::<ReplicationController>(context, client, controllers, |objects| &mut objects.controllers);
         self.follow_one::<Pod>(context, client, pods, |objects| &mut objects.pods);
         self.follow_one::<Service>(context, client, services, |objects| &mut objects.services);
+        self.follow_probes(context, client);
+    }
+
+    /// Nobody waits for it: without it the same is told in fewer words.
+    fn follow_probes(&self, context: &Context, client: &Client) {
+        let selection = watcher::Config::default().fields(PROBED);
+        let (mut changes, _health) = watch::objects(Api::<Event>::all(client.clone()), selection);
+        let (cache, shutdown) = (self.clone(), context.shutdown.clone());
+        drop(context.tasks.spawn("follow probes", async move {
+            while let Some(Some(change)) = shutdown.run_until_cancelled(changes.next()).await {
+                match change {
+                    Change::Applied(event) => cache.probed(&event),
+                    Change::Deleted(key) => cache.forget_event(&key.namespace, &key.name),
+                    Change::Complete => {}
+                }
+            }
+        }));
+    }
+
+    /// Keeps what a probe found, in place of what it found before. That is no change of the app.
+    fn probed(&self, event: &Event) {
+        let Some(app) = event.metadata.namespace.as_ref().and_then(|namespace| namespace.parse().ok()) else { return };
+        let (Some(pod), Some(name)) = (&event.involved_object.name, &event.metadata.name) else { return };
+        let seen = event.last_timestamp.as_ref().map(|time| time.0);
+        let seen = seen.or_else(|| event.metadata.creation_timestamp.as_ref().map(|time| time.0));
+        let seen = seen.unwrap_or_else(Timestamp::now);
+        let Some(found) = Unhealthy::parse(event.message.as_deref().unwrap_or_default(), seen) else { return };
+        let mut apps = self.apps.lock();
+        let of_pod = apps.entry(app).or_default().unhealthy.entry(pod.clone()).or_default();
+        if of_pod.get(&found.probe).is_none_or(|(_, before)| before.seen <= found.seen) {
+            of_pod.insert(found.probe, (name.clone(), found));
+        }
+    }
+
+    fn forget_event(&self, namespace: &str, event: &str) {
+        let Ok(app) = namespace.parse::<AppName>() else { return };
+        if let Some(objects) = self.apps.lock().get_mut(&app) {
+            objects.unhealthy.values_mut().for_each(|of_pod| of_pod.retain(|_, (name, _)| name != event));
+            objects.unhealthy.retain(|_, of_pod| !of_pod.is_empty());
+        }
     }
 
     fn follow_one<K>(
@@ -84,7 +138,11 @@ impl Cache {
 
     fn remove<K>(&self, namespace: &str, name: &str, part: fn(&mut Objects) -> &mut BTreeMap<String, K>) {
         if let Ok(app) = namespace.parse() {
-            self.change(&app, |objects| drop(part(objects).remove(name)));
+            self.change(&app, |objects| {
+                drop(part(objects).remove(name));
+                // Of a pod, if it is one: its Events outlive it.
+                objects.unhealthy.remove(name);
+            });
         }
     }
 
@@ -120,5 +178,46 @@ impl Cache {
             false
         });
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(name: &str, pod: &str, message: &str, seen: &str) -> Event {
+        serde_json::from_value(json!({
+            "metadata": { "name": name, "namespace": "shop" }, "reason": "Unhealthy", "message": message,
+            "involvedObject": { "kind": "Pod", "name": pod }, "lastTimestamp": seen,
+        }))
+        .unwrap()
+    }
+
+    fn found(cache: &Cache, pod: &str) -> Vec<String> {
+        let pod: Pod = serde_json::from_value(json!({ "metadata": { "name": pod } })).unwrap();
+        let found = cache.read(&"shop".parse().unwrap(), |objects| objects.found(&pod));
+        found.iter().map(|found| format!("{}: {found}", found.probe)).collect()
+    }
+
+    #[test]
+    fn the_newest_finding_of_each_probe_is_kept_as_long_as_its_pod_and_its_event() {
+        let cache = Cache::default();
+        let status = |code: u16| format!("Readiness probe failed: HTTP probe failed with statuscode: {code}");
+        cache.probed(&event("e2", "web-1", &status(503), "2026-01-01T00:00:02Z"));
+        cache.probed(&event("e1", "web-1", &status(500), "2026-01-01T00:00:01Z"));
+        cache.probed(&event("e3", "web-1", "Liveness probe failed: x", "2026-01-01T00:00:01Z"));
+        cache.probed(&event("e4", "web-2", "Stopping container web", "2026-01-01T00:00:01Z"));
+        assert_eq!(
+            found(&cache, "web-1"),
+            ["readiness: it answers with HTTP status 503", "liveness: it answers \"x\""]
+        );
+        assert_eq!(found(&cache, "web-2"), Vec::<String>::new());
+        cache.forget_event("shop", "e2");
+        assert_eq!(found(&cache, "web-1"), ["liveness: it answers \"x\""]);
+        cache.remove::<Pod>("shop", "web-1", |objects| &mut objects.pods);
+        assert_eq!(found(&cache, "web-1"), Vec::<String>::new());
+        assert_eq!(cache.apps.lock().values().map(|objects| objects.unhealthy.len()).sum::<usize>(), 0);
     }
 }

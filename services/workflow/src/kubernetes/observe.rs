@@ -38,7 +38,7 @@ pub(super) fn world(
                 && labels::proc_type(&pod.metadata).as_ref() == Some(&proc_type)
                 && !is_leaving(pod)
         });
-        let pods = pods.map(|pod| seen(pod, is_served, reachable, now));
+        let pods = pods.map(|pod| seen(objects, pod, is_served, reachable, now));
         let pods = pods.map(|pod| Pod { draining: is_draining(&pod.uid), ..pod }).collect();
         let replicas = object.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
         Some(Controller {
@@ -51,17 +51,19 @@ pub(super) fn world(
         })
     });
     let controllers = controllers.collect();
-    World { generation: objects.generation(), controllers, phases: phases(objects), service }
+    let processes = objects.pods.values().filter(|pod| labels::proc_type(&pod.metadata).is_some());
+    let leaving = processes.filter(|pod| pod.metadata.deletion_timestamp.is_some()).count();
+    World { generation: objects.generation(), controllers, phases: phases(objects, now), service, leaving }
 }
 
 /// How far the release phases are that have a pod.
-fn phases(objects: &Objects) -> Vec<Phase> {
+fn phases(objects: &Objects, now: Timestamp) -> Vec<Phase> {
     let pods = objects.pods.values().filter(|pod| labels::is_release_phase(&pod.metadata));
     let phases = pods.filter_map(|pod| {
         let state = match pod.status.as_ref().and_then(|status| status.phase.as_deref()) {
             Some("Succeeded") => PhaseState::Succeeded,
             Some("Failed") => PhaseState::Failed(exit_code(pod)),
-            _ => PhaseState::Running(trouble::of(pod)),
+            _ => PhaseState::Running(trouble::of(pod, &[], now)),
         };
         let pod_name = pod.metadata.name.clone().unwrap_or_default();
         Some(Phase { version: labels::version(&pod.metadata)?, pod: pod_name, state })
@@ -90,7 +92,7 @@ fn is_leaving(pod: &KubePod) -> bool {
     pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-fn seen(pod: &KubePod, is_served: bool, reachable: &BTreeSet<String>, now: Timestamp) -> Pod {
+fn seen(objects: &Objects, pod: &KubePod, is_served: bool, reachable: &BTreeSet<String>, now: Timestamp) -> Pod {
     let uid = pod.metadata.uid.clone().unwrap_or_default();
     Pod {
         name: pod.metadata.name.clone().unwrap_or_default(),
@@ -98,7 +100,8 @@ fn seen(pod: &KubePod, is_served: bool, reachable: &BTreeSet<String>, now: Times
         routed: labels::label(&pod.metadata, labels::BACKEND) == Some("true"),
         reachable: !is_served || reachable.contains(&uid),
         draining: false,
-        trouble: trouble::of(pod),
+        trouble: trouble::of(pod, &objects.found(pod), now),
+        record: trouble::record(pod),
         uid,
     }
 }
@@ -212,6 +215,7 @@ mod tests {
         assert_eq!(web.pods.iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>(), ["web-1"]);
         assert_eq!((web.replicas, web.seen.fence, web.seen.resource_version.as_str()), (2, 3, "7"));
         assert_eq!((web.ready(), web.serving()), (1, 0), "ready, but in no router's table");
+        assert_eq!(world.leaving, 1);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use deis_kube::objects::Drain;
 use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::phase::{Phase, PhaseState};
-use deis_workflow::deploy::world::{Controller, Pod, Service, Trouble, World};
+use deis_workflow::deploy::world::{Controller, Pod, Record, Service, Trouble, World};
 use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant, PodList, PodView};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -330,7 +330,8 @@ impl Cluster for TestCluster {
                 routed: *kind == ProcType::web(),
                 reachable: true,
                 draining: drain.leaving.contains(name),
-                trouble: crashes(name).then_some(Trouble::Exited { code: 1, times: 2 }),
+                trouble: crashes(name).then_some(Trouble::Exited { code: 1, times: 2, after: Some(3) }),
+                record: Record::default(),
             });
             Controller {
                 seen: Seen {
@@ -351,7 +352,7 @@ impl Cluster for TestCluster {
         let (name, resource_version) = (app.to_string(), drain.epoch.to_string());
         let seen = Seen { uid: name.clone(), name, resource_version, fence };
         let service = state.domains.contains_key(app).then_some(Service { seen, drain });
-        World { generation: *self.generation.borrow(), controllers, phases, service }
+        World { generation: *self.generation.borrow(), controllers, phases, service, leaving: 0 }
     }
 
     fn changed<'a>(&'a self, _app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()> {

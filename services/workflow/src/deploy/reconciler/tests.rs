@@ -60,7 +60,7 @@ async fn a_release_is_deployed_and_the_one_before_goes() {
 
 #[tokio::test]
 async fn a_release_that_crashes_leaves_no_pod_and_the_old_one_full() {
-    let sandbox = Sandbox::upgrading(Fate::Fails(Trouble::Exited { code: 1, times: 2 }));
+    let sandbox = Sandbox::upgrading(Fate::Fails(Trouble::Exited { code: 1, times: 2, after: None }));
     settle(&sandbox).await;
     insta::assert_yaml_snapshot!(sandbox.log());
     assert_eq!(sandbox.0.lock().cluster.replicas(), ["v1 web 2"]);
