@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod doctor;
 mod domains;
+mod explain;
 mod git;
 mod healthchecks;
 mod keys;
@@ -141,6 +142,7 @@ pub enum Command {
     TagsSet(tags::set::Set),
     #[command(name = "tags:unset")]
     TagsUnset(tags::unset::Unset),
+    Explain(explain::Explain),
     Doctor(doctor::Doctor),
     Version(version::Version),
     Completions(completions::Completions),
@@ -206,6 +208,7 @@ impl Command {
             Self::TagsList(command) => command.run(context).await,
             Self::TagsSet(command) => command.run(context).await,
             Self::TagsUnset(command) => command.run(context).await,
+            Self::Explain(command) => command.run(context).await,
             Self::Doctor(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Completions(command) => command.run(context),

@@ -167,6 +167,20 @@ codes! {
     /// Kubernetes refuses the pod: quota, policy or an invalid specification.
     PodRefused = "pod-refused", 400, FAILED_PRECONDITION, false;
 
+    // What an app is in, as it explains itself.
+    /// The app has no build yet: there is nothing to run.
+    NoBuild = "no-build", 400, FAILED_PRECONDITION, false;
+    /// The app is scaled to 0 processes.
+    ScaledToZero = "scaled-to-zero", 503, UNAVAILABLE, false;
+    /// A process is not ready yet, within the time that it has.
+    Starting = "starting", 503, UNAVAILABLE, true;
+    /// What runs cannot be reached: the app has no domain, or not every router has its pods.
+    NotRouted = "not-routed", 503, UNAVAILABLE, true;
+    /// What was asked for last has been recorded and is being brought about.
+    Settling = "settling", 409, ABORTED, true;
+    /// What Kubernetes has was changed by somebody else and is being restored.
+    Drifted = "drifted", 409, ABORTED, true;
+
     // The edge.
     /// No app serves this host.
     UnknownHost = "unknown-host", 404, NOT_FOUND, false;

@@ -49,6 +49,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("domains:add", "www.example.com APP", "www.example.com TYPO"),
     ("domains:list", "APP", "TYPO"),
     ("domains:remove", "www.example.com APP", "www.example.com TYPO"),
+    ("explain", "APP", "TYPO"),
     ("git:remote", "APP", "APP --remote=--mirror"),
     ("git:remove", "APP", "-a other"),
     ("healthchecks:list", "APP", "TYPO"),

@@ -15,6 +15,7 @@ mod config_edit;
 mod dependencies;
 mod doctor;
 mod domains;
+mod explain;
 mod general;
 mod git;
 mod healthchecks;

@@ -200,6 +200,21 @@ pub fn release(version: u64, summary: &str) -> Value {
     })
 }
 
+/// Of an app with one process that ends again and again.
+pub fn explanation() -> Value {
+    json!({
+        "app": "earthy-instinct", "release": 4, "state": "degraded",
+        "headline": "earthy-instinct serves in part: 2 of 3 web pods are ready.",
+        "problems": [{
+            "code": "process-exited",
+            "message": "The process web ended 4 times, the last time after 0 s, with exit code 1.",
+            "next": "Its last lines say why: deis logs --process web.",
+            "type": "web", "release": "v4", "pod": "earthy-instinct-v4-web-ppog6", "restarts": 3, "since": TIME,
+            "log_tail": ["connecting to db", "panic: no database"]
+        }]
+    })
+}
+
 pub fn key(id: &str) -> Value {
     json!({
         "uuid": UUID, "owner": "bob", "id": id, "public": format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA {id}"),
@@ -249,6 +264,7 @@ fn contract() -> BTreeMap<String, Answer> {
         (app_path("DELETE", "root/"), Answer::empty(204)),
         (app_path("GET", "settings/"), Answer::new(200, settings)),
         (app_path("GET", "pods/"), Answer::new(200, web)),
+        (app_path("GET", "explain/"), Answer::new(200, explanation())),
         (app_path("POST", "scale/"), Answer::empty(204)),
         (app_path("GET", "config/"), Answer::new(200, config(json!({"FLOAT": "12.34", "NCC": "1701"})))),
         (app_path("POST", "config/"), Answer::new(201, config(json!({"POWERED_BY": "Kubernetes"})))),

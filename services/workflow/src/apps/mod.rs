@@ -1,8 +1,9 @@
-//! Apps: creating and destroying them, scaling and restarting them, naming their domains, showing their pods.
+//! Apps: creating and destroying them, scaling and restarting them, naming their domains, showing their pods, explaining how they are.
 
 mod create;
 mod destroy;
 mod domains;
+mod explain;
 mod name;
 mod pods;
 mod restart;
@@ -12,6 +13,7 @@ mod scale;
 pub use create::{ReservedNames, create};
 pub use destroy::{destroy, destroyed};
 pub use domains::{add_domain, parse_domain, remove_domain};
+pub use explain::{Explanation, Facts, Problem, State, explain, explained};
 pub use pods::pod_views;
 pub use restart::{Restart, Selection, restart, restarted};
 pub use root::{allow_root, forbid_root};

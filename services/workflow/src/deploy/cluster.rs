@@ -103,6 +103,10 @@ pub trait Cluster: Send + Sync + 'static {
 pub trait PodList: Send + Sync + 'static {
     /// An app's pods.
     fn pods(&self, app: &AppName) -> Vec<PodView>;
+    /// What exists of an app, as [`Cluster::observe`].
+    fn world(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World;
+    /// Whether an app's Service is what it should be under these domains.
+    fn is_served(&self, app: &AppName, domains: &BTreeSet<Hostname>) -> bool;
 }
 
 /// All routers that are alive.

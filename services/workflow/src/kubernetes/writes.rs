@@ -80,6 +80,14 @@ impl PodList for Kubernetes {
     fn pods(&self, app: &AppName) -> Vec<PodView> {
         self.cache.read(app, |objects| observe::views(objects, Timestamp::now()))
     }
+
+    fn world(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+        self.observe(app, served, reachable)
+    }
+
+    fn is_served(&self, app: &AppName, domains: &BTreeSet<Hostname>) -> bool {
+        Self::is_served(self, app, domains)
+    }
 }
 
 impl Cluster for Kubernetes {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::accounts::{Passwords, RegistrationMode};
 use crate::apps::ReservedNames;
 use crate::builds::Builder;
-use crate::deploy::{Cluster, Deployer, PodList};
+use crate::deploy::{Cluster, Deployer, PodList, Routers};
 use crate::error::Error;
 use crate::ledger::{Ledger, Released};
 use crate::logs::Logs;
@@ -27,6 +27,8 @@ pub struct Workflow {
     pub cluster: Arc<dyn Cluster>,
     /// What runs.
     pub pods: Arc<dyn PodList>,
+    /// Who serves.
+    pub routers: Arc<dyn Routers>,
     /// What apps print and what happened to them.
     pub logs: Logs,
     /// Builds.
@@ -123,10 +125,13 @@ pub struct Reading {
     pub ledger: Arc<dyn Ledger>,
     /// What runs, as the watches know it.
     pub pods: Arc<dyn PodList>,
+    /// Who serves.
+    pub routers: Arc<dyn Routers>,
 }
 
 impl axum::extract::FromRef<Workflow> for Reading {
     fn from_ref(workflow: &Workflow) -> Self {
-        Self { ledger: Arc::clone(&workflow.ledger), pods: Arc::clone(&workflow.pods) }
+        let Workflow { ledger, pods, routers, .. } = workflow;
+        Self { ledger: Arc::clone(ledger), pods: Arc::clone(pods), routers: Arc::clone(routers) }
     }
 }

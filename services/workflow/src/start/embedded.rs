@@ -59,6 +59,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         ledger,
         cluster: Arc::new(kubernetes.clone()),
         pods: Arc::new(kubernetes.clone()),
+        routers: Arc::new(Absent),
         logs: Logs::new(Arc::new(Absent), Arc::new(kubernetes.clone()), Arc::new(kubernetes), context.shutdown.clone()),
         builder: Arc::new(Absent),
         deployer,

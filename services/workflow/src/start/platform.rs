@@ -31,7 +31,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     let client = deis_kube::watch::client().await?;
     let cache = Cache::default();
     cache.follow(&context, &client);
-    let routers = LiveRouters::follow(&context, &client, &config.namespace, identity.clone());
+    let routers = Arc::new(LiveRouters::follow(&context, &client, &config.namespace, identity.clone()));
     let kubernetes = Kubernetes::new(client.clone(), cache.clone(), config.pull_key()?);
 
     let sql = SqlLedger::postgres(config.database()?).with_commit(seams.commit());
@@ -49,7 +49,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     let outside = Outside {
         ledger: Arc::clone(&ledger),
         cluster: Arc::new(kubernetes.clone()),
-        routers: Arc::new(routers),
+        routers: Arc::clone(&routers) as _,
         events: Events::start(&context, Arc::clone(&logger) as _),
         holders: vec![Arc::new(builder.clone()), Arc::clone(&logger) as _],
         epoch: Instant::now(),
@@ -72,6 +72,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         ledger,
         cluster: Arc::new(kubernetes.clone()),
         pods: Arc::new(kubernetes.clone()),
+        routers,
         logs: Logs::new(logger, Arc::new(kubernetes.clone()), Arc::new(kubernetes), context.shutdown.clone()),
         builder: Arc::new(builder),
         deployer,

@@ -65,6 +65,9 @@ fn names() -> Vec<Row> {
         post("a user without a password", "/v2/auth/register/", json!({ "username": "ann" })),
         without_body("an app that does not exist", Method::GET, "/v2/apps/shoppe/"),
         without_body("an app whose name cannot be", Method::GET, "/v2/apps/Sh%20op/"),
+        without_body("an app that does not exist, explained", Method::GET, "/v2/apps/shoppe/explain/"),
+        without_body("an app whose name cannot be, explained", Method::GET, "/v2/apps/Sh%20op/explain/"),
+        without_body("an explanation that is changed", Method::POST, "/v2/apps/shop/explain/"),
         without_body("a path that climbs", Method::GET, "/v2/apps/..%2f..%2fetc/"),
         without_body("a release that does not exist", Method::GET, "/v2/apps/shop/releases/v99/"),
         without_body("a release that is no number", Method::GET, "/v2/apps/shop/releases/latest/"),
@@ -176,6 +179,7 @@ async fn seen(sandbox: &Sandbox, token: &str) -> Vec<Value> {
         DOMAINS,
         "/v2/apps/shop/perms/",
         "/v2/apps/shop/pods/",
+        "/v2/apps/shop/explain/",
         KEYS,
         "/v2/users/",
     ] {

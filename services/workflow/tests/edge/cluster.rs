@@ -10,9 +10,8 @@ use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::phase::{Phase, PhaseState};
 use deis_workflow::deploy::world::{Controller, Pod, Record, Service, Trouble, World};
-use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant, PodList, PodView};
+use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant};
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -365,24 +364,6 @@ impl Cluster for TestCluster {
 
     fn log_tail<'a>(&'a self, _app: &'a AppName, _pod: &'a str) -> BoxFuture<'a, Vec<String>> {
         Box::pin(async { vec!["panic: no database".to_owned()] })
-    }
-}
-
-impl PodList for TestCluster {
-    fn pods(&self, app: &AppName) -> Vec<PodView> {
-        let world = self.observe(app, None, &BTreeSet::new());
-        let pods = world.controllers.iter().flat_map(|controller| {
-            controller.pods.iter().map(|pod| PodView {
-                name: pod.name.clone(),
-                uid: pod.uid.clone(),
-                state: if pod.ready { "up" } else { "starting" }.to_owned(),
-                release: controller.version.to_string(),
-                proc_type: controller.proc_type.clone(),
-                started: Timestamp::UNIX_EPOCH,
-                overdue_at: None,
-            })
-        });
-        pods.collect()
     }
 }
 

@@ -34,10 +34,12 @@ use tonic::transport::Channel;
 use super::cluster::TestCluster;
 use super::logger::TestLogger;
 use super::logs::TestPodLogs;
-use super::routers::NoRouters;
+use super::routers::{NoRouters, TestRouter};
 
 pub(crate) struct Sandbox {
     pub(crate) cluster: Arc<TestCluster>,
+    /// Whom reads ask.
+    pub(crate) router: Arc<TestRouter>,
     pub(crate) ledger: SqlLedger,
     pub(crate) mode: watch::Sender<RegistrationMode>,
     pub(crate) push: PushServiceClient<Channel>,
@@ -83,10 +85,12 @@ impl Sandbox {
         let peers = Peers::new(events, Arc::clone(&store));
         let pod_logs = Arc::new(TestPodLogs::default());
         let logs = Logs::new(store, Arc::clone(&pod_logs) as _, Arc::clone(&cluster) as _, context.shutdown.clone());
+        let router = Arc::<TestRouter>::default();
         let workflow = Workflow {
             ledger: Arc::new(ledger.clone()),
             cluster: Arc::clone(&cluster) as _,
             pods: Arc::clone(&cluster) as _,
+            routers: Arc::clone(&router) as _,
             logs,
             builder: Arc::clone(&peers.builder) as _,
             deployer: peers.deployer(&context, &ledger, &cluster, &Plain),
@@ -98,8 +102,8 @@ impl Sandbox {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rest = listener.local_addr().unwrap();
-        let router = rest::router(workflow.clone());
-        drop(context.tasks.spawn("rest", async move { axum::serve(listener, router).await.unwrap() }));
+        let routes = rest::router(workflow.clone());
+        drop(context.tasks.spawn("rest", async move { axum::serve(listener, routes).await.unwrap() }));
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let grpc = format!("http://{}", listener.local_addr().unwrap());
@@ -114,6 +118,7 @@ impl Sandbox {
         snapshots.set_prepend_module_to_snapshot(false);
         Self {
             cluster,
+            router,
             ledger,
             mode,
             push,
@@ -203,6 +208,10 @@ impl Sandbox {
         let login = json!({ "username": name, "password": "secret" });
         let answer = self.call(Method::POST, "/v2/auth/login/", None, Some(login)).await;
         answer.body["token"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn ledger_user(&self, name: &str) -> deis_workflow::ledger::User {
+        self.workflow.ledger.user(&name.parse().unwrap()).await.unwrap().unwrap().0
     }
 
     /// An app of `bob`, the first user, who is an administrator by that.
@@ -372,7 +381,9 @@ pub(crate) fn stable(mut body: Value) -> Value {
                 for (name, value) in fields {
                     match name.as_str() {
                         "uuid" | "config" | "build" if value.is_string() => *value = "[uuid]".into(),
-                        "created" | "updated" | "date_joined" | "last_login" | "started" if value.is_string() => {
+                        "created" | "updated" | "date_joined" | "last_login" | "started" | "since"
+                            if value.is_string() =>
+                        {
                             assert!(value.as_str().unwrap().ends_with('Z'));
                             *value = "[time]".into();
                         }
@@ -386,10 +397,4 @@ pub(crate) fn stable(mut body: Value) -> Value {
     }
     walk(&mut body);
     body
-}
-
-impl Sandbox {
-    pub(crate) async fn ledger_user(&self, name: &str) -> deis_workflow::ledger::User {
-        self.workflow.ledger.user(&name.parse().unwrap()).await.unwrap().unwrap().0
-    }
 }

@@ -42,6 +42,7 @@ async fn a_collaborator_may_do_everything_but_delete_and_share() {
     let mut answers = Vec::new();
     for (method, path, body) in [
         (Method::GET, "", Value::Null),
+        (Method::GET, "explain/", Value::Null),
         (Method::POST, "config/", json!({ "values": { "A": "1" } })),
         (Method::POST, "scale/", json!({ "web": 2 })),
         (Method::POST, "domains/", json!({ "domain": "example.com" })),

@@ -9,6 +9,7 @@ mod caller;
 mod config;
 mod domains;
 mod error;
+mod explain;
 mod headers;
 mod health;
 mod keys;
@@ -61,6 +62,7 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps/{app}/config", get(config::show).post(config::change)),
         ("/v2/apps/{app}/domains", get(domains::list).post(domains::add)),
         ("/v2/apps/{app}/domains/{domain}", delete(domains::remove)),
+        ("/v2/apps/{app}/explain", get(explain::show)),
         ("/v2/apps/{app}/logs", get(logs::show)),
         ("/v2/apps/{app}/settings", get(settings::show)),
         ("/v2/apps/{app}/builds", get(builds::list).post(pull::pull)),

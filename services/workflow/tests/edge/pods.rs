@@ -1,0 +1,40 @@
+//! What reads see of the cluster in memory.
+
+use std::collections::BTreeSet;
+
+use deis_api::{AppName, Hostname, ProcType};
+use deis_workflow::deploy::world::World;
+use deis_workflow::deploy::{Cluster as _, PodList, PodView};
+use jiff::Timestamp;
+
+use super::cluster::TestCluster;
+
+impl PodList for TestCluster {
+    fn pods(&self, app: &AppName) -> Vec<PodView> {
+        let world = self.observe(app, None, &BTreeSet::new());
+        let pods = world.controllers.iter().flat_map(|controller| {
+            controller.pods.iter().map(|pod| PodView {
+                name: pod.name.clone(),
+                uid: pod.uid.clone(),
+                state: if pod.ready { "up" } else { "starting" }.to_owned(),
+                release: controller.version.to_string(),
+                proc_type: controller.proc_type.clone(),
+                started: Timestamp::UNIX_EPOCH,
+                overdue_at: None,
+            })
+        });
+        pods.collect()
+    }
+
+    fn world(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+        let mut world = self.observe(app, served, reachable);
+        for controller in world.controllers.iter_mut().filter(|controller| Some(&controller.proc_type) == served) {
+            controller.pods.iter_mut().for_each(|pod| pod.reachable = reachable.contains(&pod.uid));
+        }
+        world
+    }
+
+    fn is_served(&self, app: &AppName, domains: &BTreeSet<Hostname>) -> bool {
+        self.domains(app.as_str()).iter().map(String::as_str).eq(domains.iter().map(Hostname::as_str))
+    }
+}
