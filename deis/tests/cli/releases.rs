@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::stub::{Answer, StubBuilder};
+use crate::stub::{Answer, StubBuilder, release};
 use crate::transcript::Machine;
 
 #[test]
@@ -19,6 +19,21 @@ fn one_release_is_shown() {
         "releases:info v9 -a earthy-instinct",
         "releases:info v -a earthy-instinct",
     ]));
+}
+
+#[test]
+fn a_failed_release_says_why_and_what_to_do() {
+    let mut failed = release(3, "jhansen added POWERED_BY which failed");
+    failed["failed"] = json!(true);
+    let old = StubBuilder::new().answer("GET /v2/apps/earthy-instinct/releases/v3/", Answer::new(200, failed.clone()));
+    failed["exception"] = json!(
+        "error: The process web ended 2 times, the last time after 0 s, with exit code 1. Its last lines say why: deis logs --process web."
+    );
+    failed["code"] = json!("process-exited");
+    failed["log_tail"] = json!(["connecting to db", "\u{1b}[2Jpanic: no database"]);
+    let new = StubBuilder::new().answer("GET /v2/apps/earthy-instinct/releases/v3/", Answer::new(200, failed));
+    let told = [new, old].map(|stub| Machine::logged_in(stub).run("releases:info v3 -a earthy-instinct"));
+    insta::assert_snapshot!(told.join("\n"));
 }
 
 #[test]

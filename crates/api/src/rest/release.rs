@@ -13,9 +13,15 @@ pub struct Release {
     /// Its deploy failed; a failed release is listed and never served.
     #[serde(default)]
     pub failed: bool,
-    /// Why it failed.
+    /// Why it failed, and what to do next.
     #[serde(default)]
     pub exception: Option<String>,
+    /// The stable code of why it failed; left out of those that did not, as the original knew no such thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The last lines of the process that failed; of one release alone, not in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log_tail: Vec<String>,
     pub config: Uuid,
     /// None for the initial release and for config changes before the first build.
     pub build: Option<Uuid>,

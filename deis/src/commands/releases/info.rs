@@ -2,10 +2,14 @@ use std::io;
 
 use clap::Args;
 use deis_api::rest::Release;
-use deis_cli::{Failure, OutputArgs, Ui};
+use deis_cli::{Failure, OutputArgs, Ui, row};
 
 use crate::app::AppArgs;
+use crate::commands::apps::logs::line::harmless;
 use crate::context::Context;
+
+/// Of `failed:`, with the gap behind it as wide as behind the others.
+const LABEL_WIDTH: u16 = 7;
 
 /// Show what is known about a release
 #[derive(Debug, Args)]
@@ -38,5 +42,20 @@ fn show(ui: &mut Ui, release: &Release) -> io::Result<()> {
     ui.line(format_args!("created:  {}", release.created))?;
     ui.line(format_args!("summary:  {}", release.summary))?;
     ui.line(format_args!("updated:  {}", release.updated))?;
-    ui.line(format_args!("uuid:     {}", release.uuid))
+    ui.line(format_args!("uuid:     {}", release.uuid))?;
+    if release.failed { show_failure(ui, release) } else { Ok(()) }
+}
+
+/// The code, why with the next step, and the last lines of the process.
+fn show_failure(ui: &mut Ui, release: &Release) -> io::Result<()> {
+    if let Some(code) = &release.code {
+        ui.line(format_args!("code:     {code}"))?;
+    }
+    let why = release.exception.as_deref().map_or("it is not known why", |why| why.trim_start_matches("error: "));
+    ui.line(row([("failed:", LABEL_WIDTH)], &harmless(why)))?;
+    if release.log_tail.is_empty() {
+        return Ok(());
+    }
+    let lines = release.log_tail.iter().map(|line| harmless(line)).collect::<Vec<_>>();
+    ui.line(row([("lines:", LABEL_WIDTH)], &lines.join("\n")))
 }

@@ -113,6 +113,10 @@ async fn a_failing_release_leaves_the_old_one() {
     assert!(release["summary"].as_str().unwrap().ends_with("which failed"), "{release}");
     let exception = release["exception"].as_str().unwrap();
     assert!(exception.starts_with("error: The process web ended 2 times"), "{exception}");
+    assert!(exception.ends_with("Its last lines say why: deis logs --process web."), "{exception}");
+    assert_eq!((&release["code"], &release["log_tail"]), (&json!("process-exited"), &json!(["panic: no database"])));
+    let listed = sandbox.get("/v2/apps/shop/releases/", &token).await.body["results"][0].clone();
+    assert_eq!((&listed["code"], &listed["log_tail"]), (&json!("process-exited"), &json!(null)), "lists are short");
 
     // What comes next starts from the release that is good.
     deploy(&sandbox, "shop", &image("shop", "2")).await;

@@ -25,7 +25,8 @@ pub(super) async fn list(
 ) -> Result<Json<rest::Page<rest::Release>>, ApiError> {
     let (_, app) = find(reading.ledger.as_ref(), &actor, Verb::Read, &id).await?;
     let releases = reading.ledger.releases(&app.id, paging.window).await?;
-    Ok(Json(paging.page(releases, |release| shown(&app.id, release))))
+    let without_lines = |release| Release { log_tail: Vec::new(), ..release };
+    Ok(Json(paging.page(releases, |release| shown(&app.id, without_lines(release)))))
 }
 
 /// `GET /v2/apps/{app}/releases/v{N}/`.
@@ -62,6 +63,7 @@ pub(super) async fn rollback(
 }
 
 fn shown(app: &AppName, release: Release) -> rest::Release {
+    let (code, message) = release.failure.unzip();
     rest::Release {
         uuid: release.uuid,
         owner: release.owner.to_string(),
@@ -69,7 +71,9 @@ fn shown(app: &AppName, release: Release) -> rest::Release {
         version: release.version.get().unsigned_abs(),
         summary: release.summary,
         failed: release.state == ReleaseState::Failed,
-        exception: release.failure.map(|(_, message)| format!("error: {message}")),
+        exception: message.map(|message| format!("error: {message}")),
+        code: code.map(|code| code.to_string()),
+        log_tail: release.log_tail,
         config: release.config,
         build: release.build,
         created: release.created.into(),
