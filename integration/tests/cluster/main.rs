@@ -4,6 +4,7 @@
 mod builders;
 mod components;
 mod doctor;
+mod failures;
 mod first_week;
 mod forced_deletes;
 mod isolation;
