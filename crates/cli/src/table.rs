@@ -46,11 +46,13 @@ fn fitted_row<const N: usize>(first: [(&str, u16); N], last: &str, terminal: Opt
     let widths = first.map(|(text, width)| (text, usize::from(width)));
     let first =
         widths.map(|(text, width)| text.to_owned() + &blanks(width.saturating_sub(text.width()) + GAP)).concat();
-    let Some(terminal) = terminal.map(usize::from) else { return first + last };
     let taken = first.width();
+    let beside = |lines: &[String]| lines.join(&format!("\n{}", blanks(taken)));
+    let lines = last.lines().map(str::to_owned).collect::<Vec<_>>();
+    let Some(terminal) = terminal.map(usize::from) else { return first + &beside(&lines) };
     let room = terminal.saturating_sub(taken);
-    if last.width() <= room || room >= longest_word(last).max(NARROWEST) {
-        return first + &fold(last, room, 0).join(&format!("\n{}", blanks(taken)));
+    if lines.iter().all(|line| line.width() <= room) || room >= longest_word(last).max(NARROWEST) {
+        return first + &beside(&fold(last, room, 0));
     }
     let below = fold(&(blanks(INDENT) + last), terminal, 0).join("\n");
     format!("{}\n{below}", first.trim_end())
@@ -243,6 +245,14 @@ mod tests {
                 shown.starts_with("router\n") || shown.lines().next().unwrap().contains("READY"),
                 "{width}:\n{shown}"
             );
+        }
+    }
+
+    #[test]
+    fn the_lines_of_a_last_cell_stand_below_each_other() {
+        for terminal in [None, Some(40)] {
+            let shown = fitted_row([("lines:", 9)], "connecting to db\n  panic: no database", terminal);
+            assert_eq!(shown, "lines:      connecting to db\n              panic: no database");
         }
     }
 
