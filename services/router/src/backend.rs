@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1::SendRequest;
 use parking_lot::Mutex;
 
-use crate::proxy::Upload;
+use crate::proxy::Connection;
 
 /// Idle connections kept per address; more are closed when they become idle.
 const IDLE_CONNECTIONS: usize = 64;
@@ -32,7 +31,7 @@ pub struct Backend {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<Upload>,
+    connection: Connection,
     since: Instant,
 }
 
@@ -89,30 +88,30 @@ impl Backend {
     }
 
     /// The connection that became idle last, unless that is longer ago than `limit`.
-    pub(crate) fn take_idle(&self, limit: Duration) -> Option<SendRequest<Upload>> {
+    pub(crate) fn take_idle(&self, limit: Duration) -> Option<Connection> {
         let mut idle = self.idle.lock();
         while let Some(last) = idle.pop() {
             if last.since.elapsed() > limit {
                 idle.push(last);
                 return None;
             }
-            if !last.sender.is_closed() {
-                return Some(last.sender);
+            if !last.connection.is_closed() {
+                return Some(last.connection);
             }
         }
         None
     }
 
     /// Keeps a connection for the next request.
-    pub(crate) fn put_idle(&self, sender: SendRequest<Upload>) {
-        if sender.is_closed() {
+    pub(crate) fn put_idle(&self, connection: Connection) {
+        if connection.is_closed() {
             return;
         }
         let mut idle = self.idle.lock();
         let expired = idle.iter().take_while(|idle| idle.since.elapsed() > IDLE_LIMIT).count();
         idle.drain(..expired);
         if idle.len() < IDLE_CONNECTIONS {
-            idle.push(Idle { sender, since: Instant::now() });
+            idle.push(Idle { connection, since: Instant::now() });
         }
     }
 }

@@ -4,6 +4,7 @@ mod admit;
 mod body;
 mod client;
 mod connect;
+mod connection;
 mod exchange;
 mod headers;
 mod idle;
@@ -25,6 +26,7 @@ use crate::traffic::Traffic;
 pub use body::{Answer, Upload};
 pub use client::{Client, Peer};
 pub(crate) use connect::{Unreachable, connect_tcp};
+pub(crate) use connection::Connection;
 pub(crate) use idle::Stalled;
 pub(crate) use tunnel::{tunnel, tunnel_websocket};
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use deis_bootstrap::DeadlineExceeded;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 
+use super::connection::Connection;
 use super::idle::Idle;
 use crate::backend::Lease;
 
@@ -118,7 +118,7 @@ impl Answer {
 pub struct Relayed {
     pub(super) inner: Incoming,
     pub(super) idle: Idle,
-    pub(super) sender: Option<SendRequest<Upload>>,
+    pub(super) connection: Option<Connection>,
     pub(super) upload: Option<Finished>,
     pub(super) lease: Lease,
     pub(super) ended: bool,
@@ -129,9 +129,9 @@ impl Drop for Relayed {
         let complete = self.ended || self.inner.is_end_stream();
         if complete
             && self.upload.as_ref().is_none_or(Finished::is_set)
-            && let Some(sender) = self.sender.take()
+            && let Some(connection) = self.connection.take()
         {
-            self.lease.backend().put_idle(sender);
+            self.lease.backend().put_idle(connection);
         }
     }
 }

@@ -1,13 +1,15 @@
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deis_bootstrap::deadline;
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{Proxy, Upload};
+use super::Proxy;
+use super::connection::{Connection, Socket};
 
 /// As many headers as a client may send, and a few of our own.
 const HEADERS: usize = 160;
@@ -31,14 +33,11 @@ pub(crate) async fn connect_tcp(address: SocketAddr, limit: Duration) -> Result<
 }
 
 impl Proxy {
-    /// A new connection to a pod. It lives until its sender is dropped, the pod closes it, or the router is done.
-    pub(super) async fn connect(
-        &self,
-        address: SocketAddr,
-        limit: Duration,
-    ) -> Result<SendRequest<Upload>, Unreachable> {
-        let stream = connect_tcp(address, limit).await?;
-        let (sender, connection) = http1::Builder::new().max_headers(HEADERS).handshake(TokioIo::new(stream)).await?;
+    /// A new connection to a pod. It lives until it is dropped, the pod closes it, or the router is done.
+    pub(super) async fn connect(&self, address: SocketAddr, limit: Duration) -> Result<Connection, Unreachable> {
+        let socket = Socket(Arc::new(connect_tcp(address, limit).await?));
+        let io = TokioIo::new(socket.clone());
+        let (sender, connection) = http1::Builder::new().max_headers(HEADERS).handshake(io).await?;
         let cut = self.cut.clone();
         self.tasks.spawn("connection to a pod", async move {
             tokio::select! {
@@ -47,6 +46,6 @@ impl Proxy {
                 () = cut.cancelled() => {}
             }
         });
-        Ok(sender)
+        Ok(Connection { sender, socket })
     }
 }

@@ -5,7 +5,6 @@ use deis_api::Code;
 use deis_bootstrap::deadline;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 use hyper::upgrade::OnUpgrade;
 
 use super::body::{Answer, Relayed, Upload};
@@ -14,7 +13,7 @@ use super::connect::Unreachable;
 use super::headers::{prepare_request, prepare_response, wanted_upgrade};
 use super::idle::Idle;
 use super::page::Refusal;
-use super::{Proxy, tunnel, tunnel_websocket};
+use super::{Connection, Proxy, tunnel, tunnel_websocket};
 use crate::backend::{Backend, Lease};
 use crate::presence::Presence;
 use crate::table::Route;
@@ -29,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A pod's answer, with what has to last until its body has ended.
 struct Sent {
     response: Response<Incoming>,
-    sender: SendRequest<Upload>,
+    connection: Connection,
     lease: Lease,
 }
 
@@ -63,7 +62,7 @@ impl Proxy {
             upgrade.as_ref().is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
         prepare_request(&mut head, client, upgrade.as_ref());
 
-        let Sent { response, sender, lease } = self.send(route, Request::from_parts(head, upload)).await?;
+        let Sent { response, connection, lease } = self.send(route, Request::from_parts(head, upload)).await?;
         let (mut head, inner) = response.into_parts();
         let limit = route.settings.idle_limit;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -77,8 +76,14 @@ impl Proxy {
             return Ok(Response::from_parts(head, Answer::Whole(None)));
         }
         prepare_response(&mut head);
-        let relayed =
-            Relayed { inner, idle: Idle::new(limit), sender: Some(sender), upload: finished, lease, ended: false };
+        let relayed = Relayed {
+            inner,
+            idle: Idle::new(limit),
+            connection: Some(connection),
+            upload: finished,
+            lease,
+            ended: false,
+        };
         Ok(Response::from_parts(head, Answer::Relayed(relayed)))
     }
 
@@ -114,8 +119,8 @@ impl Proxy {
 
         let others = avoid.is_none() && route.backends.len() > 1;
         let patience = if others { PATIENCE.min(route.settings.connect_limit) } else { route.settings.connect_limit };
-        let mut sender = match self.connect(backend.address(), patience).await {
-            Ok(sender) => sender,
+        let mut connection = match self.connect(backend.address(), patience).await {
+            Ok(connection) => connection,
             Err(unreachable) => {
                 tracing::info!(app = %route.app, address = %backend.address(), error = %unreachable, "a pod took no connection");
                 backend.suspect();
@@ -126,8 +131,8 @@ impl Proxy {
                 return Err(Box::new(Failed { refusal, unsent: Some((request, Arc::clone(backend))) }));
             }
         };
-        match deadline(limit, sender.try_send_request(request)).await {
-            Ok(Ok(response)) => Ok(Sent { response, sender, lease }),
+        match deadline(limit, connection.sender.try_send_request(request)).await {
+            Ok(Ok(response)) => Ok(Sent { response, connection, lease }),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().map(|request| (request, Arc::clone(backend)));
                 let error = failed.into_error();
@@ -177,14 +182,14 @@ enum Reused {
 async fn send_on_idle(lease: Lease, mut request: Request<Upload>, limit: Duration) -> Result<Reused, Box<Failed>> {
     let repeatable = request.method().is_idempotent() && request.body().is_none();
     let idle_limit = if repeatable { UNSURE } else { SURE };
-    while let Some(mut sender) = lease.backend().take_idle(idle_limit) {
-        if sender.ready().await.is_err() {
+    while let Some(mut connection) = lease.backend().take_idle(idle_limit) {
+        if connection.ready().await.is_err() {
             continue;
         }
         let copy;
         (request, copy) = if repeatable { copied(request) } else { (request, None) };
-        match deadline(limit, sender.try_send_request(request)).await {
-            Ok(Ok(response)) => return Ok(Reused::Sent(Sent { response, sender, lease })),
+        match deadline(limit, connection.sender.try_send_request(request)).await {
+            Ok(Ok(response)) => return Ok(Reused::Sent(Sent { response, connection, lease })),
             Ok(Err(mut failed)) => match (failed.take_message(), copy) {
                 (Some(unsent), _) => request = unsent,
                 (None, Some(copy)) => return Ok(Reused::Unsent(copy)),

@@ -1,0 +1,154 @@
+//! A connection to a pod, which can be asked whether the pod has closed it.
+
+use std::io::{self, IoSlice};
+use std::os::fd::AsRawFd as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::Error;
+use hyper::client::conn::http1::SendRequest;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::Upload;
+
+/// A connection that takes one request after another.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(super) sender: SendRequest<Upload>,
+    pub(super) socket: Socket,
+}
+
+impl Connection {
+    /// Whether it takes no request any more. The kernel is asked: on a busy machine it knows for a while that the pod has closed before the task
+    /// hears of it that reads from the connection.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed() || self.socket.is_closed()
+    }
+
+    /// Waits until it takes a request.
+    ///
+    /// # Errors
+    /// It takes none any more.
+    pub(super) async fn ready(&mut self) -> Result<(), Error> {
+        self.sender.ready().await
+    }
+}
+
+/// The stream of a connection, shared by the task that reads and writes and those who ask.
+#[derive(Clone, Debug)]
+pub(super) struct Socket(pub(super) Arc<TcpStream>);
+
+impl Socket {
+    /// Whether its end has come, or anything else that nobody asked for. To be asked while no answer is under way.
+    fn is_closed(&self) -> bool {
+        recv(self.0.as_raw_fd(), &mut [0; 1], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) != Err(Errno::EAGAIN)
+    }
+
+    fn poll_write_with<T>(
+        &self,
+        context: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        loop {
+            ready!(self.0.poll_write_ready(context))?;
+            match write(&self.0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(context))?;
+            match self.0.try_read_buf(buffer) {
+                Ok(_count) => return Poll::Ready(Ok(())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_with(context, |stream| stream.try_write(data))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_with(context, |stream| stream.try_write_vectored(data))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(shutdown(self.0.as_raw_fd(), Shutdown::Write).map_err(Into::into))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deis_bootstrap::deadline;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    async fn pair() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (stream, accepted) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), async { listener.accept().await });
+        (Socket(Arc::new(stream.unwrap())), accepted.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn the_kernel_knows_first_that_the_other_side_has_closed() {
+        let (socket, other) = pair().await;
+        assert!(!socket.is_closed());
+        // On loopback the end has arrived when this returns. No task has been polled in between.
+        drop(other);
+        assert!(socket.is_closed());
+
+        let (socket, mut other) = pair().await;
+        other.write_all(b"nobody asked").await.unwrap();
+        assert!(socket.is_closed());
+    }
+
+    #[tokio::test]
+    async fn bytes_and_the_end_go_both_ways() {
+        let (mut socket, mut other) = pair().await;
+        let sent = vec![7; 3_000_000];
+        let write = async {
+            socket.write_all(&sent).await.unwrap();
+            socket.shutdown().await.unwrap();
+        };
+        let mut heard = Vec::new();
+        let read = async { other.read_to_end(&mut heard).await.unwrap() };
+        deadline(LIMIT, async { tokio::join!(write, read) }).await.unwrap();
+        assert_eq!(heard, sent);
+        other.write_all(b"answer").await.unwrap();
+        drop(other);
+        let mut answer = String::new();
+        deadline(LIMIT, socket.read_to_string(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(answer, "answer");
+    }
+}
