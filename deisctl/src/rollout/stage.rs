@@ -117,6 +117,9 @@ fn observed(generation: Option<i64>, observed: Option<i64>) -> bool {
     observed.unwrap_or(0) >= generation.unwrap_or(0)
 }
 
+/// Seconds that a pod may have to end when its end is waited for.
+const LONGEST_END: i64 = 60;
+
 /// How far a workload with these pods is.
 pub(crate) fn stage(figures: &Figures, pods: &[Pod]) -> Stage {
     let Figures { observed, wanted, updated, total, available, given_up, .. } = figures;
@@ -135,12 +138,19 @@ pub(crate) fn stage(figures: &Figures, pods: &[Pod]) -> Stage {
     if total > wanted {
         return Stage::Waiting(format!("{} too many, to be ended", count(total - wanted, "pod")));
     }
-    let ending = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_some()).map(|pod| pod.name_any());
+    let ending = pods.iter().filter(|pod| ends_soon(pod)).map(|pod| pod.name_any());
     match ending.collect::<Vec<_>>().as_slice() {
         [] => Stage::Done,
         [name] => Stage::Waiting(format!("{name} ends what it serves")),
         names => Stage::Waiting(format!("{} pods end what they serve", names.len())),
     }
+}
+
+/// Whether a pod is ending, and has little time for it. One that has long goes on serving for as long as it is needed, a router its
+/// websockets and a builder its pushes: nobody has to wait for that.
+fn ends_soon(pod: &Pod) -> bool {
+    let seconds = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
+    pod.metadata.deletion_timestamp.is_some() && seconds <= LONGEST_END
 }
 
 /// The first pod that is neither well nor leaving nor given up, and what is the matter with it.
@@ -207,6 +217,9 @@ mod tests {
         assert_eq!(said(status(2, 3, 3), &[]), "1 pod too many, to be ended");
         assert_eq!(said(status(2, 2, 2), &[pod("deis-router-a", true, None)]), "deis-router-a ends what it serves");
         assert_eq!(said(status(2, 2, 2), &[pod("deis-router-b", false, None)]), "done");
+        let mut patient = pod("deis-router-a", true, None);
+        patient.metadata.deletion_grace_period_seconds = Some(1210);
+        assert_eq!(said(status(2, 2, 2), &[patient]), "done");
         let given_up = json!({ "observedGeneration": 3, "conditions": [
             { "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "has timed out" },
         ] });
