@@ -11,6 +11,7 @@ mod isolation;
 mod kills;
 mod languages;
 mod logs;
+mod lossless;
 mod operator;
 mod power;
 mod pull;

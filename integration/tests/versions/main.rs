@@ -2,15 +2,13 @@
 //! no request fails, and nothing that was acknowledged is missing. `make soak` installs the first version and runs this on it.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests assert by panicking")]
 
-mod load;
 #[path = "../cluster/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the other tests on the node need more of it")]
 mod support;
 
 use std::path::Path;
 
-use crate::load::Load;
-use crate::support::{App, Developer, Platform, Repository, helm};
+use crate::support::{App, Developer, Load, Platform, Repository, helm};
 
 /// Requests a second.
 const RATE: u32 = 50;

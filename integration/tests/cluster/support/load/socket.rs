@@ -20,16 +20,28 @@ pub(super) async fn repeat(address: SocketAddr, host: String, number: usize, ove
     let start = Instant::now();
     let mut report = Report::default();
     while !over.is_cancelled() {
-        if let Err(error) = talk(address, &host, &over).await {
-            report.failures.push(format!("websocket {number} after {:.3?}: {error}", start.elapsed()));
-            break;
+        match talk(address, &host, &over).await {
+            Ok(End::App) => {}
+            Ok(End::Router) => report.sent_away.push(Instant::now()),
+            Err(error) => {
+                report.failures.push(format!("websocket {number} after {:.3?}: {error}", start.elapsed()));
+                break;
+            }
         }
     }
     report
 }
 
-/// Until it is over, or the app says farewell: its pod has to go, and another one takes the next websocket.
-async fn talk(address: SocketAddr, host: &str, over: &CancellationToken) -> Result<(), String> {
+/// Who has ended a websocket.
+enum End {
+    /// The app, for its pod has to go, or we.
+    App,
+    /// A router that is being replaced.
+    Router,
+}
+
+/// Until it is over, or somebody says farewell: another one takes the next websocket.
+async fn talk(address: SocketAddr, host: &str, over: &CancellationToken) -> Result<End, String> {
     let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
     let opened = deadline(LIMIT, client_async(format!("ws://{host}/"), stream)).await;
     let (mut socket, _) = opened.map_err(|late| late.to_string())?.map_err(|error| error.to_string())?;
@@ -42,18 +54,19 @@ async fn talk(address: SocketAddr, host: &str, over: &CancellationToken) -> Resu
         let word = async {
             socket.send(Message::text("word")).await.map_err(|error| format!("send: {error}"))?;
             match socket.next().await {
-                Some(Ok(Message::Text(text))) if text == "word" => Ok(true),
-                Some(Ok(Message::Close(Some(close)))) if close.code == CloseCode::Normal => Ok(false),
+                Some(Ok(Message::Text(text))) if text == "word" => Ok(None),
+                Some(Ok(Message::Close(Some(close)))) if close.code == CloseCode::Normal => Ok(Some(End::App)),
+                Some(Ok(Message::Close(Some(close)))) if close.code == CloseCode::Away => Ok(Some(End::Router)),
                 other => Err(format!("instead of the word came {other:?}")),
             }
         };
-        if !deadline(LIMIT, word).await.map_err(|late| late.to_string())?? {
+        if let Some(end) = deadline(LIMIT, word).await.map_err(|late| late.to_string())?? {
             // The answer to the farewell leaves with the end of the stream.
             while let Ok(Some(Ok(_))) = deadline(LIMIT, socket.next()).await {}
-            return Ok(());
+            return Ok(end);
         }
     }
     // It is over; how the app takes the end is its own affair.
     drop(socket.close(None).await);
-    Ok(())
+    Ok(End::App)
 }

@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::load::connections::Connections;
-use crate::support::{App, Developer, Platform, Repository};
+use self::connections::Connections;
+use super::{App, Developer, Platform, Repository};
 
 /// How many websockets stay open.
 const SOCKETS: usize = 50;
@@ -32,6 +32,8 @@ pub(crate) struct Report {
     /// When each request was sent, and the release that answered it.
     answers: Vec<(Instant, String)>,
     failures: Vec<String>,
+    /// When websockets were closed by a router that was being replaced.
+    sent_away: Vec<Instant>,
 }
 
 impl Load {
@@ -73,6 +75,7 @@ impl Load {
         for report in self.asking.join_all().await {
             all.answers.extend(report.answers);
             all.failures.extend(report.failures);
+            all.sent_away.extend(report.sent_away);
         }
         all
     }
@@ -81,6 +84,20 @@ impl Load {
 impl Report {
     pub(crate) fn has_failed(&self) -> bool {
         !self.failures.is_empty()
+    }
+
+    /// Fails if a request that was sent after `moment` was answered by a release before `version`: "v4".
+    pub(crate) fn none_older(&self, version: &str, moment: Instant) {
+        let number = |release: &str| release.trim_start_matches('v').parse::<u64>().unwrap();
+        let late = self.answers.iter().filter(|(sent, release)| *sent > moment && number(release) < number(version));
+        let late = late.map(|(sent, release)| format!("{release} after {:.3?}", *sent - moment)).collect::<Vec<_>>();
+        assert!(late.is_empty(), "{version} was there, and yet there answered {late:?}");
+    }
+
+    /// Fails if a router closed a websocket before `moment`.
+    pub(crate) fn none_sent_away_before(&self, moment: Instant) {
+        let early = self.sent_away.iter().filter(|when| **when < moment).map(|when| moment - *when).collect::<Vec<_>>();
+        assert!(early.is_empty(), "{} websockets were closed too early, by {early:.1?}", early.len());
     }
 
     /// Fails if any request did.
