@@ -220,6 +220,7 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     assert!(sandbox.builder.pulled().is_empty());
     assert_eq!(sandbox.cluster.controllers(), ["v2 web 1"]);
+    println!("{} rows", lines.len());
     assert!(lines.len() >= 80, "{} rows", lines.len());
     insta::assert_snapshot!(lines.join("\n"));
 }
