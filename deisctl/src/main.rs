@@ -10,6 +10,7 @@ mod diagnose;
 mod doctor;
 mod exec;
 mod forward;
+mod holdings;
 mod init;
 mod inventory;
 mod journal;

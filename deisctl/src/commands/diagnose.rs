@@ -8,8 +8,9 @@ use crate::diagnose::collect;
 
 /// Write all that somebody who helps needs to know into one archive, without secrets.
 ///
-/// Versions, what status and doctor say, the platform's objects and Events, the nodes, and the last 1000 lines of each log. Of
-/// Secrets only names are in it; their values, and those of the apps' configuration, are taken out of everything else.
+/// Versions, what status and doctor say, who leads and who holds locks, the platform's objects and Events, the nodes, and the
+/// last 1000 lines of each log. Of Secrets only names are in it; their values, and those of the apps' configuration, are taken
+/// out of everything else.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The archive to write. Without it, one in the current directory with the time in its name.

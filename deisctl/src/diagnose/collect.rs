@@ -15,10 +15,11 @@ use super::objects::{Sealed, kinds};
 use super::redaction::{self, Redactor};
 use crate::cluster::KubeError;
 use crate::deadline::within;
-use crate::{doctor, report};
+use crate::{doctor, holdings, report};
 
 /// How long any one question may take; what does not come is missing.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+const HOLDINGS: &str = "who leads and who holds locks";
 const LOG_LINES: i64 = 1000;
 const LOG_BYTES: i64 = 1024 * 1024;
 
@@ -78,7 +79,7 @@ impl Collector<'_> {
         None
     }
 
-    /// Versions, and what `status` and `doctor` say.
+    /// Versions, what `status` and `doctor` say, and who leads and who holds what.
     async fn health(&mut self) {
         let (client, namespace) = (self.client, self.namespace);
         if let Some(kubernetes) = self.answer("versions", client.apiserver_version()).await {
@@ -95,6 +96,11 @@ impl Collector<'_> {
                 self.archive.yaml("doctor.yaml", &findings);
             }
             Err(error) => self.archive.missing("status and doctor", &Failure::from(error).summary()),
+        }
+        match within(ANSWER_LIMIT, holdings::all(client, namespace)).await {
+            Some(Ok(held)) => self.archive.yaml("holdings.yaml", &held),
+            Some(Err(error)) => self.archive.missing(HOLDINGS, &holdings::sentence(&error)),
+            None => self.archive.missing(HOLDINGS, &format!("no answer within {} s", ANSWER_LIMIT.as_secs())),
         }
     }
 

@@ -1,3 +1,5 @@
+mod held;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -27,8 +29,9 @@ const GRACE: SignedDuration = SignedDuration::from_secs(15);
 
 /// Who leads, and whether they still do.
 pub(super) async fn look(client: &Client, namespace: &str) -> Result<Vec<Finding>, KubeError> {
-    let (leaders, own) = tokio::try_join!(leaders(client), own(client, namespace))?;
-    Ok(leaders.into_iter().chain(own).collect())
+    let (leaders, own, held) =
+        tokio::try_join!(leaders(client), own(client, namespace), held::look(client, namespace))?;
+    Ok(leaders.into_iter().chain(own).chain(held).collect())
 }
 
 async fn leaders(client: &Client) -> Result<Vec<Finding>, KubeError> {

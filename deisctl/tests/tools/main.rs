@@ -9,5 +9,6 @@ mod journal;
 mod platform;
 mod session;
 mod shown;
+mod state;
 mod stop;
 mod upgrade;

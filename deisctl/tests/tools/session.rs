@@ -12,8 +12,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::cluster::parameters;
+use crate::state;
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
@@ -23,7 +24,7 @@ const STATUS: u8 = 3;
 pub(crate) enum Session {
     /// `{"stdout": "…", "stderr": "…", "exit": 0}`, of a program that reads nothing.
     Program { said: Value, has_terminal: bool },
-    /// Who listens there speaks HTTP: `{"GET /readiness": 200}`.
+    /// Who listens there speaks HTTP, `{"GET /readiness": 200}`, or is state: see [`state::State`].
     Port { port: u16, said: Value },
 }
 
@@ -55,6 +56,7 @@ impl Session {
         let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
         match self {
             Self::Program { said, has_terminal } => program(&mut socket, &said, has_terminal).await,
+            Self::Port { port, said } if state::is_told(&said) => state::serve(&mut socket, port, &said).await,
             Self::Port { port, said } => answer(&mut socket, port, &said).await,
         }
         while let Some(Ok(_)) = socket.next().await {}
@@ -95,11 +97,16 @@ async fn program(socket: &mut Socket, said: &Value, has_terminal: bool) {
     let _gone = socket.close(None).await;
 }
 
-/// Channel 0 is the port's data, channel 1 its errors; both begin with the port's number.
-async fn answer(socket: &mut Socket, port: u16, said: &Value) {
+/// Says that the port is there.
+pub(crate) async fn open(socket: &mut Socket, port: u16) {
     for channel in [0, 1] {
         send(socket, channel, &port.to_le_bytes()).await;
     }
+}
+
+/// Channel 0 is the port's data, channel 1 its errors; both begin with the port's number.
+async fn answer(socket: &mut Socket, port: u16, said: &Value) {
+    open(socket, port).await;
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         let Some(Ok(message)) = socket.next().await else { return };
@@ -113,7 +120,7 @@ async fn answer(socket: &mut Socket, port: u16, said: &Value) {
     send(socket, 0, format!("HTTP/1.1 {status} \r\ncontent-length: 0\r\n\r\n").as_bytes()).await;
 }
 
-async fn send(socket: &mut Socket, channel: u8, data: &[u8]) {
+pub(crate) async fn send(socket: &mut Socket, channel: u8, data: &[u8]) {
     // How a client goes is its own business.
     let _gone = socket.send(Message::binary([&[channel], data].concat())).await;
 }

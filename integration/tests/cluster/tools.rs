@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::operator::well_platform;
 use crate::support::{Developer, Output, Platform, eventually, is_ready, without_figures};
 
 /// No command of these takes longer.
@@ -236,6 +237,7 @@ async fn no_secret_gets_into_a_diagnosis() {
         "versions.yaml",
         "status.yaml",
         "doctor.yaml",
+        "holdings.yaml",
         "objects/secrets.yaml",
         "objects/events.yaml",
         "objects/deployments.yaml",
@@ -289,6 +291,7 @@ async fn an_upgrade_is_planned_done_and_taken_back_when_it_fails() {
 #[tokio::test]
 async fn what_was_done_is_shown_at_both_widths() {
     let _platform = Platform::connect_alone().await;
+    drop(well_platform().await);
     for is_narrow in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let archive = folder.path().join("diagnosis.tar.gz").to_string_lossy().into_owned();

@@ -15,6 +15,7 @@ pub const CALLERS: &[(&str, &[&str])] = &[
     ("/deis.router.v1.RouterService/AwaitBackends", &["workflow"]),
     ("/deis.router.v1.RouterService/AwaitDrain", &["workflow"]),
     ("/deis.router.v1.RouterService/GetStatus", &["operator"]),
+    ("/deis.state.v1.HoldingsService/ListHoldings", &["operator"]),
     ("/deis.state.v1.LeadershipService/Campaign", &["builder", "workflow"]),
     ("/deis.state.v1.LeaseService/Grant", &["builder", "workflow"]),
     ("/deis.state.v1.LeaseService/KeepAlive", &["builder", "workflow"]),

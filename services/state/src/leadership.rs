@@ -10,6 +10,9 @@ use crate::follow::{Followed, Follower};
 use crate::names::Path;
 use crate::store::{Change, Commit, Entry, Keys, LeaseId, Outcome, Revision, Store};
 
+/// What the keys of candidates begin with; the election's name and the lease come behind.
+pub(crate) const UNDER: &str = "/deis/elections/";
+
 /// What a candidate is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -45,7 +48,7 @@ impl<S: Store> Candidacy<S> {
     /// # Errors
     /// [`Error::LeaseGone`], [`Error::Unavailable`].
     pub async fn enter(store: &S, election: &Path, lease: LeaseId, candidate: &str) -> Result<Self, Error> {
-        let queue = format!("/deis/elections/{election}:");
+        let queue = queue(election);
         let key = format!("{queue}{:016x}", lease.0);
         let revision = match store.commit(Commit::new().put_leased(&key, candidate, lease)).await? {
             Outcome::Committed(revision) => revision,
@@ -91,11 +94,26 @@ impl<S: Store> Candidacy<S> {
 
     fn standing(&self) -> Standing {
         let own = self.candidates.get(&self.key).filter(|own| own.revision == self.revision);
-        let first = self.candidates.values().min_by_key(|candidate| candidate.created);
+        let first = first(self.candidates.values());
         match (own, first) {
             (Some(own), Some(first)) if own.key == first.key => Standing::Elected { term: own.created },
-            (Some(_), Some(first)) => Standing::Waiting { leader: String::from_utf8_lossy(&first.value).into_owned() },
+            (Some(_), Some(first)) => Standing::Waiting { leader: name_of(first) },
             _ => Standing::Lost,
         }
     }
+}
+
+/// What the keys of an election's candidates begin with.
+pub(crate) fn queue(election: impl std::fmt::Display) -> String {
+    format!("{UNDER}{election}:")
+}
+
+/// The candidate who leads: the one who came first.
+pub(crate) fn first<'a>(candidates: impl Iterator<Item = &'a Entry>) -> Option<&'a Entry> {
+    candidates.min_by_key(|candidate| candidate.created)
+}
+
+/// What a candidate is called.
+pub(crate) fn name_of(candidate: &Entry) -> String {
+    String::from_utf8_lossy(&candidate.value).into_owned()
 }

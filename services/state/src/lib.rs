@@ -5,13 +5,15 @@
 //! else may use, and nothing that must last lives there: a lease is liveness, never safety. Whoever writes to the ledger or to
 //! Kubernetes under a lock carries a fence besides.
 //!
-//! From the edge inwards: [`server`] decodes and encodes; [`leases`], [`locks`], [`leadership`], [`settings`] and [`progress`] are
-//! the logic, each on the few primitives of [`store::Store`]; [`store::etcd`] is the store, [`store::memory`] the one for tests.
+//! From the edge inwards: [`server`] decodes and encodes; [`leases`], [`locks`], [`leadership`], [`holdings`], [`settings`] and
+//! [`progress`] are the logic, each on the few primitives of [`store::Store`]; [`store::etcd`] is the store, [`store::memory`] the one
+//! for tests.
 #![warn(missing_docs)]
 
 pub mod config;
 pub mod error;
 pub mod follow;
+pub mod holdings;
 pub mod leadership;
 pub mod leases;
 pub mod locks;

@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::names::Path;
 use crate::patience::patience;
-use crate::store::{Change, Commit, Entry, Keys, LeaseId, Outcome, Revision, Store, Watch as _};
+use crate::store::{Change, Commit, Entry, Keys, LeaseId, Lifetime, Outcome, Revision, Store, Watch as _};
 
+/// What the keys of locks begin with; the lock's name comes behind.
+pub(crate) const UNDER: &str = "/deis/locks/";
 /// The longest time that a caller may wait for a lock.
 const LONGEST_WAIT: Duration = Duration::from_mins(20);
 
 /// Who holds a lock and why, for the person who has to wait.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The user on whose behalf it is held; empty for the platform itself.
     pub user: String,
@@ -49,10 +51,16 @@ pub struct Held {
 
 /// What stands in the store.
 #[derive(Debug, Serialize, Deserialize)]
-struct Record {
+pub(crate) struct Record {
     #[serde(flatten)]
-    owner: Owner,
-    since: SystemTime,
+    pub(crate) owner: Owner,
+    pub(crate) since: SystemTime,
+}
+
+impl Record {
+    pub(crate) fn read(entry: &Entry) -> Result<Self, Error> {
+        serde_json::from_slice(&entry.value).map_err(|error| Error::Corrupt(entry.key.clone(), error))
+    }
 }
 
 /// Takes a lock, waiting for it if it is another's. The holder asking again gets the lock it has.
@@ -120,14 +128,14 @@ async fn attempt<S: Store>(store: &S, name: &Path, lease: LeaseId, owner: &Owner
     if entry.lease == Some(lease) {
         return Ok(Acquisition::Acquired(entry.revision));
     }
-    held(store, entry, revision).await.map(Acquisition::Held)
+    held(store, &entry, revision).await.map(Acquisition::Held)
 }
 
-async fn held<S: Store>(store: &S, entry: Entry, revision: Revision) -> Result<Held, Error> {
-    let record: Record = serde_json::from_slice(&entry.value).map_err(|error| Error::Corrupt(entry.key, error))?;
+async fn held<S: Store>(store: &S, entry: &Entry, revision: Revision) -> Result<Held, Error> {
+    let record = Record::read(entry)?;
     let remaining = match entry.lease {
-        Some(lease) => match store.remaining(lease).await {
-            Ok(remaining) => remaining,
+        Some(lease) => match store.lifetime(lease).await {
+            Ok(Lifetime { remaining, .. }) => remaining,
             Err(Error::LeaseGone) => Duration::ZERO,
             Err(error) => return Err(error),
         },
@@ -143,5 +151,5 @@ async fn wait_until_free<S: Store>(store: &S, name: &Path, after: Revision) {
 }
 
 fn key(name: &Path) -> String {
-    format!("/deis/locks/{name}")
+    format!("{UNDER}{name}")
 }

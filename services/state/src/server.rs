@@ -1,5 +1,6 @@
 //! The gRPC edge: decode, call, encode; one module for each service of the contract.
 
+mod holdings;
 mod leadership;
 mod lease;
 mod lock;
@@ -9,6 +10,7 @@ mod settings;
 use std::time::Duration;
 
 use deis_bootstrap::Context;
+use deis_proto::state::holdings_service_server::HoldingsServiceServer;
 use deis_proto::state::leadership_service_server::LeadershipServiceServer;
 use deis_proto::state::lease_service_server::LeaseServiceServer;
 use deis_proto::state::lock_service_server::LockServiceServer;
@@ -38,6 +40,7 @@ pub async fn serve<S: Store>(
     let edge = Edge { store, context: context.clone() };
     let contract = Contract { callers: deis_proto::CALLERS, descriptors: deis_proto::DESCRIPTORS };
     let server = Server::new(identity, contract)
+        .add(HoldingsServiceServer::new(edge.clone()))
         .add(LeadershipServiceServer::new(edge.clone()))
         .add(LeaseServiceServer::new(edge.clone()))
         .add(LockServiceServer::new(edge.clone()))

@@ -46,6 +46,15 @@ pub struct Entry {
     pub lease: Option<LeaseId>,
 }
 
+/// How long a lease lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// From each renewal.
+    pub granted: Duration,
+    /// From now, if it is not renewed.
+    pub remaining: Duration,
+}
+
 /// Which keys are read or watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keys {
@@ -196,17 +205,28 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
     /// [`Error::Unavailable`].
     fn revoke(&self, lease: LeaseId) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// How long a lease lives if it is not renewed.
+    /// How long a lease lives.
     ///
     /// # Errors
     /// [`Error::LeaseGone`], [`Error::Unavailable`].
-    fn remaining(&self, lease: LeaseId) -> impl Future<Output = Result<Duration, Error>> + Send;
+    fn lifetime(&self, lease: LeaseId) -> impl Future<Output = Result<Lifetime, Error>> + Send;
 
     /// Reads keys: what every commit that was answered before has left.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     fn read(&self, keys: &Keys) -> impl Future<Output = Result<Snapshot, Error>> + Send;
+
+    /// Reads as [`Store::read`] does, but no more than the first `limit` keys of those that begin with a prefix and come after a key.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    fn read_page(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Entry>, Error>> + Send;
 
     /// Writes, if all expectations hold.
     ///

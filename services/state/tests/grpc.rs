@@ -1,7 +1,8 @@
 //! The contract `deis.state.v1`, as its callers see it: over real sockets, on the memory store and on etcd.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests assert by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests assert by panicking")]
 
 mod grpc {
+    mod holdings;
     mod leadership;
     mod lease;
     mod lock;

@@ -15,6 +15,7 @@ support::conformance!(
     a_refused_commit_writes_nothing_and_says_what_is_there,
     a_commit_that_changes_nothing_is_no_point_in_history,
     reads_are_ordered_and_of_the_keys_asked_for,
+    a_page_goes_on_after_a_key,
     a_key_remembers_its_creation_until_it_is_deleted,
     a_revoked_lease_takes_its_keys_along,
     a_lease_that_is_not_renewed_runs_out,
@@ -106,6 +107,24 @@ async fn reads_are_ordered_and_of_the_keys_asked_for(world: &impl World) {
     assert_eq!(keys(&store, one("z")).await, [""; 0]);
 }
 
+async fn a_page_goes_on_after_a_key(world: &impl World) {
+    let store = world.store();
+    for key in ["w", "x/1", "x/10", "x/2", "x/3", "x0", "y"] {
+        put(&store, key, "").await;
+    }
+    let page = async |after: &str, limit| {
+        let entries = store.read_page("x/", after, limit).await.unwrap();
+        entries.into_iter().map(|entry| entry.key).collect::<Vec<_>>()
+    };
+    assert_eq!(page("", 2).await, ["x/1", "x/10"]);
+    assert_eq!(page("x/10", 2).await, ["x/2", "x/3"]);
+    // A key that has gone meanwhile is a place all the same.
+    assert_eq!(page("x/20", 2).await, ["x/3"]);
+    assert_eq!(page("x/3", 2).await, [""; 0]);
+    assert_eq!(page("w", 9).await.len(), 4);
+    assert_eq!(page("y", 9).await, [""; 0]);
+}
+
 async fn a_key_remembers_its_creation_until_it_is_deleted(world: &impl World) {
     let store = world.store();
     let first = put(&store, "a", "1").await;
@@ -139,14 +158,15 @@ async fn a_lease_that_is_not_renewed_runs_out(world: &impl World) {
     let (left, _) = store.grant(TTL).await.unwrap();
     let commit = Commit::new().put_leased("a", "1", left);
     let mut watch = store.watch(one("a"), committed(store.commit(commit).await.unwrap()));
-    assert!(store.remaining(left).await.unwrap() <= TTL);
+    let lifetime = store.lifetime(left).await.unwrap();
+    assert!(lifetime.granted == TTL && lifetime.remaining <= TTL, "{lifetime:?}");
     assert_eq!(store.renew(renewed).await.unwrap(), time_to_live);
 
     // The change comes when the time has passed; nothing else has to happen.
     world.pass(TTL);
     assert!(next(&mut watch).await.starts_with("a@"));
     assert!(matches!(store.renew(left).await, Err(Error::LeaseGone)));
-    assert!(matches!(store.remaining(left).await, Err(Error::LeaseGone)));
+    assert!(matches!(store.lifetime(left).await, Err(Error::LeaseGone)));
 }
 
 async fn nothing_hangs_on_a_lease_that_is_gone(world: &impl World) {

@@ -15,7 +15,7 @@ use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, KvClient, PutOptions
 
 use self::link::Link;
 pub use self::watch::EtcdWatch;
-use super::{Commit, Entry, Keys, LeaseId, Outcome, Revision, Snapshot, Store, Write};
+use super::{Commit, Entry, Keys, LeaseId, Lifetime, Outcome, Revision, Snapshot, Store, Write};
 use crate::config::EtcdConfig;
 use crate::error::{Error, StartError};
 
@@ -64,7 +64,7 @@ impl Store for Etcd {
         let mut client = self.link.client();
         call(client.lease_keep_alive(lease.0)).await?;
         let answer = call(client.lease_time_to_live(lease.0, None)).await?;
-        lifetime(answer.granted_ttl())
+        alive(answer.granted_ttl())
     }
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), Error> {
@@ -74,9 +74,9 @@ impl Store for Etcd {
         }
     }
 
-    async fn remaining(&self, lease: LeaseId) -> Result<Duration, Error> {
+    async fn lifetime(&self, lease: LeaseId) -> Result<Lifetime, Error> {
         let answer = call(self.link.client().lease_time_to_live(lease.0, None)).await?;
-        lifetime(answer.ttl())
+        Ok(Lifetime { granted: seconds_of(answer.granted_ttl()), remaining: alive(answer.ttl())? })
     }
 
     async fn read(&self, keys: &Keys) -> Result<Snapshot, Error> {
@@ -87,6 +87,18 @@ impl Store for Etcd {
         let mut answer = call(self.kv().get(key.as_str(), options)).await?;
         let revision = Revision(answer.header().map_or(0, etcd_client::ResponseHeader::revision));
         Ok(Snapshot { entries: answer.take_kvs().iter().map(entry).collect(), revision })
+    }
+
+    async fn read_page(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<Entry>, Error> {
+        // The first key that can come after another one is that one with a zero byte behind it.
+        let first = if after < prefix { prefix.to_owned() } else { format!("{after}\0") };
+        let end = end_of(prefix);
+        if first.as_bytes() >= end.as_slice() {
+            return Ok(Vec::new());
+        }
+        let options = GetOptions::new().with_range(end).with_limit(i64::try_from(limit).unwrap_or(i64::MAX));
+        let mut answer = call(self.kv().get(first, Some(options))).await?;
+        Ok(answer.take_kvs().iter().map(entry).collect())
     }
 
     async fn commit(&self, commit: Commit) -> Result<Outcome, Error> {
@@ -110,6 +122,15 @@ impl Store for Etcd {
     fn watch(&self, keys: Keys, after: Revision) -> EtcdWatch {
         EtcdWatch::new(Arc::clone(&self.link), keys, after)
     }
+}
+
+/// The first key after all that begin with a prefix. Our prefixes are ASCII, so that its last byte has a next one.
+fn end_of(prefix: &str) -> Vec<u8> {
+    let mut end = prefix.as_bytes().to_vec();
+    if let Some(last) = end.last_mut() {
+        *last = last.saturating_add(1);
+    }
+    end
 }
 
 fn compare(key: &str, revision: Revision) -> Compare {
@@ -138,7 +159,7 @@ fn entry(pair: &KeyValue) -> Entry {
 }
 
 /// etcd says -1 for a lease that is not there.
-fn lifetime(seconds: i64) -> Result<Duration, Error> {
+fn alive(seconds: i64) -> Result<Duration, Error> {
     if seconds < 0 { Err(Error::LeaseGone) } else { Ok(seconds_of(seconds)) }
 }
 

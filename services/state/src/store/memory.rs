@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use self::clock::Clock;
 use self::model::Model;
-use super::{Change, Commit, Compacted, Keys, LeaseId, Outcome, Revision, Snapshot, Store, Watch};
+use super::{Change, Commit, Compacted, Entry, Keys, LeaseId, Lifetime, Outcome, Revision, Snapshot, Store, Watch};
 use crate::error::Error;
 
 /// A store in memory. Clones are the same store.
@@ -76,12 +76,16 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn remaining(&self, lease: LeaseId) -> Result<Duration, Error> {
-        self.with(|model, now| model.remaining(now, lease))
+    async fn lifetime(&self, lease: LeaseId) -> Result<Lifetime, Error> {
+        self.with(|model, now| model.lifetime(now, lease))
     }
 
     async fn read(&self, keys: &Keys) -> Result<Snapshot, Error> {
         Ok(self.with(|model, _now| model.read(keys)))
+    }
+
+    async fn read_page(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<Entry>, Error> {
+        Ok(self.with(|model, _now| model.read_page(prefix, after, limit)))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Outcome, Error> {

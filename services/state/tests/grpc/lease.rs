@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use deis_proto::state::{GrantRequest, KeepAliveRequest, RevokeRequest};
-use deis_state::store::{Keys, Store as _};
+use deis_proto::state::{GrantRequest, KeepAliveRequest, ListHoldingsRequest, RevokeRequest};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -22,10 +21,10 @@ async fn a_lease_lives_as_long_as_asked_for_and_has_a_holder(world: &impl World)
     let granted = service.leases().grant(request).await.unwrap().into_inner();
     assert_eq!(granted.time_to_live, SHORTEST);
 
-    let key = format!("/deis/leases/{:016x}", granted.lease_id);
-    let found = world.store().read(&Keys::One(key)).await.unwrap().entries;
-    assert_eq!(found[0].value, b"builder-0");
-    assert_eq!(found[0].lease.map(|lease| lease.0), Some(granted.lease_id));
+    let listed = service.holdings("operator").list_holdings(ListHoldingsRequest::default()).await.unwrap().into_inner();
+    let [found] = &listed.holdings[..] else { panic!("one lease: {listed:?}") };
+    assert_eq!((found.lease_id, found.time_to_live), (granted.lease_id, SHORTEST));
+    assert_eq!(found.owner.as_ref().unwrap().holder, "builder-0");
 }
 
 async fn times_to_live_have_bounds(world: &impl World) {

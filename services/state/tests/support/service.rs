@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser as _;
 use deis_bootstrap::Context;
+use deis_proto::state::holdings_service_client::HoldingsServiceClient;
 use deis_proto::state::leadership_service_client::LeadershipServiceClient;
 use deis_proto::state::lease_service_client::LeaseServiceClient;
 use deis_proto::state::lock_service_client::LockServiceClient;
@@ -69,6 +70,11 @@ impl Service {
 
     pub fn leadership(&self) -> LeadershipServiceClient<Client> {
         LeadershipServiceClient::new(self.client("workflow"))
+    }
+
+    /// As an operator, or as another who may not.
+    pub fn holdings(&self, caller: &str) -> HoldingsServiceClient<Client> {
+        HoldingsServiceClient::new(self.client(caller))
     }
 
     pub fn progress(&self) -> ProgressServiceClient<Client> {

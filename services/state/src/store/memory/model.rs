@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::store::{Change, Commit, Compacted, Entry, Keys, LeaseId, Outcome, Revision, Snapshot, Write};
+use crate::store::{Change, Commit, Compacted, Entry, Keys, LeaseId, Lifetime, Outcome, Revision, Snapshot, Write};
 
 /// A store as a value: every transition is a function of what is there and, for leases, of the time.
 #[derive(Debug)]
@@ -75,9 +75,9 @@ impl Model {
         Ok(lease.time_to_live)
     }
 
-    pub(super) fn remaining(&self, now: Duration, id: LeaseId) -> Result<Duration, Error> {
+    pub(super) fn lifetime(&self, now: Duration, id: LeaseId) -> Result<Lifetime, Error> {
         let lease = self.leases.get(&id).ok_or(Error::LeaseGone)?;
-        Ok(lease.expires.saturating_sub(now))
+        Ok(Lifetime { granted: lease.time_to_live, remaining: lease.expires.saturating_sub(now) })
     }
 
     pub(super) fn revoke(&mut self, id: LeaseId) {
@@ -92,6 +92,11 @@ impl Model {
     pub(super) fn read(&self, keys: &Keys) -> Snapshot {
         let entries = self.entries.values().filter(|entry| keys.contain(&entry.key)).cloned().collect();
         Snapshot { entries, revision: self.revision }
+    }
+
+    pub(super) fn read_page(&self, prefix: &str, after: &str, limit: usize) -> Vec<Entry> {
+        let found = self.entries.values().filter(|entry| entry.key.starts_with(prefix) && entry.key.as_str() > after);
+        found.take(limit).cloned().collect()
     }
 
     pub(super) fn commit(&mut self, commit: Commit) -> Result<Outcome, Error> {
