@@ -86,10 +86,10 @@ impl Builds {
         let ticket = self.tickets.issue();
         let job = Job { app: order.app.clone(), sha: order.sha.clone(), token: ticket.token().clone() };
         let mut pod = self.runner.start(job).await?;
-        let minutes = self.limits.build_timeout.as_secs().div_ceil(60);
+        let limit = self.limits.build_timeout;
         let outcome = tokio::select! {
-            outcome = deadline(self.limits.build_timeout, self.attend(order, ticket, pod.as_mut(), lines)) => {
-                outcome.unwrap_or(Err(Error::TimedOut(minutes)))
+            outcome = deadline(limit, self.attend(order, ticket, pod.as_mut(), lines)) => {
+                outcome.unwrap_or(Err(Error::TimedOut(limit)))
             }
             error = stop => Err(error),
         };

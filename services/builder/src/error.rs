@@ -1,10 +1,12 @@
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use deis_api::{AppName, Code, Username};
 use deis_rpc::Fault;
 
 use crate::ports::{Access, Held};
+use crate::span;
 use crate::ssh::KeyError;
 
 /// Why a session or a push did not do what was asked. `Display` is the sentence for the person who asked.
@@ -51,11 +53,17 @@ pub enum Error {
     #[error("{what} may have at most {} MiB.", .limit >> 20)]
     TooLarge { what: &'static str, limit: u64 },
     /// The build took too long.
-    #[error("The build took longer than it may: {0} min.")]
-    TimedOut(u64),
-    /// The person who pushed is gone, or the builder is about to end.
+    #[error("The build took longer than it may: {}.", span::human(*.0))]
+    TimedOut(Duration),
+    /// A git of the person's went on for too long, whatever it was at.
+    #[error("The session lasted longer than it may: {}.", span::human(*.0))]
+    SessionTooLong(Duration),
+    /// The person who pushed is gone, or the builder is about to end, while it builds.
     #[error("The build was cancelled: {0}.")]
     Cancelled(&'static str),
+    /// The same before a build has begun, or when it is through.
+    #[error("The push was cancelled: {0}.")]
+    PushCancelled(&'static str),
     /// Somebody has cancelled the build.
     #[error("Build cancelled by {0}.")]
     CancelledBy(Username),
@@ -99,7 +107,8 @@ impl Error {
             Self::Layer(deis_oci::Error::Limit { .. }) | Self::TooLarge { .. } => Code::TooLarge,
             Self::Protocol(_) | Self::Layer(_) => Code::BuildFailed,
             Self::TimedOut(_) => Code::BuildTimedOut,
-            Self::Cancelled(_) | Self::CancelledBy(_) => Code::BuildCancelled,
+            Self::SessionTooLong(_) => Code::DeadlineExceeded,
+            Self::Cancelled(_) | Self::PushCancelled(_) | Self::CancelledBy(_) => Code::BuildCancelled,
             Self::NoApp(_) | Self::NoBuild(_) => Code::NotFound,
             Self::Kubernetes(error) => error.code(),
             Self::Io { .. } | Self::Internal(_) => Code::Internal,

@@ -34,6 +34,7 @@ mod running;
 mod server;
 mod session;
 mod size;
+mod span;
 mod ssh;
 
 use std::fs;

@@ -195,7 +195,7 @@ impl Pushes {
         };
         let version = tokio::select! {
             version = deploy::deploy(self.controller.as_ref(), &build, lines) => version?,
-            () = push.ends.destroyed.cancelled() => return Err(Error::Cancelled(DESTROYED)),
+            () = push.ends.destroyed.cancelled() => return Err(Error::PushCancelled(DESTROYED)),
         };
         if let Err(error) = self.builds.effects.set_head(push.repository.set_head(&update.name).boxed()).await {
             tracing::warn!(%error, "clones will begin with another branch");

@@ -102,7 +102,7 @@ impl Sessions {
         let output = exchange.output.clone();
         let ended = tokio::select! {
             ended = self.connect(child, exchange) => ended,
-            () = unwanted.cancelled() => Err(Error::Cancelled(DESTROYED)),
+            () = unwanted.cancelled() => Err(Error::PushCancelled(DESTROYED)),
         };
         drop(git_ended);
         let was_asked = push.await?;
@@ -139,9 +139,9 @@ impl Sessions {
         .await;
         let lock = tokio::select! {
             lock = taken => lock?.map_err(Error::PushInProgress)?,
-            () = exchange.gone.cancelled() => return Err(Error::Cancelled("the one who pushed is gone")),
+            () = exchange.gone.cancelled() => return Err(Error::PushCancelled("the one who pushed is gone")),
             () = self.pushes.grace_ends() => {
-                return Err(Error::Cancelled("the builder is restarting; push again in a moment"));
+                return Err(Error::PushCancelled("the builder is restarting; push again in a moment"));
             }
         };
         say("The lock has ended; the push goes on.\n".to_owned()).await;
@@ -152,7 +152,7 @@ impl Sessions {
     async fn connect(&self, child: GitChild, exchange: Exchange) -> Result<Ended, Error> {
         deadline(self.limit, pump(child, exchange))
             .await
-            .map_err(|_| Error::Cancelled("the session has lasted too long"))?
+            .map_err(|_late| Error::SessionTooLong(self.limit))?
             .map_err(Error::io("talk to git"))
     }
 }

@@ -1,5 +1,7 @@
 //! What a build pod's status means for the person who pushed.
 
+use std::time::Duration;
+
 use deis_api::Code;
 use deis_kube::pod_state;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
@@ -32,7 +34,8 @@ pub(super) fn of(pod: &Pod) -> State {
     if phase == "Failed" || phase == "Succeeded" {
         let reason = status.and_then(|status| status.reason.as_deref()).unwrap_or_default();
         let message = status.and_then(|status| status.message.as_deref()).unwrap_or_default();
-        return State::Ended(of_pod(reason, message));
+        let limit = pod.spec.as_ref().and_then(|spec| spec.active_deadline_seconds);
+        return State::Ended(of_pod(reason, message, limit));
     }
     match (pod_state::waiting(pod), pod_state::of(pod).as_str()) {
         (
@@ -65,10 +68,13 @@ fn of_container(terminated: &ContainerStateTerminated) -> Error {
     }
 }
 
-fn of_pod(reason: &str, message: &str) -> Error {
-    match reason {
-        "DeadlineExceeded" => ended(Code::BuildTimedOut, "The build took longer than it may."),
-        "Evicted" => ended(Code::BuildOutOfRoom, &format!("The build was evicted from its node: {message}")),
+/// `limit` is the pod's own, in seconds.
+fn of_pod(reason: &str, message: &str, limit: Option<i64>) -> Error {
+    let limit = limit.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    match (reason, limit) {
+        ("DeadlineExceeded", Some(limit)) => Error::TimedOut(limit),
+        ("DeadlineExceeded", None) => ended(Code::BuildTimedOut, "The build took longer than it may."),
+        ("Evicted", _) => ended(Code::BuildOutOfRoom, &format!("The build was evicted from its node: {message}")),
         _ => ended(Code::BuildFailed, &format!("The build pod went into failed status: [{reason}]:{message}")),
     }
 }
@@ -82,7 +88,12 @@ mod tests {
     use super::*;
 
     fn judge(status: serde_json::Value) -> String {
-        let pod = serde_json::from_value(serde_json::json!({ "metadata": { "name": "p" }, "status": status })).unwrap();
+        judge_with(serde_json::Value::Null, status)
+    }
+
+    fn judge_with(spec: serde_json::Value, status: serde_json::Value) -> String {
+        let pod = serde_json::json!({ "metadata": { "name": "p" }, "spec": spec, "status": status });
+        let pod = serde_json::from_value(pod).unwrap();
         match of(&pod) {
             State::Ended(error) => format!("{} {error}", error.code()),
             State::Waiting(text) => format!("waiting {text}"),
@@ -142,5 +153,8 @@ mod tests {
         ] {
             assert_eq!(judge(status.clone()), meaning, "{status}");
         }
+        let late = serde_json::json!({ "phase": "Failed", "reason": "DeadlineExceeded" });
+        let spec = serde_json::json!({ "activeDeadlineSeconds": 960, "containers": [] });
+        assert_eq!(judge_with(spec, late), "build-timed-out The build took longer than it may: 16 min.");
     }
 }
