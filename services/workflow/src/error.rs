@@ -39,7 +39,10 @@ pub enum Error {
     #[error("You do not have permission to perform this action.")]
     Forbidden,
     /// A deploy of the app is under way.
-    #[error("Deployment for {0} is already in progress")]
+    #[error(
+        "Deployment for {0} is already in progress: it goes on, and 'deis releases:watch -a {0}' shows how. Try again when it is \
+         through."
+    )]
     DeployInProgress(AppName),
     /// The release that the request made could not be deployed.
     #[error("{}", .0.message)]

@@ -61,7 +61,11 @@ async fn while_a_deploy_is_under_way_nothing_else_is_released() {
     let mut slow = sandbox.push.clone().create_build(build("shop", &image("shop", SLOW))).await.unwrap().into_inner();
     assert!(slow.message().await.unwrap().is_some());
     let refused = sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "A": "1" } })).await;
-    assert_eq!(refused.line(), "409 deploy-in-progress {\"detail\":\"Deployment for shop is already in progress\"}");
+    assert_eq!(
+        refused.line(),
+        "409 deploy-in-progress {\"detail\":\"Deployment for shop is already in progress: it goes on, and 'deis releases:watch \
+         -a shop' shows how. Try again when it is through.\"}"
+    );
     sandbox.cluster.let_slow_pods_go();
     while slow.message().await.unwrap().is_some() {}
     let accepted = sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "A": "1" } })).await;
