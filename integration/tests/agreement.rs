@@ -154,6 +154,21 @@ const DAMAGES: &[Damage] = &[
         },
         "pod shop-build-1 of type build belongs to nothing",
     ),
+    (
+        |facts| {
+            let phase = Pod { proc_type: "release".to_owned(), ..Pod::default() };
+            facts.cluster.pods.insert("shop-v4-release".to_owned(), phase.clone());
+            facts.cluster.pods.insert("shop-v2-release".to_owned(), phase);
+        },
+        "pod shop-v2-release of type release belongs to nothing",
+    ),
+    (
+        |facts| {
+            let phase = Pod { proc_type: "release".to_owned(), ready: true, ..Pod::default() };
+            facts.cluster.pods.insert("shop-v4-release".to_owned(), phase);
+        },
+        "pod shop-v4-release of type release belongs to nothing",
+    ),
     (|facts| facts.cluster.service = None, "there is no Service"),
     (
         |facts| {

@@ -159,8 +159,11 @@ fn pods(facts: &Facts, wanted: &Wanted<'_>, found: &mut Vec<String>) {
             found.push(format!("{ready} pods of {short} are ready, the ledger asks for {replicas}"));
         }
     }
+    // Its ended pod says that the release command has run: as long as it is there nobody runs it again.
+    let release_phase = format!("{}-v{}-release", facts.app, wanted.release);
     for (name, pod) in pods() {
         match &pod.controller {
+            None if *name == release_phase && !pod.ready => {}
             Some(controller) if facts.cluster.controllers.contains_key(controller) => {}
             Some(controller) => found.push(format!("pod {name} is left of ReplicationController {controller}")),
             None => found.push(format!("pod {name} of type {} belongs to nothing", pod.proc_type)),

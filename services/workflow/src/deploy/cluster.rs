@@ -87,7 +87,8 @@ pub trait Cluster: Send + Sync + 'static {
         fence: i64,
         limit: Duration,
     ) -> BoxFuture<'a, Result<Demolition, EffectError>>;
-    /// Deletes the environments of releases that have no controller, except `keep`, and the pods of release phases that are over.
+    /// Deletes the environments of releases that have no controller, and the pods of release phases, except those of `keep` and of
+    /// whoever has taken over.
     fn tidy<'a>(&'a self, grant: &'a Grant, keep: ReleaseVersion) -> Done<'a>;
     /// Says in Kubernetes why a release failed. Best effort.
     fn report<'a>(&'a self, app: &'a AppName, failure: &'a Failure) -> BoxFuture<'a, ()>;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deis_api::{AppName, Hostname, ProcType};
+use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use deis_kube::apply::{self, Seen};
 use deis_kube::objects::Drain;
 use deis_kube::{labels, objects, pod_state};
@@ -79,9 +79,12 @@ fn exit_code(pod: &KubePod) -> Option<i32> {
     Some(pod_state::container(pod)?.state.as_ref()?.terminated.as_ref()?.exit_code)
 }
 
-/// Names and uids of the pods of release phases.
-pub(super) fn phase_pods(objects: &Objects) -> Vec<(String, String)> {
+/// Names and uids of the pods of release phases that nobody needs any more who deploys `keep` under this fence. That of `keep` itself
+/// stays: its name keeps whoever was overtaken, and comes late, from running the command once more. Those of others were left behind
+/// with their environment, without which they do not start.
+pub(super) fn idle_phase_pods(objects: &Objects, keep: ReleaseVersion, fence: i64) -> Vec<(String, String)> {
     let pods = objects.pods.values().filter(|pod| labels::is_release_phase(&pod.metadata));
+    let pods = pods.filter(|pod| labels::version(&pod.metadata) != Some(keep) && labels::fence(&pod.metadata) <= fence);
     let pods = pods.filter_map(|pod| Some((pod.metadata.name.clone()?, pod.metadata.uid.clone()?)));
     pods.collect()
 }
@@ -148,6 +151,8 @@ pub(super) fn views(objects: &Objects, now: Timestamp) -> Vec<PodView> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
@@ -275,7 +280,15 @@ mod tests {
         let states = world.phases.into_iter().map(|phase| phase.state).collect::<Vec<_>>();
         assert_eq!(states[..3], [PhaseState::Succeeded, PhaseState::Failed(Some(7)), PhaseState::Failed(None)]);
         assert!(matches!(states[3], PhaseState::Running(_)));
-        assert_eq!(phase_pods(&objects).len(), 4);
+        let annotations = BTreeMap::from([(labels::FENCE.to_owned(), "9".to_owned())]);
+        objects.pods.get_mut("a-v5-release").unwrap().metadata.annotations = Some(annotations);
+        let idle = |fence: i64| {
+            let keep = ReleaseVersion::FIRST.next().next();
+            let idle = idle_phase_pods(&objects, keep, fence);
+            idle.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(idle(9), ["a-v2-release", "a-v4-release", "a-v5-release"], "v3 is what is deployed");
+        assert_eq!(idle(8), ["a-v2-release", "a-v4-release"], "somebody who has taken over runs v5's");
         assert!(views(&objects, NOW.parse().unwrap()).iter().all(|view| !view.name.contains("release")));
     }
 

@@ -224,7 +224,7 @@ impl Cluster for Kubernetes {
                     delete::seen(&secrets, &apply::Seen::of(&secret), grant.fence).await?;
                 }
             }
-            let phases = self.cache.read(&grant.app, observe::phase_pods);
+            let phases = self.cache.read(&grant.app, |objects| observe::idle_phase_pods(objects, keep, grant.fence));
             let pods = self.api::<KubePod>(&grant.app);
             try_join_all(phases.iter().map(|(name, uid)| delete::uid(&pods, name, uid))).await?;
             Ok(())
