@@ -28,13 +28,15 @@ fn leaving(world: &World, actions: &[Action<'_>]) -> BTreeSet<String> {
     actions.iter().flat_map(taken).chain(going).map(|pod| pod.uid.clone()).collect()
 }
 
-/// The pods that get requests and that this takes away.
+/// The pods that this takes away and that get requests, or may by then: the controller's version says when one of its pods has become
+/// ready meanwhile, but nothing does when a single pod is deleted.
 fn taken<'a>(action: &'a Action<'_>) -> impl Iterator<Item = &'a Pod> {
-    let pods = match action {
-        Action::Shrink(_, _, pods) | Action::Replace(_, pods) => pods.as_slice(),
-        _ => &[],
+    let (pods, is_single) = match action {
+        Action::Shrink(_, _, pods) => (pods.as_slice(), false),
+        Action::Replace(_, pods) => (pods.as_slice(), true),
+        _ => (&[][..], false),
     };
-    pods.iter().copied().filter(|pod| pod.gets_requests())
+    pods.iter().copied().filter(move |pod| pod.gets_requests() || (is_single && pod.routed))
 }
 
 fn pods(world: &World) -> impl Iterator<Item = &Pod> {
