@@ -1,5 +1,6 @@
 //! Brings one app to what the ledger wants, step by step, under the deploy lock.
 
+mod claims;
 mod destroy;
 mod phase;
 
@@ -9,10 +10,11 @@ use std::time::Duration;
 use deis_api::{AppName, Code, Hostname, ReleaseVersion};
 use futures_util::future::BoxFuture;
 
+use self::claims::Claims;
 use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::{self, Failure};
 use super::goal::Assignment;
-use super::plan::{Action, Plan, plan};
+use super::plan::{Plan, plan};
 use super::world::World;
 
 /// The longest time between two looks at the world when no watch says that it changed: for time-outs, and for probes of
@@ -56,6 +58,7 @@ pub async fn reconcile<W: Effects + Surroundings>(
         grant,
         reachable: BTreeSet::new(),
         drained: 0,
+        claims: Claims::default(),
         generation: 0,
         prepared: None,
         unrestarted: None,
@@ -94,6 +97,7 @@ struct Run<'a, W> {
     reachable: BTreeSet<String>,
     /// The newest epoch of the drain of which every router has been asked whether it goes by it.
     drained: i64,
+    claims: Claims,
     /// The newest generation of the world that was looked at.
     generation: u64,
     /// The release, the domains and the leave to run as root, for which Secrets, Service and namespace are known to be right.
@@ -146,6 +150,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
                 Ok(None) => self.clock.outage_since = None,
                 Err(EffectError::Changed) => self.wait().await,
                 Err(EffectError::Unavailable(why)) => {
+                    self.claims.forget();
                     if self.clock.outage(self.world.now()) >= OUTAGE_PATIENCE {
                         return Err(EffectError::Unavailable(why));
                     }
@@ -184,6 +189,13 @@ impl<W: Effects + Surroundings> Run<'_, W> {
         }
         let observed = self.observe(assignment).await;
         let stalled = self.clock.stalled(self.world.now(), &observed);
+        if self.claims.are_ahead_of(&observed) {
+            if stalled >= LONGEST_WAIT {
+                self.tell("Kubernetes has yet to tell what has changed".to_owned());
+            }
+            self.wait().await;
+            return Ok(None);
+        }
         if !self.run_phase(assignment, &observed, stalled).await? {
             self.wait().await;
             return Ok(None);
@@ -194,11 +206,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             return Ok(None);
         }
         match plan(&assignment.goal(), &observed) {
-            Plan::Act(actions) => {
-                for action in actions {
-                    self.act(assignment, action).await?;
-                }
-            }
+            Plan::Act(actions) => self.act_all(assignment, actions, &observed).await?,
             Plan::Wait(waiting) => {
                 if let Some(failure) = failure {
                     if assignment.restarting.is_empty() {
@@ -258,6 +266,10 @@ impl<W: Effects + Surroundings> Run<'_, W> {
         loop {
             let observed = self.world.observe(app, served.as_ref(), &self.reachable);
             self.generation = observed.generation;
+            // The routers drop a pod that gets unready, and take a moment to see that it is ready again.
+            for pod in observed.controllers.iter().flat_map(|controller| &controller.pods).filter(|pod| !pod.ready) {
+                self.reachable.remove(&pod.uid);
+            }
             if let Some(epoch) = observed.draining().filter(|epoch| *epoch > self.drained) {
                 // Once: what they have not done by then they do in a moment, and pods serve on for a while when they are deleted.
                 self.world.drained(app, epoch).await;
@@ -272,17 +284,6 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             }
             self.reachable.extend(self.world.reachable(app, &unknown).await);
             asked = true;
-        }
-    }
-
-    async fn act(&self, assignment: &Assignment, action: Action<'_>) -> Result<(), EffectError> {
-        match action {
-            Action::Create(proc_type) => self.world.create(&self.grant, assignment, proc_type).await,
-            Action::Grow(controller, to) => self.world.resize(&self.grant, controller, to, &[]).await,
-            Action::Shrink(controller, to, leaving) => self.world.resize(&self.grant, controller, to, &leaving).await,
-            Action::Replace(_, pods) => self.world.replace(&self.grant, &pods).await,
-            Action::Drain(service, drain) => self.world.drain(&self.grant, service, &drain).await,
-            Action::Delete(controller) => self.world.delete(&self.grant, controller).await,
         }
     }
 
