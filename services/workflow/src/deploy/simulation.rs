@@ -1,4 +1,18 @@
-//! A world for tests: an app's controllers, a controller manager and kubelets that do their work when told to.
+//! Worlds for tests. [`Simulation`] is what single steps need: an app's controllers, a controller manager and kubelets that do their
+//! work when told to. [`universe`] has the ledger, the routers and whole processes besides, which die, lag behind and overtake each
+//! other: [`pairs`] and [`histories`] put the reconciler through all that can happen to it, and [`checker`] looks.
+
+mod calm;
+mod checker;
+mod found;
+mod histories;
+mod kubernetes;
+mod ledger;
+mod life;
+mod pairs;
+mod process;
+mod universe;
+mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
