@@ -40,9 +40,14 @@ impl Apps {
     /// from under a push.
     pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Error> {
         self.pushes.running_pushes.destroy(app);
-        let _lock = self.locks.outlast(app.clone()).await?.map_err(Error::PushInProgress)?;
-        self.repositories.remove(app).await?;
-        self.pushes.builds.forget(app).await?;
-        self.pushes.builds.registry.delete(app).await
+        let lock = self.locks.outlast(app.clone()).await?.map_err(Error::PushInProgress)?;
+        let removed = async {
+            self.repositories.remove(app).await?;
+            self.pushes.builds.forget(app).await?;
+            self.pushes.builds.registry.delete(app).await
+        }
+        .await;
+        lock.give_back().await;
+        removed
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use deis_api::{AppName, Code, GitSha, ReleaseVersion, Username};
+use deis_bootstrap::deadline;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use secrecy::SecretString;
@@ -117,21 +118,51 @@ impl fmt::Display for Held {
     }
 }
 
-/// The push lock of an app. It is given back when this is dropped.
+/// How long whoever gives a lock back waits until it is free.
+const GIVING_BACK: Duration = Duration::from_secs(2);
+
+/// The push lock of an app. It is given back when this is dropped, and is free a moment later.
 #[derive(Debug)]
 pub struct Lock {
     /// The lock may be somebody else's by now.
     pub lost: CancellationToken,
     /// Cancelled by the drop.
-    pub(crate) _release: DropGuard,
+    release: DropGuard,
+    free: CancellationToken,
 }
 
 impl Lock {
-    /// A lock, and the token that says that it was given back.
+    /// A lock, and its other side.
     #[must_use]
-    pub fn new(lost: CancellationToken) -> (Self, CancellationToken) {
-        let released = CancellationToken::new();
-        (Self { lost, _release: released.clone().drop_guard() }, released)
+    pub fn new(lost: CancellationToken) -> (Self, Holding) {
+        let (released, free) = (CancellationToken::new(), CancellationToken::new());
+        let holding = Holding { released: released.clone(), _free: free.clone().drop_guard() };
+        (Self { lost, release: released.drop_guard(), free }, holding)
+    }
+
+    /// Gives it back and waits until it is free, so that whoever hears that a push has ended can push again at once. When that takes long
+    /// it is free some time later.
+    pub async fn give_back(self) {
+        let Self { release, free, .. } = self;
+        drop(release);
+        if let Err(late) = deadline(GIVING_BACK, free.cancelled()).await {
+            tracing::warn!(%late, "a push lock is not free yet");
+        }
+    }
+}
+
+/// What keeps a [`Lock`] for whoever has it: the lock is free when this is dropped.
+#[derive(Debug)]
+pub struct Holding {
+    released: CancellationToken,
+    _free: DropGuard,
+}
+
+impl Holding {
+    /// Cancelled when the lock is given back.
+    #[must_use]
+    pub fn released(&self) -> CancellationToken {
+        self.released.clone()
     }
 }
 

@@ -113,7 +113,8 @@ impl Sessions {
             tracing::warn!(%error, "what a git that was killed left behind stays");
         }
         // Only now has git moved its refs. The lock is the last: whoever takes it finds nothing of this push.
-        drop((presence, claim, lock));
+        drop((presence, claim));
+        lock.give_back().await;
         let Ended { status, received } = ended?;
         if !was_asked && received > self.max_push_bytes {
             // git has said so, too, but neither how much may be sent nor how to go on.

@@ -19,7 +19,7 @@ use tonic::Streaming;
 
 use super::patience::patiently;
 use crate::Error;
-use crate::ports::{Attempt, Call, Held, Lock, Locks};
+use crate::ports::{Attempt, Call, Held, Holding, Lock, Locks};
 use crate::process::Process;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -71,9 +71,9 @@ impl StateLocks {
         // A lease that is granted twice runs out once.
         let ask = async || leases.clone().grant(request(grant.clone(), LIMIT)).await;
         let lease_id = patiently(ask).await.map_err(unreachable)?.into_inner().lease_id;
-        let (lock, released) = Lock::new(CancellationToken::new());
+        let (lock, holding) = Lock::new(CancellationToken::new());
         // From now on the lease ends with the lock, also when the next step fails.
-        let lease = Lease { client: leases, id: lease_id, lost: lock.lost.clone(), released };
+        let lease = Lease { client: leases, id: lease_id, lost: lock.lost.clone(), holding };
         drop(self.tasks.spawn("push lock", lease.keep()));
         let owner = LockOwner { user, purpose: purpose.to_owned(), holder };
         Ok((lock, AcquireRequest { name: format!("push/{app}"), lease_id, owner: Some(owner), wait: None }))
@@ -130,12 +130,12 @@ struct Lease {
     client: LeaseServiceClient<Client>,
     id: i64,
     lost: CancellationToken,
-    released: CancellationToken,
+    holding: Holding,
 }
 
 impl Lease {
     async fn keep(mut self) {
-        let released = self.released.clone();
+        let released = self.holding.released();
         tokio::select! {
             () = self.renew() => self.lost.cancel(),
             () = released.cancelled() => {}

@@ -187,10 +187,10 @@ impl FakeLocks {
             return Err(Held { user: holder.to_string(), since });
         }
         self.held.send_modify(|held| drop(held.insert(app.clone(), user)));
-        let (lock, released) = Lock::new(CancellationToken::new());
+        let (lock, holding) = Lock::new(CancellationToken::new());
         let held = Arc::clone(&self.held);
         drop(self.tasks.spawn("fake lock", async move {
-            released.cancelled().await;
+            holding.released().cancelled().await;
             held.send_modify(|held| drop(held.remove(&app)));
         }));
         Ok(lock)

@@ -136,11 +136,11 @@ impl Locks for FaultyLocks {
 
 impl FaultyLocks {
     fn faulty(&self, inner: Lock) -> Lock {
-        let (lock, released) = Lock::new(inner.lost.clone());
+        let (lock, holding) = Lock::new(inner.lost.clone());
         let points = self.points.clone();
         drop(self.tasks.spawn("faulty lock", async move {
-            released.cancelled().await;
-            points.around("release-lock", async { drop(inner) }).await;
+            holding.released().cancelled().await;
+            points.around("release-lock", inner.give_back()).await;
         }));
         lock
     }
