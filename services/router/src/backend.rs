@@ -104,7 +104,7 @@ impl Backend {
 
     /// Keeps a connection for the next request.
     pub(crate) fn put_idle(&self, connection: Connection) {
-        if connection.is_closed() {
+        if connection.is_over() {
             return;
         }
         let mut idle = self.idle.lock();

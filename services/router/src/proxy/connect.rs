@@ -35,8 +35,9 @@ pub(crate) async fn connect_tcp(address: SocketAddr, limit: Duration) -> Result<
 impl Proxy {
     /// A new connection to a pod. It lives until it is dropped, the pod closes it, or the router is done.
     pub(super) async fn connect(&self, address: SocketAddr, limit: Duration) -> Result<Connection, Unreachable> {
-        let socket = Socket(Arc::new(connect_tcp(address, limit).await?));
-        let io = TokioIo::new(socket.clone());
+        let stream = Arc::new(connect_tcp(address, limit).await?);
+        let socket = Arc::downgrade(&stream);
+        let io = TokioIo::new(Socket(stream));
         let (sender, connection) = http1::Builder::new().max_headers(HEADERS).handshake(io).await?;
         let cut = self.cut.clone();
         self.tasks.spawn("connection to a pod", async move {
@@ -46,6 +47,6 @@ impl Proxy {
                 () = cut.cancelled() => {}
             }
         });
-        Ok(Connection { sender, socket })
+        Ok(Connection::new(sender, socket))
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use hyper::Error;
@@ -19,14 +19,24 @@ use super::Upload;
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(super) sender: SendRequest<Upload>,
-    pub(super) socket: Socket,
+    /// Goes with the task that reads and writes: what is idle in the pool does not keep a socket that the pod has closed.
+    socket: Weak<TcpStream>,
 }
 
 impl Connection {
-    /// Whether it takes no request any more. The kernel is asked: on a busy machine it knows for a while that the pod has closed before the task
+    pub(super) fn new(sender: SendRequest<Upload>, socket: Weak<TcpStream>) -> Self {
+        Self { sender, socket }
+    }
+
+    /// Whether it is known to take no request any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Whether it takes no request any more, to be asked right before one. The kernel is asked: on a busy machine it knows for a while that the pod has closed before the task
     /// hears of it that reads from the connection.
     pub(crate) fn is_closed(&self) -> bool {
-        self.sender.is_closed() || self.socket.is_closed()
+        self.is_over() || self.socket.upgrade().is_none_or(|stream| has_ended(&stream))
     }
 
     /// Waits until it takes a request.
@@ -38,16 +48,16 @@ impl Connection {
     }
 }
 
-/// The stream of a connection, shared by the task that reads and writes and those who ask.
-#[derive(Clone, Debug)]
+/// Whether a stream's end has come, or anything else that nobody asked for. To be asked while no answer is under way.
+fn has_ended(stream: &TcpStream) -> bool {
+    recv(stream.as_raw_fd(), &mut [0; 1], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) != Err(Errno::EAGAIN)
+}
+
+/// The stream of a connection, for the task that reads and writes.
+#[derive(Debug)]
 pub(super) struct Socket(pub(super) Arc<TcpStream>);
 
 impl Socket {
-    /// Whether its end has come, or anything else that nobody asked for. To be asked while no answer is under way.
-    fn is_closed(&self) -> bool {
-        recv(self.0.as_raw_fd(), &mut [0; 1], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) != Err(Errno::EAGAIN)
-    }
-
     fn poll_write_with<T>(
         &self,
         context: &mut Context<'_>,
@@ -123,14 +133,14 @@ mod tests {
     #[tokio::test]
     async fn the_kernel_knows_first_that_the_other_side_has_closed() {
         let (socket, other) = pair().await;
-        assert!(!socket.is_closed());
+        assert!(!has_ended(&socket.0));
         // On loopback the end has arrived when this returns. No task has been polled in between.
         drop(other);
-        assert!(socket.is_closed());
+        assert!(has_ended(&socket.0));
 
         let (socket, mut other) = pair().await;
         other.write_all(b"nobody asked").await.unwrap();
-        assert!(socket.is_closed());
+        assert!(has_ended(&socket.0));
     }
 
     #[tokio::test]
