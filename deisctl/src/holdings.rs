@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use kube::Client;
 use serde::Serialize;
 
-use crate::components::{GRPC_PORT, find};
-use crate::forward::{ForwardError, Forwarder};
-use crate::inventory::{InventoryError, look};
+use crate::forward::ForwardError;
+use crate::inventory::InventoryError;
 use crate::probe::innermost;
+use crate::state;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Of 100 holdings each. A platform that has more is not looked through to the end.
@@ -70,10 +70,7 @@ pub(crate) enum HoldingsError {
 
 /// Asks a ready pod of state.
 pub(crate) async fn all(client: &Client, namespace: &str) -> Result<Holdings, HoldingsError> {
-    let state = find("state").ok_or(HoldingsError::NoPod)?;
-    let standing = look(client, namespace, state).await?;
-    let pod = standing.ready_pod().ok_or(HoldingsError::NoPod)?;
-    let channel = Forwarder::load(client.clone(), namespace).await?.channel(&pod.name, state.name, GRPC_PORT)?;
+    let channel = state::channel(client, namespace, || HoldingsError::NoPod).await?;
     let mut service = HoldingsServiceClient::new(channel);
     let (mut holdings, mut page_token) = (Vec::new(), String::new());
     for _page in 0..MOST_PAGES {

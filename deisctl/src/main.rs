@@ -19,6 +19,7 @@ mod report;
 mod rollout;
 mod session;
 mod settings;
+mod state;
 mod stop;
 mod upgrade;
 mod words;

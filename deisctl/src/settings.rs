@@ -12,10 +12,11 @@ use kube::Client;
 use serde::Serialize;
 use tonic::transport::Channel;
 
-use crate::components::{Component, GRPC_PORT, find};
-use crate::forward::{ForwardError, Forwarder};
-use crate::inventory::{InventoryError, look};
+use crate::components::Component;
+use crate::forward::ForwardError;
+use crate::inventory::InventoryError;
 use crate::probe::innermost;
+use crate::state;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -52,12 +53,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Goes to a ready pod of state; those of other components need not be up.
+    /// Goes to a ready pod of state.
     pub(crate) async fn of(component: &Component, client: Client, namespace: &str) -> Result<Self, SettingsError> {
-        let state = find("state").ok_or(SettingsError::NoPod)?;
-        let standing = look(&client, namespace, state).await?;
-        let pod = standing.ready_pod().ok_or(SettingsError::NoPod)?;
-        let channel = Forwarder::load(client, namespace).await?.channel(&pod.name, state.name, GRPC_PORT)?;
+        let channel = state::channel(&client, namespace, || SettingsError::NoPod).await?;
         Ok(Self { component: component.name, client: SettingsServiceClient::new(channel) })
     }
 
