@@ -30,10 +30,14 @@ pub struct Component {
     pub args: Vec<String>,
 }
 
+/// Where metrics-server serves, on the node's own address.
+pub const METRICS_PORT: u16 = 4443;
+
 /// What can start at once: the stores and the runtime.
 pub const FIRST: [&str; 3] = ["etcd", "containerd", "kube-apiserver"];
 /// What can start when the API server answers: its clients.
-pub const SECOND: [&str; 5] = ["kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns"];
+pub const SECOND: [&str; 6] =
+    ["kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns", "metrics-server"];
 
 /// Writes the configuration files.
 pub fn write_files(folder: &Folder) -> Result<()> {
@@ -93,6 +97,14 @@ pub fn named(name: &str) -> Option<Component> {
                 format!("--kubelet-client-key={etc}/pki/kubelet-client.key"),
                 // Else logs and exec would ask a name server for the node's name.
                 "--kubelet-preferred-address-types=InternalIP".to_owned(),
+                // What it shows to the API servers behind it, here metrics-server, and by which name they know it.
+                format!("--requestheader-client-ca-file={etc}/pki/ca.crt"),
+                "--requestheader-allowed-names=kube-apiserver".to_owned(),
+                "--requestheader-username-headers=X-Remote-User".to_owned(),
+                "--requestheader-group-headers=X-Remote-Group".to_owned(),
+                "--requestheader-extra-headers-prefix=X-Remote-Extra-".to_owned(),
+                format!("--proxy-client-cert-file={etc}/pki/kubelet-client.crt"),
+                format!("--proxy-client-key-file={etc}/pki/kubelet-client.key"),
                 format!("--audit-policy-file={etc}/audit.yaml"),
                 "--audit-log-path=/var/log/audit.log".to_owned(),
                 "--audit-log-maxsize=100".to_owned(),
@@ -130,6 +142,23 @@ pub fn named(name: &str) -> Option<Component> {
                 format!("--hostname-override={NODE_NAME}"),
                 // The table's size is the whole machine's: not ours to set.
                 "--conntrack-max-per-core=0".to_owned(),
+            ],
+        ),
+        "metrics-server" => kube(
+            "metrics-server",
+            [
+                kubeconfig("metrics-server"),
+                format!("--authentication-kubeconfig={etc}/metrics-server.kubeconfig"),
+                format!("--authorization-kubeconfig={etc}/metrics-server.kubeconfig"),
+                format!("--bind-address={NODE_ADDRESS}"),
+                format!("--secure-port={METRICS_PORT}"),
+                format!("--tls-cert-file={etc}/pki/metrics-server.crt"),
+                format!("--tls-private-key-file={etc}/pki/metrics-server.key"),
+                format!("--kubelet-certificate-authority={etc}/pki/ca.crt"),
+                "--kubelet-preferred-address-types=InternalIP".to_owned(),
+                // As often as it can: who waits for an autoscaler waits for this.
+                "--metric-resolution=10s".to_owned(),
+                "--kubelet-request-timeout=5s".to_owned(),
             ],
         ),
         "coredns" => Component {

@@ -28,7 +28,7 @@ struct Identity {
     serves: &'static [&'static str],
 }
 
-const IDENTITIES: [Identity; 7] = [
+const IDENTITIES: [Identity; 8] = [
     Identity {
         name: "apiserver",
         user: "kube-apiserver",
@@ -54,6 +54,13 @@ const IDENTITIES: [Identity; 7] = [
     Identity { name: "controller-manager", user: "system:kube-controller-manager", group: None, serves: &[] },
     Identity { name: "scheduler", user: "system:kube-scheduler", group: None, serves: &[] },
     Identity { name: "proxy", user: "system:kube-proxy", group: None, serves: &[] },
+    // It asks the kubelet for what pods use, and the API server who asks it and whether he may.
+    Identity {
+        name: "metrics-server",
+        user: "metrics-server",
+        group: Some("system:masters"),
+        serves: &["metrics-server.kube-system.svc"],
+    },
     Identity { name: "admin", user: "admin", group: Some("system:masters"), serves: &[] },
 ];
 

@@ -9,14 +9,14 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::DeleteParams;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
+use super::create;
 use crate::folder::{Folder, VOLUMES_INSIDE};
 use crate::pki::NODE_NAME;
 
@@ -129,18 +129,6 @@ async fn reclaim(volume: Arc<PersistentVolume>, context: Arc<Context>) -> Result
     }
     info!(name, "removed a volume");
     Ok(Action::await_change())
-}
-
-/// Creates an object, or finds that it is there.
-#[expect(clippy::disallowed_methods, reason = "the node's own object: deis-kube knows only the platform's")]
-async fn create<K>(api: &Api<K>, object: &K) -> Result<(), kube::Error>
-where
-    K: Clone + DeserializeOwned + serde::Serialize + std::fmt::Debug,
-{
-    match api.create(&PostParams::default(), object).await {
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-        created => created.map(drop),
-    }
 }
 
 #[cfg(test)]
