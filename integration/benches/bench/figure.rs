@@ -19,9 +19,11 @@ pub(crate) struct Figure {
 pub(crate) enum Unit {
     Seconds,
     Milliseconds,
+    Microseconds,
     /// How many times as much as the peer.
     Times,
     MiB,
+    KiB,
 }
 
 impl Figure {
@@ -71,8 +73,8 @@ impl fmt::Display for Figure {
 impl Unit {
     fn number(self, value: f64) -> String {
         match self {
-            Self::Seconds | Self::Times => format!("{value:.2}"),
-            Self::Milliseconds | Self::MiB => format!("{value:.1}"),
+            Self::Seconds | Self::Times | Self::KiB => format!("{value:.2}"),
+            Self::Milliseconds | Self::Microseconds | Self::MiB => format!("{value:.1}"),
         }
     }
 
@@ -80,8 +82,10 @@ impl Unit {
         let unit = match self {
             Self::Seconds => "s",
             Self::Milliseconds => "ms",
+            Self::Microseconds => "µs",
             Self::Times => "×",
             Self::MiB => "MiB",
+            Self::KiB => "KiB",
         };
         format!("{} {unit}", self.number(value))
     }
