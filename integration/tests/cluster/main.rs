@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests assert by panicking")]
 
 mod builders;
+mod calls;
 mod components;
 mod doctor;
 mod failures;
@@ -22,3 +23,4 @@ mod support;
 mod talk;
 mod tools;
 mod traces;
+mod weather;

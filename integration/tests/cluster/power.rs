@@ -4,9 +4,7 @@
 //! `make test` takes one moment; with `DEIS_POWER=all`, as in `make soak`, each is taken. What the kernel had not written to the disk
 //! is not lost as it would be on a machine without power.
 
-use std::path::Path;
-
-use crate::support::{Developer, Platform, recovered};
+use crate::support::{Developer, Platform, node, recovered};
 
 /// What the one who pushes has just read when it happens: a part of a line.
 const MOMENTS: [&str; 10] = [
@@ -39,10 +37,10 @@ async fn a_power_failure_loses_nothing_acknowledged() {
         let commit = repository.commit(&format!("Before {moment}")).await;
         let mut push = repository.following_push();
         push.until(moment).await;
-        node(&["down", "--kill"]).await;
+        drop(node(&["down", "--kill"]).await);
         let is_done = push.ended().await.success();
         app.was_pushed(&commit, is_done);
-        node(&["up"]).await;
+        drop(node(&["up"]).await);
         recovered(&platform).await;
         platform.agree().await;
 
@@ -54,12 +52,4 @@ async fn a_power_failure_loses_nothing_acknowledged() {
         taken += 1;
     }
     println!("{taken} power failures");
-}
-
-async fn node(arguments: &[&str]) {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/debug/deis-node");
-    #[expect(clippy::disallowed_methods, reason = "the tests run the programs that people run")]
-    let mut command = tokio::process::Command::new(program);
-    let output = command.args(arguments).output().await.unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

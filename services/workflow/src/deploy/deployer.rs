@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deis_api::AppName;
@@ -20,6 +21,9 @@ use crate::seams::{Plain, Seams};
 
 /// A lock that nobody has is there within this time.
 const UNCONTENDED: Duration = Duration::from_millis(250);
+
+/// A run that does not look at the world for so long stands still at somebody who does not answer.
+const SLOW: Duration = Duration::from_secs(10);
 
 /// How a run ended, for those who waited.
 pub type Outcome = Result<Ending, Arc<EffectError>>;
@@ -191,13 +195,15 @@ impl Inner {
     }
 
     async fn run(&self, app: &AppName, status: &watch::Sender<Status>) -> Outcome {
-        let narration = Narration(status);
         loop {
+            let (looks, looked) = watch::channel(());
+            let narration = Narration { status, looks, is_slow: AtomicBool::new(false) };
             let held = self.acquire(app, status).await.map_err(Arc::new)?;
             let outcome = tokio::select! {
                 outcome = self.world.reconcile(app, &narration) => outcome,
                 () = held.lost.cancelled() => Err(EffectError::Fenced(app.clone())),
                 () = self.publish(app, status) => Err(EffectError::Fenced(app.clone())),
+                () = narration.tell_slowness(looked, SLOW) => Err(EffectError::Fenced(app.clone())),
             };
             let fence = status.borrow().fence;
             if let Some(fence) = fence {
@@ -249,14 +255,44 @@ impl Inner {
     }
 }
 
-struct Narration<'a>(&'a watch::Sender<Status>);
+struct Narration<'a> {
+    status: &'a watch::Sender<Status>,
+    /// Told at every look at the world.
+    looks: watch::Sender<()>,
+    /// Whether people were told that there is none.
+    is_slow: AtomicBool,
+}
+
+impl Narration<'_> {
+    /// Tells people every `patience` that the run stands still, when it does, for as long as it is polled.
+    async fn tell_slowness(&self, mut looked: watch::Receiver<()>, patience: Duration) {
+        let mut lasts = Duration::ZERO;
+        loop {
+            match deadline(patience, looked.changed()).await {
+                Ok(Ok(())) => lasts = Duration::ZERO,
+                Ok(Err(_closed)) => return,
+                Err(_late) => {
+                    lasts += patience;
+                    self.is_slow.store(true, Ordering::Relaxed);
+                    let text = format!("Kubernetes or the ledger is slow to answer ({} s so far).", lasts.as_secs());
+                    self.status.send_modify(|status| status.step.take(text));
+                }
+            }
+        }
+    }
+}
 
 impl Narrator for Narration<'_> {
     fn step(&self, grant: &Grant, text: String) {
-        self.0.send_modify(|status| {
+        self.status.send_modify(|status| {
             status.fence = Some(grant.fence);
             status.step.take(text);
         });
+    }
+
+    fn looks(&self) -> bool {
+        self.looks.send_replace(());
+        self.is_slow.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -277,5 +313,31 @@ mod tests {
         assert!(matches!(run.news().await, News::Step(_)));
         status.send_modify(|status| (status.done, status.outcome) = (2, Some(Ok(Ending::Settled))));
         assert!(matches!(run.news().await, News::Ended(Ok(Ending::Settled))));
+    }
+
+    /// A write that Kubernetes does not answer, and then does.
+    #[tokio::test]
+    async fn who_waits_is_told_that_a_run_stands_still() {
+        let (status, mut receiver) = watch::channel(Status::default());
+        let (looks, looked) = watch::channel(());
+        let narration = Narration { status: &status, looks, is_slow: AtomicBool::new(false) };
+        let said = async {
+            assert!(!narration.looks());
+            receiver.mark_unchanged();
+            let mut said = Vec::new();
+            while said.len() < 2 {
+                receiver.changed().await.unwrap();
+                said.push(receiver.borrow_and_update().step.text.clone());
+            }
+            said
+        };
+        let said = tokio::select! {
+            said = said => said,
+            () = narration.tell_slowness(looked, Duration::from_secs(1)) => unreachable!("it goes on for ever"),
+        };
+        let text = |seconds| format!("Kubernetes or the ledger is slow to answer ({seconds} s so far).");
+        assert_eq!(said, [text(1), text(2)]);
+        assert!(narration.looks(), "what was told before is news again");
+        assert!(!narration.looks());
     }
 }

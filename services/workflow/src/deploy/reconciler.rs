@@ -22,11 +22,19 @@ use super::world::World;
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// For how long a store that cannot be reached is asked again.
 const OUTAGE_PATIENCE: Duration = Duration::from_secs(60);
+/// After how many seconds of an outage people are told again that it lasts.
+const TOLD_EVERY: u64 = 5;
 
 /// Where the reconciler says what it waits for.
 pub trait Narrator: Send + Sync {
     /// A new step of the run under this grant.
     fn step(&self, grant: &Grant, text: String);
+
+    /// The run takes another look at the world. Answers whether somebody was told since the last one that it does not come to that: what
+    /// was told before is news again.
+    fn looks(&self) -> bool {
+        false
+    }
 }
 
 /// How a run ended.
@@ -145,16 +153,20 @@ impl Clock {
 impl<W: Effects + Surroundings> Run<'_, W> {
     async fn until_the_end(&mut self) -> Result<Ending, EffectError> {
         loop {
+            if self.narrator.looks() {
+                self.told.clear();
+            }
             match self.once().await {
                 Ok(Some(ending)) => return Ok(ending),
                 Ok(None) => self.clock.outage_since = None,
                 Err(EffectError::Changed) => self.wait().await,
                 Err(EffectError::Unavailable(why)) => {
                     self.claims.forget();
-                    if self.clock.outage(self.world.now()) >= OUTAGE_PATIENCE {
+                    let lasts = self.clock.outage(self.world.now());
+                    if lasts >= OUTAGE_PATIENCE {
                         return Err(EffectError::Unavailable(why));
                     }
-                    self.tell(why);
+                    self.tell(for_so_long(why, lasts));
                     self.world.changed(&self.grant.app, u64::MAX, LONGEST_WAIT).await;
                 }
                 Err(error) => return Err(error),
@@ -307,6 +319,14 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             self.narrator.step(&self.grant, text.clone());
             self.told = text;
         }
+    }
+}
+
+/// Says every few seconds anew that something lasts.
+fn for_so_long(why: String, lasts: Duration) -> String {
+    match lasts.as_secs() / TOLD_EVERY * TOLD_EVERY {
+        0 => why,
+        seconds => format!("{} ({seconds} s so far).", why.trim_end_matches('.')),
     }
 }
 

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::watcher;
 use kube::{Api, Client};
 
+use super::writes::outage;
 use crate::deploy::EffectError;
 use crate::deploy::cluster::Demolition;
 
@@ -23,7 +24,7 @@ pub(super) async fn demolish(
     let api = Api::<Namespace>::all(client.clone());
     let found = api.get_opt(app.as_str()).await.map_err(|error| {
         tracing::warn!(%app, %error, "a namespace cannot be looked up");
-        EffectError::Unavailable("Kubernetes cannot be reached, trying again.".to_owned())
+        EffectError::Unavailable(outage(&error))
     })?;
     // A namespace that is somebody else's stays.
     let Some(found) = found.filter(|found| labels::app(&found.metadata).as_ref() == Some(app)) else {

@@ -26,6 +26,8 @@ use crate::deploy::{Assignment, EffectError, Failure, Grant};
 const LAST_LINES: i64 = 20;
 /// How long they are waited for.
 const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(5);
+/// How many characters of an error of Kubernetes people are told.
+const LONGEST_MESSAGE: usize = 200;
 
 /// The key from which every app's pull password is made; the registry proxy has it too.
 #[derive(Clone, Debug)]
@@ -212,7 +214,7 @@ impl Cluster for Kubernetes {
             let selector = ListParams::default().labels("heritage=deis,type=env");
             let found = secrets.list_metadata(&selector).await.map_err(|error| {
                 tracing::warn!(app = %grant.app, %error, "the environments of releases cannot be listed");
-                EffectError::Unavailable("Kubernetes cannot be reached, trying again.".to_owned())
+                EffectError::Unavailable(outage(&error))
             })?;
             let in_use = self.cache.read(&grant.app, |objects| {
                 let versions = objects.controllers.values().filter_map(|object| labels::version(&object.metadata));
@@ -279,17 +281,45 @@ impl From<KubeError> for EffectError {
                 Self::Changed
             }
             KubeError::Refused { .. } => Self::Refused(error.to_string()),
-            KubeError::Unavailable { .. } => {
-                tracing::warn!(error = ?error, "Kubernetes does not answer");
-                Self::Unavailable("Kubernetes cannot be reached, trying again.".to_owned())
+            KubeError::Unavailable { ref source, .. } => {
+                tracing::warn!(error = ?error, "Kubernetes does not do what it is asked");
+                Self::Unavailable(outage(source))
             }
         }
     }
 }
 
+/// Why Kubernetes has not done what it may do in a moment, for those who wait.
+pub(super) fn outage(error: &kube::Error) -> String {
+    let why = match error {
+        kube::Error::Api(status) if status.code == 429 => "has too much to do and puts us off (429)".to_owned(),
+        kube::Error::Api(status) => {
+            let message = status.message.chars().take(LONGEST_MESSAGE).collect::<String>();
+            format!("has an error ({}: {message})", status.code)
+        }
+        _ => "cannot be reached".to_owned(),
+    };
+    format!("Kubernetes {why}, trying again.")
+}
+
 #[cfg(test)]
 mod tests {
+    use kube::core::Status;
+
     use super::*;
+
+    #[test]
+    fn who_waits_for_kubernetes_hears_why() {
+        let answer = |code, message: &str| {
+            outage(&kube::Error::Api(Box::new(Status::failure(message, "Reason").with_code(code))))
+        };
+        insta::assert_yaml_snapshot!([
+            answer(429, "Too many requests, please try again later."),
+            answer(500, "Internal error occurred: failed calling webhook \"policy.example.com\""),
+            answer(504, &"x".repeat(1000)),
+            outage(&kube::Error::LinesCodecMaxLineLengthExceeded),
+        ]);
+    }
 
     #[test]
     fn pull_passwords_are_bound_to_the_app() {

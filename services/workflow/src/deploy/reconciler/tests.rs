@@ -98,10 +98,14 @@ async fn a_conflict_is_another_look() {
 async fn an_outage_of_kubernetes_ends_in_a_minute() {
     let sandbox = Sandbox::upgrading(Fate::Serves);
     sandbox.0.lock().kubernetes_is_down = true;
-    let error = reconcile(&sandbox, &app(), &Told::default()).await.unwrap_err();
+    let told = Told::default();
+    let error = reconcile(&sandbox, &app(), &told).await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
     let took = sandbox.0.lock().now.as_secs();
     assert!((60..65).contains(&took), "{took} s");
+    let lasts = (1..12).map(|times| format!("Kubernetes cannot be reached ({} s so far).", times * 5));
+    let expected = ["Kubernetes cannot be reached".to_owned()].into_iter().chain(lasts).collect::<Vec<_>>();
+    assert_eq!(told.0.into_inner(), expected);
 }
 
 #[tokio::test]

@@ -1,0 +1,72 @@
+//! What a deploy costs the API server, counted from its audit log: so much for a release, so much for each batch of pods, and nothing for
+//! time that passes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Developer, Platform, node};
+
+/// Requests for a release, however many pods it has.
+const FOR_A_RELEASE: usize = 30;
+/// Requests for each batch of pods that comes and goes.
+const FOR_A_BATCH: usize = 8;
+
+/// Whose requests are counted.
+const CONTROLLER: &str = "system:serviceaccount:deis:deis-workflow";
+
+#[tokio::test]
+async fn a_deploy_asks_the_api_server_for_no_more_than_it_needs() {
+    let platform = Platform::connect().await;
+    let developer = Developer::register(&platform, "frugal").await;
+    let (repository, app) = developer.pushed_app("go").await;
+    // Pods at a time: the larger of a quarter and four.
+    for (pods, batches) in [(10, 3), (20, 4)] {
+        drop(repository.deis(&["scale", &format!("web={pods}")]).await.succeeded());
+        app.was_scaled(pods, true);
+        let before = requests(&app.name).await;
+        drop(repository.deis(&["config:set", &format!("PODS={pods}")]).await.succeeded());
+        app.was_configured("PODS", &pods.to_string());
+        let mut made = requests(&app.name).await;
+        for (request, count) in before {
+            *made.get_mut(&request).expect("the log keeps what it has") -= count;
+        }
+        made.retain(|_, count| *count > 0);
+        let sum = made.values().sum::<usize>();
+        println!("{pods} pods in {batches} batches: {sum} requests, {made:?}");
+        assert!(sum <= FOR_A_RELEASE + FOR_A_BATCH * batches, "{sum} requests for {pods} pods: {made:#?}");
+        assert!(sum >= batches, "the log has them");
+    }
+    drop(repository.deis(&["scale", "web=0"]).await.succeeded());
+    app.was_scaled(0, true);
+}
+
+/// Everything that the controller has asked for in the app's namespace: verb and resource, and how often.
+async fn requests(app: &str) -> BTreeMap<String, usize> {
+    let status: Value = serde_json::from_str(&node(&["status", "--output=json"]).await).unwrap();
+    let logs = Path::new(status["logs"].as_str().unwrap());
+    let mut made = BTreeMap::new();
+    // A log that is full stays beside its successor.
+    for file in std::fs::read_dir(logs).unwrap() {
+        let file = file.unwrap();
+        if !file.file_name().to_str().is_some_and(|name| name.starts_with("audit")) {
+            continue;
+        }
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        // The last line may be half written.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        for line in whole.lines().filter(|line| line.contains(app) && line.contains(CONTROLLER)) {
+            let event: Value = serde_json::from_str(line).unwrap();
+            let object = &event["objectRef"];
+            if event["stage"] == "ResponseComplete" && object["namespace"] == app {
+                let name = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
+                let verb = event["verb"].as_str().unwrap();
+                *made
+                    .entry(format!("{verb} {} {}", name("resource"), name("subresource")).trim_end().to_owned())
+                    .or_insert(0) += 1;
+            }
+        }
+    }
+    made
+}
