@@ -1,9 +1,12 @@
 //! Everything that people do to an app and to the platform, while the app is asked 500 times a second and has 50 websockets open: no
 //! request fails, no websocket is closed by us, and what a command has removed does not answer any more once the command has returned.
 //!
-//! `make test` does each once; with `DEIS_LOSSLESS=all`, as in `make soak`, deploys and changes of config come twenty times.
+//! `make test` does each once or twice; with `DEIS_LOSSLESS=all`, as in `make soak`, deploys and changes of config come twenty times, and all
+//! of it again and again for half an hour.
 
 use std::time::{Duration, Instant};
+
+use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::operator::{deisctl, output};
 use crate::support::{App, Developer, Load, Platform, Repository};
@@ -11,9 +14,11 @@ use crate::support::{App, Developer, Load, Platform, Repository};
 /// Requests a second.
 const RATE: u32 = 500;
 
-/// For how long a router that is replaced keeps websockets: `router.terminationGracePeriodSeconds` of `scripts/test-platform`, without what it
-/// needs to take its leave.
-const WEBSOCKETS: Duration = Duration::from_secs(60);
+/// For how long `make soak` goes on with it.
+const LONG: Duration = Duration::from_secs(30 * 60);
+
+/// What a router that is replaced needs to take its leave, of the time that it has.
+const FAREWELL: u64 = 10;
 
 /// What was done, and which release there was when it had returned.
 struct Returned {
@@ -32,37 +37,18 @@ async fn no_change_costs_a_request() {
     app.was_scaled(2, true);
     drop(repository.deis(&["config:set", "NUMBER=first"]).await.succeeded());
     let is_all = std::env::var("DEIS_LOSSLESS").is_ok_and(|lossless| lossless == "all");
-    let times = if is_all { 20 } else { 2 };
-
     let load = Load::on(&app, &platform, RATE).await;
-    let mut returned = Vec::new();
-    // The first, so that the old ones are there while everything else is done, to their end.
-    let replaced = Instant::now();
-    drop(output(&deisctl(), &["rolling-restart", "router"]).await);
-    for number in 0..times {
-        let commit = repository.commit(&format!("Change {number}")).await;
-        done(&repository, &app, &mut returned, &["push", "deis", "master"]).await;
-        app.was_pushed(&commit, true);
-        // The first one has every pod listen elsewhere.
-        let (key, value) = if number == 0 { ("PORT", "5050".to_owned()) } else { ("NUMBER", number.to_string()) };
-        done(&repository, &app, &mut returned, &["config:set", &format!("{key}={value}")]).await;
-        app.was_configured(key, &value);
+    let began = Instant::now();
+    let mut story = Story { repository: &repository, app: &app, returned: Vec::new(), numbers: 0 };
+    story.play(if is_all { 20 } else { 2 }).await;
+    while is_all && began.elapsed() < LONG {
+        story.play(20).await;
     }
-    for count in [5, 1] {
-        done(&repository, &app, &mut returned, &["scale", &format!("web={count}")]).await;
-        app.was_scaled(count, true);
-    }
-    done(&repository, &app, &mut returned, &["rollback"]).await;
-    let before = if is_all { (times - 2).to_string() } else { "first".to_owned() };
-    app.was_configured("NUMBER", &before);
-    done(&repository, &app, &mut returned, &["ps:restart"]).await;
-    for part in ["workflow", "builder"] {
-        drop(output(&deisctl(), &["rolling-restart", part]).await);
-    }
+    let Story { returned, .. } = story;
     let report = load.ended().await;
     println!("{report}");
     report.all_answered();
-    report.none_sent_away_before(replaced + WEBSOCKETS);
+    report.none_sent_away_before(began + websockets(&platform).await);
     for Returned { what, took, version, moment } in returned {
         println!("{what}: {version} after {took:.1?}");
         report.none_older(&version, moment);
@@ -89,16 +75,75 @@ async fn without_draining_changes_cost_requests() {
     assert!(report.has_failed());
 }
 
-/// Does something to the app, and notes what came of it.
-async fn done(repository: &Repository<'_>, app: &App<'_>, returned: &mut Vec<Returned>, arguments: &[&str]) {
-    let start = Instant::now();
-    let told = if arguments.first() == Some(&"push") {
-        repository.git(arguments).await.succeeded()
-    } else {
-        repository.deis(arguments).await.succeeded()
-    };
-    let now = Instant::now();
-    drop(told);
-    let (version, _) = app.releases(repository).await.swap_remove(0);
-    returned.push(Returned { what: arguments.join(" "), took: now - start, version, moment: now });
+/// Everything that people do.
+struct Story<'a> {
+    repository: &'a Repository<'a>,
+    app: &'a App<'a>,
+    returned: Vec<Returned>,
+    /// How many numbers the app was given.
+    numbers: u32,
+}
+
+impl Story<'_> {
+    /// With so many deploys and changes of config.
+    async fn play(&mut self, times: u32) {
+        // First, so that the old routers are there while everything else is done, to their end.
+        drop(output(&deisctl(), &["rolling-restart", "router"]).await);
+        let mut settings = Vec::new();
+        for number in 0..times {
+            let commit = self.repository.commit(&format!("Change {number}")).await;
+            self.done(&["push", "deis", "master"]).await;
+            self.app.was_pushed(&commit, true);
+            // The first one has every pod listen elsewhere.
+            let (key, value) = if number == 0 { ("PORT", self.other_port()) } else { ("NUMBER", self.other_number()) };
+            self.done(&["config:set", &format!("{key}={value}")]).await;
+            self.app.was_configured(key, &value);
+            settings.push((key, value));
+        }
+        for count in [5, 1] {
+            self.done(&["scale", &format!("web={count}")]).await;
+            self.app.was_scaled(count, true);
+        }
+        self.done(&["rollback"]).await;
+        let before = settings.iter().rev().filter(|(key, _)| *key == "NUMBER").nth(1);
+        self.app.was_configured("NUMBER", before.map_or("first", |(_, value)| value));
+        self.done(&["ps:restart"]).await;
+        for part in ["workflow", "builder"] {
+            drop(output(&deisctl(), &["rolling-restart", part]).await);
+        }
+    }
+
+    fn other_port(&mut self) -> String {
+        (5050 + self.other()).to_string()
+    }
+
+    fn other_number(&mut self) -> String {
+        self.other().to_string()
+    }
+
+    fn other(&mut self) -> u32 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Does something to the app, and notes what came of it.
+    async fn done(&mut self, arguments: &[&str]) {
+        let start = Instant::now();
+        let told = if arguments.first() == Some(&"push") {
+            self.repository.git(arguments).await.succeeded()
+        } else {
+            self.repository.deis(arguments).await.succeeded()
+        };
+        let moment = Instant::now();
+        drop(told);
+        let (version, _) = self.app.releases(self.repository).await.swap_remove(0);
+        self.returned.push(Returned { what: arguments.join(" "), took: moment - start, version, moment });
+    }
+}
+
+/// For how long a router that is replaced keeps websockets.
+async fn websockets(platform: &Platform) -> Duration {
+    let router = platform.own::<Deployment>().get("deis-router").await.unwrap();
+    let has = router.spec.unwrap().template.spec.unwrap().termination_grace_period_seconds.unwrap();
+    Duration::from_secs(u64::try_from(has).unwrap() - FAREWELL)
 }

@@ -1,5 +1,5 @@
-// An app that can be asked in many ways: for so many bytes, with a body, for a late answer, and over a websocket that repeats what it
-// hears. Every answer says which release gave it.
+// An app that can be asked in many ways: for so many bytes, with a body, for a late answer, for events, and over a websocket that repeats
+// what it hears. Every answer says which release gave it.
 package main
 
 import (
@@ -66,6 +66,15 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	}
 	time.Sleep(time.Duration(number("seconds")) * time.Second)
 	w.Header().Set("Received", strconv.FormatInt(got, 10))
+	if events := number("events"); events > 0 {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for i := 0; i < events; i++ {
+			io.WriteString(w, "data: event\n\n")
+			w.(http.Flusher).Flush()
+			time.Sleep(time.Second)
+		}
+		return
+	}
 	io.WriteString(w, strings.Repeat("x", number("bytes")))
 }
 

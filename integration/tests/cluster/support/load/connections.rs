@@ -1,15 +1,20 @@
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use deis_bootstrap::deadline;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HeaderMap;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
+
+/// What is sent with a request, all at once or piece by piece.
+pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// An answer later than this is none.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -18,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 pub(super) struct Connections {
     pub(super) address: SocketAddr,
     pub(super) host: String,
-    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    idle: Mutex<Vec<SendRequest<Body>>>,
 }
 
 /// A whole answer.
@@ -35,7 +40,7 @@ impl Connections {
     }
 
     /// Sends a request once. A connection that was closed before anything of it was written does not count.
-    pub(super) async fn exchange(&self, request: Request<Full<Bytes>>, stays: bool) -> Result<Answer, String> {
+    pub(super) async fn exchange(&self, request: Request<Body>, stays: bool) -> Result<Answer, String> {
         let exchange = async {
             let (mut sender, answer) =
                 if stays { self.send_on_idle(request).await? } else { self.send(request).await? };
@@ -48,7 +53,7 @@ impl Connections {
         deadline(LIMIT, exchange).await.map_err(|late| late.to_string())?
     }
 
-    async fn send_on_idle(&self, mut request: Request<Full<Bytes>>) -> Result<Sent, String> {
+    async fn send_on_idle(&self, mut request: Request<Body>) -> Result<Sent, String> {
         loop {
             let idle = self.idle.lock().pop();
             let Some(mut sender) = idle else { return self.send(request).await };
@@ -62,7 +67,7 @@ impl Connections {
         }
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Sent, String> {
+    async fn send(&self, request: Request<Body>) -> Result<Sent, String> {
         let stream = TcpStream::connect(self.address).await.map_err(|error| format!("connect: {error}"))?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
         #[expect(clippy::disallowed_methods, reason = "a test has no process around it")]
@@ -72,7 +77,7 @@ impl Connections {
     }
 }
 
-type Sent = (SendRequest<Full<Bytes>>, Response<hyper::body::Incoming>);
+type Sent = (SendRequest<Body>, Response<hyper::body::Incoming>);
 
 async fn whole(answer: Response<hyper::body::Incoming>) -> Result<Answer, String> {
     let (head, mut body) = answer.into_parts();
