@@ -25,7 +25,7 @@ pub(crate) async fn measure(platform: &Platform, developer: &Developer<'_>) -> F
         name: format!("config:set → every pod new, {PODS} pods"),
         unit: Unit::Seconds,
         samples,
-        ceiling: Some(6.0),
+        ceiling: Some(5.0),
         goal: Some(3.0),
     }
 }

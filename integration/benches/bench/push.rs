@@ -30,7 +30,7 @@ pub(crate) async fn measure(platform: &Platform, developer: &Developer<'_>) -> F
         name: "push → first served request, warm".to_owned(),
         unit: Unit::Seconds,
         samples,
-        ceiling: Some(15.0),
+        ceiling: Some(10.0),
         goal: Some(2.5),
     }
 }

@@ -49,7 +49,7 @@ pub(crate) async fn measure(platform: &Platform, developer: &Developer<'_>) -> [
             name: "roll of 10 pods beside a Deployment".to_owned(),
             unit: Unit::Times,
             samples: ratios,
-            ceiling: Some(1.5),
+            ceiling: Some(1.3),
             goal: Some(1.1),
         },
     ]
