@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::objects::Drain;
-use crate::{Error, labels};
+use crate::{Error, delete, labels};
 
 /// The name under which our fields are kept by server-side apply.
 const MANAGER: &str = "deis-workflow";
@@ -68,6 +68,27 @@ where
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let written = api.patch(&name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&desired)).await;
     written.map_err(|error| Error::of(&object, error))
+}
+
+/// Makes an object be as described: one that is otherwise goes, and another one is made in its place. For objects whose fields exclude
+/// each other, where what somebody has added by hand would keep ours from being accepted. Writes nothing when it is so already.
+///
+/// # Errors
+/// [`Error::Fenced`] when the object carries a higher fence than `fence`, [`Error::Conflict`] when it changed between the
+/// look and the write.
+pub async fn remake<K>(api: &Api<K>, desired: K, fence: i64) -> Result<(), Error>
+where
+    K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned + Debug,
+{
+    let name = desired.name_any();
+    let object = format!("{} {name}", K::kind(&()));
+    if let Some(current) = api.get_opt(&name).await.map_err(|error| Error::of(&object, error))? {
+        if is_as_described(&current, &desired) {
+            return Ok(());
+        }
+        delete::seen(api, &Seen::of(&current), fence).await?;
+    }
+    create(api, desired, fence).await.map(drop)
 }
 
 /// Creates an object that must not exist yet.
@@ -227,6 +248,44 @@ mod tests {
         assert_eq!(body, json!({ "metadata": metadata }));
         assert!(matches!(drain(&services, &seen, &drained, 2).await, Err(Error::Fenced { .. })));
         assert!(received.try_recv().is_err(), "nothing is written under a lower fence");
+    }
+
+    /// Every request with its answer: the object that is there, or none.
+    async fn remade(current: Option<Value>, fence: i64) -> (Vec<String>, Result<(), Error>) {
+        let (log, mut requests) = tokio::sync::mpsc::channel(8);
+        let answer = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let method = request.method().to_string();
+            let (status, body) = match (method.as_str(), &current) {
+                ("GET", None) => {
+                    (404, json!({ "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404 }))
+                }
+                ("POST", _) => (201, json!(objects::budget(&"a".parse().unwrap(), &"web".parse().unwrap()))),
+                (_, current) => (200, current.clone().unwrap_or_default()),
+            };
+            log.try_send(method).unwrap();
+            let response = http::Response::builder().status(status);
+            let response = response.body(kube::client::Body::from(body.to_string().into_bytes())).unwrap();
+            async move { Ok::<_, kube::Error>(response) }
+        });
+        let budgets = Api::namespaced(kube::Client::new(answer, "a"), "a");
+        let done = remake(&budgets, objects::budget(&"a".parse().unwrap(), &"web".parse().unwrap()), fence).await;
+        let requests = std::iter::from_fn(|| requests.try_recv().ok()).collect();
+        (requests, done)
+    }
+
+    #[tokio::test]
+    async fn what_somebody_has_changed_is_made_anew() {
+        let mut current = objects::budget(&"a".parse().unwrap(), &"web".parse().unwrap());
+        stamp(&mut current, 3);
+        let (requests, done) = remade(None, 3).await;
+        assert!(done.is_ok() && requests == ["GET", "POST"], "{requests:?}");
+        let (requests, done) = remade(Some(json!(current)), 3).await;
+        assert!(done.is_ok() && requests == ["GET"], "{requests:?}");
+        current.spec.as_mut().unwrap().max_unavailable = None;
+        let (requests, done) = remade(Some(json!(current)), 3).await;
+        assert!(done.is_ok() && requests == ["GET", "DELETE", "POST"], "{requests:?}");
+        let (requests, done) = remade(Some(json!(current)), 2).await;
+        assert!(matches!(done, Err(Error::Fenced { .. })) && requests == ["GET"], "{requests:?}");
     }
 
     #[test]

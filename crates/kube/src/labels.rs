@@ -43,12 +43,19 @@ pub fn of_app(app: &AppName) -> BTreeMap<String, String> {
     BTreeMap::from([(APP.to_owned(), app.to_string()), (HERITAGE.to_owned(), DEIS.to_owned())])
 }
 
+/// The labels of what holds for one process type, of whatever release: they are on all of its pods.
+#[must_use]
+pub fn of_type(app: &AppName, proc_type: &ProcType) -> BTreeMap<String, String> {
+    let mut labels = of_app(app);
+    labels.insert(TYPE.to_owned(), proc_type.to_string());
+    labels
+}
+
 /// The labels of one process type of one release: the selector of its controller, and on its pods.
 #[must_use]
 pub fn of_process(app: &AppName, version: ReleaseVersion, proc_type: &ProcType) -> BTreeMap<String, String> {
-    let mut labels = of_app(app);
+    let mut labels = of_type(app, proc_type);
     labels.insert(VERSION.to_owned(), version.to_string());
-    labels.insert(TYPE.to_owned(), proc_type.to_string());
     labels
 }
 

@@ -14,6 +14,12 @@ pub fn release_phase(app: &AppName, version: ReleaseVersion) -> String {
     format!("{app}-{version}-release")
 }
 
+/// What holds for one process type of an app, of whatever release: `{app}-{type}`.
+#[must_use]
+pub fn of_type(app: &AppName, proc_type: &ProcType) -> String {
+    format!("{app}-{proc_type}")
+}
+
 /// The Secret with the environment of one release: `{app}-v{N}-env`.
 #[must_use]
 pub fn environment(app: &AppName, version: ReleaseVersion) -> String {

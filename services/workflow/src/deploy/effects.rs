@@ -9,7 +9,7 @@ use deis_kube::objects::Drain;
 use super::cluster::Demolition;
 use super::failure::Failure;
 use super::goal::Assignment;
-use super::world::{Controller, Pod, Service, World};
+use super::world::{Budget, Controller, Pod, Service, World};
 
 /// The right to write for one app, from the moment the deploy lock was taken until somebody else takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +96,10 @@ pub trait Effects: Send + Sync + 'static {
     /// Records that these pods are not to be replaced any more.
     fn spare(&self, grant: &Grant, pod_uids: &BTreeSet<String>)
     -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Makes a process type have its disruption budget.
+    fn protect(&self, grant: &Grant, proc_type: &ProcType) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Deletes a disruption budget that nothing needs any more.
+    fn unprotect(&self, grant: &Grant, budget: &Budget) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes a controller with what is left of its pods.
     fn delete(&self, grant: &Grant, controller: &Controller) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes what belongs to no release that has a controller.

@@ -10,7 +10,7 @@ use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::Failure;
 use super::goal::Assignment;
 use super::holder::Holder;
-use super::world::{Controller, Pod, Service, World};
+use super::world::{Budget, Controller, Pod, Service, World};
 use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::logs::Events;
@@ -76,6 +76,14 @@ impl Effects for Outside {
     async fn spare(&self, grant: &Grant, pod_uids: &BTreeSet<String>) -> Result<(), EffectError> {
         let written = self.ledger.spare(grant, pod_uids).await.map_err(unavailable)?;
         held(grant, written)
+    }
+
+    async fn protect(&self, grant: &Grant, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.cluster.protect(grant, proc_type).await
+    }
+
+    async fn unprotect(&self, grant: &Grant, budget: &Budget) -> Result<(), EffectError> {
+        self.cluster.unprotect(grant, budget).await
     }
 
     async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {

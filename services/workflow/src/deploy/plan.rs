@@ -4,6 +4,7 @@
 //! as pods of the goal's release serve in their place, so capacity never drops below what was asked for or, if that was less, what
 //! was ready. And no pod that gets requests is taken away before the routers are told ([`drain`]).
 
+mod budgets;
 mod drain;
 mod restart;
 
@@ -13,7 +14,7 @@ use deis_api::ProcType;
 use deis_kube::objects::Drain;
 
 use super::goal::Goal;
-use super::world::{Controller, Pod, Service, World};
+use super::world::{Budget, Controller, Pod, Service, World};
 
 /// What is to be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,10 @@ pub enum Action<'a> {
     Replace(&'a Controller, Vec<&'a Pod>),
     /// Tell the routers which pods are about to go, those and no others.
     Drain(&'a Service, Drain),
+    /// Make a process type have its disruption budget.
+    Protect(&'a ProcType),
+    /// Delete the disruption budget of a process type that is to have no pods.
+    Unprotect(&'a Budget),
     /// Delete a controller that has neither replicas nor pods.
     Delete(&'a Controller),
 }
@@ -81,6 +86,7 @@ pub fn plan<'a>(goal: &'a Goal, world: &'a World) -> Plan<'a> {
         let left_over = world.controllers.iter().filter(|controller| controller.version != goal.release);
         actions.extend(left_over.map(Action::Delete));
     }
+    actions.extend(budgets::budgets(goal, world, is_over));
     let actions = drain::drain(world, actions, is_over);
     match (actions.is_empty(), waiting.is_empty()) {
         (false, _) => Plan::Act(actions),

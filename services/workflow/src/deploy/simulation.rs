@@ -21,7 +21,7 @@ use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
 
 use super::plan::Action;
-use super::world::{Controller, Pod, Record, Service, Trouble, World};
+use super::world::{Budget, Controller, Pod, Record, Service, Trouble, World};
 
 /// What a release's pods do once they run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(super) struct Simulation {
     pub(super) fates: BTreeMap<ReleaseVersion, Fate>,
     /// What the app's Service says.
     pub(super) drain: Drain,
+    /// The process types that have a disruption budget.
+    pub(super) budgets: BTreeSet<ProcType>,
     /// The controller manager takes its time to delete pods.
     pub(super) is_slow: bool,
     clock: u64,
@@ -60,6 +62,9 @@ impl Simulation {
         for (proc_type, replicas) in processes {
             simulation.create(release, proc_type, 0);
             simulation.set(release, proc_type, *replicas, &[], 0);
+            if *replicas > 0 {
+                simulation.budgets.insert(proc_type.clone());
+            }
         }
         while simulation.tick() {}
         for controller in simulation.controllers.values_mut() {
@@ -97,7 +102,23 @@ impl Simulation {
             fence: 0,
         };
         let service = Some(Service { seen, drain: self.drain.clone() });
-        World { generation: self.clock, controllers: controllers.collect(), phases: Vec::new(), service, leaving: 0 }
+        let budgets = self.budgets.iter().map(|proc_type| Budget {
+            seen: Seen {
+                name: format!("a-{proc_type}"),
+                uid: String::new(),
+                resource_version: String::new(),
+                fence: 0,
+            },
+            proc_type: proc_type.clone(),
+            is_right: true,
+        });
+        World {
+            generation: self.clock,
+            controllers: controllers.collect(),
+            service,
+            budgets: budgets.collect(),
+            ..World::default()
+        }
     }
 
     /// Says which pods are about to go.
@@ -105,6 +126,19 @@ impl Simulation {
         self.clock += 1;
         assert!(drain.epoch > self.drain.epoch, "an epoch is used again: {drain}");
         self.drain = drain.clone();
+    }
+
+    pub(super) fn protect(&mut self, proc_type: &ProcType) {
+        self.clock += 1;
+        assert!(self.budgets.insert(proc_type.clone()), "protected twice");
+    }
+
+    /// Nothing that it covers is left.
+    pub(super) fn unprotect(&mut self, proc_type: &ProcType) {
+        self.clock += 1;
+        assert!(self.budgets.remove(proc_type), "no budget");
+        let covered = self.controllers.iter().filter(|((_, kind), _)| kind == proc_type);
+        assert!(covered.into_iter().all(|(_, controller)| controller.replicas == 0), "{proc_type} is still there");
     }
 
     pub(super) fn create(&mut self, release: ReleaseVersion, proc_type: &ProcType, fence: i64) {
@@ -167,6 +201,8 @@ impl Simulation {
                 self.replace(controller.version, &controller.proc_type, &names);
             }
             Action::Drain(_, drain) => self.drain(drain),
+            Action::Protect(proc_type) => self.protect(proc_type),
+            Action::Unprotect(budget) => self.unprotect(&budget.proc_type),
             Action::Delete(controller) => self.delete(controller.version, &controller.proc_type),
         }
     }

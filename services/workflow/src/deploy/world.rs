@@ -20,6 +20,8 @@ pub struct World {
     pub phases: Vec<Phase>,
     /// The app's Service, where there is one.
     pub service: Option<Service>,
+    /// The disruption budgets of its process types.
+    pub budgets: Vec<Budget>,
     /// How many pods of processes are on their way out: until they are gone they hold what they have.
     pub leaving: usize,
 }
@@ -31,6 +33,17 @@ pub struct Service {
     pub seen: Seen,
     /// The pods that the routers are told not to choose any more.
     pub drain: Drain,
+}
+
+/// What a node that is drained may take of one process type's pods at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The object, for writes on top of it.
+    pub seen: Seen,
+    /// The process type.
+    pub proc_type: ProcType,
+    /// It is what it should be.
+    pub is_right: bool,
 }
 
 /// One ReplicationController.
@@ -133,6 +146,12 @@ impl World {
     #[must_use]
     pub fn controller(&self, version: ReleaseVersion, proc_type: &ProcType) -> Option<&Controller> {
         self.controllers.iter().find(|controller| controller.version == version && controller.proc_type == *proc_type)
+    }
+
+    /// The disruption budget of a process type.
+    #[must_use]
+    pub fn budget(&self, proc_type: &ProcType) -> Option<&Budget> {
+        self.budgets.iter().find(|budget| budget.proc_type == *proc_type)
     }
 
     /// The epoch of the drain, if it has pods that are there.

@@ -8,6 +8,7 @@ use deis_kube::watch::{self, Change};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Pod, ReplicationController, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use parking_lot::Mutex;
@@ -18,7 +19,7 @@ use crate::deploy::probe::{Probe, Unhealthy};
 /// The Events that tell what probes found. They say nothing else, and no label tells an app's: of all pods there are few.
 const PROBED: &str = "involvedObject.kind=Pod,reason=Unhealthy";
 
-/// The controllers, pods and Services of all apps, kept up to date by watches.
+/// The controllers, pods, Services and disruption budgets of all apps, kept up to date by watches.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     apps: Arc<Mutex<HashMap<AppName, Objects>>>,
@@ -34,6 +35,7 @@ pub(super) struct Objects {
     pub(super) controllers: BTreeMap<String, ReplicationController>,
     pub(super) pods: BTreeMap<String, Pod>,
     pub(super) services: BTreeMap<String, Service>,
+    pub(super) budgets: BTreeMap<String, PodDisruptionBudget>,
     /// Pod to what each probe found last, with the name of the Event that tells it.
     unhealthy: BTreeMap<String, BTreeMap<Probe, (String, Unhealthy)>>,
     generation: signal::Sender<u64>,
@@ -57,9 +59,11 @@ impl Cache {
         let controllers = context.readiness.latch("the list of controllers");
         let pods = context.readiness.latch("the list of pods");
         let services = context.readiness.latch("the list of Services");
+        let budgets = context.readiness.latch("the list of disruption budgets");
         self.follow_one::<ReplicationController>(context, client, controllers, |objects| &mut objects.controllers);
         self.follow_one::<Pod>(context, client, pods, |objects| &mut objects.pods);
         self.follow_one::<Service>(context, client, services, |objects| &mut objects.services);
+        self.follow_one::<PodDisruptionBudget>(context, client, budgets, |objects| &mut objects.budgets);
         self.follow_probes(context, client);
     }
 

@@ -13,7 +13,7 @@ use super::cache::Objects;
 use super::trouble;
 use crate::deploy::PodView;
 use crate::deploy::phase::{Phase, PhaseState};
-use crate::deploy::world::{Controller, Pod, Service, World};
+use crate::deploy::world::{Budget, Controller, Pod, Service, World};
 
 /// How long a process that nobody probes must have run before it counts as ready: one that ends at once is ready for a moment too.
 const UNPROBED: SignedDuration = SignedDuration::from_secs(3);
@@ -53,7 +53,21 @@ pub(super) fn world(
     let controllers = controllers.collect();
     let processes = objects.pods.values().filter(|pod| labels::proc_type(&pod.metadata).is_some());
     let leaving = processes.filter(|pod| pod.metadata.deletion_timestamp.is_some()).count();
-    World { generation: objects.generation(), controllers, phases: phases(objects, now), service, leaving }
+    let (generation, phases, budgets) = (objects.generation(), phases(objects, now), budgets(objects, app));
+    World { generation, controllers, phases, service, budgets, leaving }
+}
+
+/// The disruption budgets of an app's process types.
+fn budgets(objects: &Objects, app: &AppName) -> Vec<Budget> {
+    let budgets = objects.budgets.values().filter_map(|object| {
+        let proc_type = labels::proc_type(&object.metadata)?;
+        let desired = objects::budget(app, &proc_type);
+        // One of another name is none that we look after.
+        let is_ours = object.metadata.name == desired.metadata.name;
+        let is_right = apply::is_as_described(object, &desired);
+        is_ours.then(|| Budget { seen: Seen::of(object), proc_type, is_right })
+    });
+    budgets.collect()
 }
 
 /// How far the release phases are that have a pod.
@@ -153,6 +167,7 @@ pub(super) fn views(objects: &Objects, now: Timestamp) -> Vec<PodView> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
     use serde_json::json;
 
     use super::*;
@@ -259,6 +274,29 @@ mod tests {
         assert_eq!((web.ready(), web.serving()), (1, 0));
         assert!(web.pods[0].draining && web.pods[0].gets_requests());
         assert!(worker.pods.iter().all(|pod| !pod.draining && !pod.gets_requests()));
+    }
+
+    #[test]
+    fn a_budget_is_right_as_it_was_made_and_not_otherwise() {
+        let mut objects = objects();
+        let mut right = deis_kube::objects::budget(&app(), &ProcType::web());
+        right.metadata.annotations = Some(BTreeMap::from([(labels::FENCE.to_owned(), "3".to_owned())]));
+        let look = |objects: &Objects| {
+            let world = world(objects, &app(), None, &BTreeSet::new(), NOW.parse().unwrap());
+            world.budgets.iter().map(|budget| (budget.proc_type.to_string(), budget.is_right)).collect::<Vec<_>>()
+        };
+        objects.budgets.insert("a-web".to_owned(), right.clone());
+        assert_eq!(look(&objects), [("web".to_owned(), true)]);
+        let mut changed = right.clone();
+        let spec = changed.spec.as_mut().unwrap();
+        spec.max_unavailable = None;
+        spec.min_available = Some(IntOrString::Int(2));
+        objects.budgets.insert("a-web".to_owned(), changed);
+        assert_eq!(look(&objects), [("web".to_owned(), false)]);
+        let mut of_another_name = right;
+        of_another_name.metadata.name = Some("mine".to_owned());
+        objects.budgets = [("mine".to_owned(), of_another_name)].into();
+        assert_eq!(look(&objects), []);
     }
 
     #[test]

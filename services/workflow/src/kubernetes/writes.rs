@@ -10,6 +10,7 @@ use futures_util::try_join;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod as KubePod, ReplicationController, Secret, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{ListParams, LogParams};
 use kube::{Api, Client};
 use secrecy::{ExposeSecret as _, SecretSlice};
@@ -19,7 +20,7 @@ use super::cache::Cache;
 use super::{demolish, observe, process};
 use crate::configs::tags::Tags;
 use crate::deploy::cluster::{Cluster, Demolition, Done, PodList, PodView};
-use crate::deploy::world::{self, Controller, Pod, World};
+use crate::deploy::world::{self, Budget, Controller, Pod, World};
 use crate::deploy::{Assignment, EffectError, Failure, Grant};
 
 /// How many lines a failing process's last words have.
@@ -189,6 +190,20 @@ impl Cluster for Kubernetes {
             let pods = self.api::<KubePod>(&grant.app);
             try_join_all(leaving.iter().map(|pod| delete::uid(&pods, &pod.name, &pod.uid))).await?;
             Ok(())
+        })
+    }
+
+    fn protect<'a>(&'a self, grant: &'a Grant, proc_type: &'a ProcType) -> Done<'a> {
+        Box::pin(async move {
+            let budgets = self.api::<PodDisruptionBudget>(&grant.app);
+            Ok(apply::remake(&budgets, objects::budget(&grant.app, proc_type), grant.fence).await?)
+        })
+    }
+
+    fn unprotect<'a>(&'a self, grant: &'a Grant, budget: &'a Budget) -> Done<'a> {
+        Box::pin(async move {
+            let budgets = self.api::<PodDisruptionBudget>(&grant.app);
+            Ok(delete::seen(&budgets, &budget.seen, grant.fence).await?)
         })
     }
 

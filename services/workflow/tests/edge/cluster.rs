@@ -9,7 +9,7 @@ use deis_kube::objects::Drain;
 use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::phase::{Phase, PhaseState};
-use deis_workflow::deploy::world::{Controller, Pod, Record, Service, Trouble, World};
+use deis_workflow::deploy::world::{Budget, Controller, Pod, Record, Service, Trouble, World};
 use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -37,6 +37,7 @@ struct State {
     controllers: BTreeMap<(AppName, ReleaseVersion, ProcType), Running>,
     /// What pods run with, by release.
     environments: BTreeMap<(AppName, ReleaseVersion), BTreeMap<String, String>>,
+    budgets: BTreeSet<(AppName, ProcType)>,
     reports: Vec<String>,
     allow_root: BTreeMap<AppName, bool>,
     domains: BTreeMap<AppName, BTreeSet<Hostname>>,
@@ -75,6 +76,13 @@ impl TestCluster {
     /// Whether an app's namespace lets its pods run as root.
     pub(crate) fn allows_root(&self, app: &str) -> bool {
         self.state.lock().allow_root[&app.parse().unwrap()]
+    }
+
+    /// The process types of an app that have a disruption budget.
+    pub(crate) fn budgets(&self, app: &str) -> Vec<String> {
+        let state = self.state.lock();
+        let of_app = state.budgets.iter().filter(|(owner, _)| owner.as_str() == app);
+        of_app.map(|(_, kind)| kind.to_string()).collect()
     }
 
     /// From now on nothing can be written, and no node is there.
@@ -271,6 +279,20 @@ impl Cluster for TestCluster {
         })
     }
 
+    fn protect<'a>(&'a self, grant: &'a Grant, proc_type: &'a ProcType) -> Done<'a> {
+        self.write(|state| {
+            state.budgets.insert((grant.app.clone(), proc_type.clone()));
+            Ok(())
+        })
+    }
+
+    fn unprotect<'a>(&'a self, grant: &'a Grant, budget: &'a Budget) -> Done<'a> {
+        self.write(|state| {
+            state.budgets.remove(&(grant.app.clone(), budget.proc_type.clone()));
+            Ok(())
+        })
+    }
+
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a> {
         self.write(|state| {
             let key = (grant.app.clone(), controller.version, controller.proc_type.clone());
@@ -289,6 +311,7 @@ impl Cluster for TestCluster {
             let kept = {
                 let mut state = self.state.lock();
                 state.controllers.retain(|(owner, _, _), _| owner != app);
+                state.budgets.retain(|(owner, _)| owner != app);
                 state.drains.remove(app);
                 state.held_up |= state.kept.is_some();
                 state.kept.clone()
@@ -351,7 +374,13 @@ impl Cluster for TestCluster {
         let (name, resource_version) = (app.to_string(), drain.epoch.to_string());
         let seen = Seen { uid: name.clone(), name, resource_version, fence };
         let service = state.domains.contains_key(app).then_some(Service { seen, drain });
-        World { generation: *self.generation.borrow(), controllers, phases, service, leaving: 0 }
+        let budgets = state.budgets.iter().filter(|(owner, _)| owner == app).map(|(_, kind)| {
+            let (name, resource_version) = (format!("{app}-{kind}"), "1".to_owned());
+            let seen = Seen { uid: name.clone(), name, resource_version, fence: 0 };
+            Budget { seen, proc_type: kind.clone(), is_right: true }
+        });
+        let (generation, budgets) = (*self.generation.borrow(), budgets.collect());
+        World { generation, controllers, phases, service, budgets, leaving: 0 }
     }
 
     fn changed<'a>(&'a self, _app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()> {

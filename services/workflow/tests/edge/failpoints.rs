@@ -34,6 +34,10 @@ enum Wish {
     /// A push whose process ends at once.
     BadPush,
     Scale,
+    /// A scale to nothing,
+    Stop,
+    /// and back.
+    Start,
     /// A restart of pods that are not ready.
     Restart,
     /// A restart whose new pods end at once.
@@ -42,14 +46,24 @@ enum Wish {
 }
 
 impl Wish {
-    const ALL: [Self; 6] = [Self::Push, Self::BadPush, Self::Scale, Self::Restart, Self::BadRestart, Self::Destroy];
+    const ALL: [Self; 8] = [
+        Self::Push,
+        Self::BadPush,
+        Self::Scale,
+        Self::Stop,
+        Self::Start,
+        Self::Restart,
+        Self::BadRestart,
+        Self::Destroy,
+    ];
 
     /// An app that serves with two pods, in the state that the wish needs.
     async fn prepare(self) -> Sandbox {
         let sandbox = Sandbox::start().await;
         let token = sandbox.app("shop").await;
         deploy(&sandbox, "shop", &image("shop", "1")).await;
-        let scaled = sandbox.post("/v2/apps/shop/scale/", &token, json!({ "web": 2 })).await;
+        let count = if self == Self::Start { 0 } else { 2 };
+        let scaled = sandbox.post("/v2/apps/shop/scale/", &token, json!({ "web": count })).await;
         assert_eq!(scaled.status.as_u16(), 204);
         match self {
             Self::Restart => sandbox.cluster.idle(),
@@ -101,8 +115,9 @@ impl Process {
         let work = async {
             match (wish, push) {
                 (_, Some(push)) => self.push(push).await,
-                (Wish::Scale, _) => {
-                    let counts = BTreeMap::from([(ProcType::web(), 3)]);
+                (Wish::Scale | Wish::Stop | Wish::Start, _) => {
+                    let count = if wish == Wish::Stop { 0 } else { 3 };
+                    let counts = BTreeMap::from([(ProcType::web(), count)]);
                     let change = apps::scale(ledger, deployer, &bob, &app, counts).await.unwrap();
                     apps::scaled(ledger, deployer, &app, &change).await.unwrap();
                 }
@@ -148,6 +163,7 @@ async fn outcome(sandbox: &Sandbox) -> String {
     let ledger = &sandbox.workflow.ledger;
     let Some(wanted) = ledger.desired(&shop()).await.unwrap() else {
         let left = sandbox.cluster.controllers();
+        let left = (left, sandbox.cluster.budgets("shop"));
         return format!("gone, left: {left:?}, let go: {}", !sandbox.holder.released().is_empty());
     };
     let releases = ledger.releases(&shop(), Window { limit: 10, offset: 0 }).await.unwrap();
@@ -163,11 +179,12 @@ async fn outcome(sandbox: &Sandbox) -> String {
     let pods = sandbox.cluster.pods(&shop());
     let pods = pods.iter().map(|pod| format!("{} {}", pod.release, pod.state)).collect::<Vec<_>>();
     format!(
-        "releases: {:?}\nwanted: {} {}\ncontrollers: {:?}\npods: {pods:?}\nrelease commands: {:?}\nto restart: {:?}\nunsettled: {:?}",
+        "releases: {:?}\nwanted: {} {}\ncontrollers: {:?}\nbudgets: {:?}\npods: {pods:?}\nrelease commands: {:?}\nto restart: {:?}\nunsettled: {:?}",
         releases.collect::<Vec<_>>(),
         wanted.release,
         wanted.processes.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" "),
         sandbox.cluster.controllers(),
+        sandbox.cluster.budgets("shop"),
         sandbox.cluster.phases(),
         wanted.restarting,
         ledger.unsettled().await.unwrap(),
@@ -223,6 +240,12 @@ async fn a_push_that_fails_survives_every_death() {
 #[tokio::test]
 async fn scaling_survives_every_death() {
     survives_every_death(Wish::Scale).await;
+}
+
+#[tokio::test]
+async fn scaling_to_nothing_and_back_survives_every_death() {
+    survives_every_death(Wish::Stop).await;
+    survives_every_death(Wish::Start).await;
 }
 
 #[tokio::test]

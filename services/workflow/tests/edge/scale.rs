@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use deis_api::ProcType;
 use deis_workflow::apps;
+use reqwest::Method;
 use serde_json::json;
 
 use super::push::{deploy, image};
@@ -19,6 +20,24 @@ async fn as_many_pods_as_asked_for() {
     }
     assert_eq!(sandbox.cluster.controllers(), ["v2 web 0"]);
     assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.body["structure"], json!({ "web": 0 }));
+}
+
+/// A node that is drained takes no more pods of a type than it can spare, and no budget is left of a type without pods.
+#[tokio::test]
+async fn a_type_with_pods_has_a_budget() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let mut budgets = vec![sandbox.cluster.budgets("shop")];
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    budgets.push(sandbox.cluster.budgets("shop"));
+    for count in [0, 2] {
+        let scaled = sandbox.post("/v2/apps/shop/scale/", &token, json!({ "web": count })).await;
+        assert_eq!(scaled.status.as_u16(), 204);
+        budgets.push(sandbox.cluster.budgets("shop"));
+    }
+    assert_eq!(sandbox.call(Method::DELETE, "/v2/apps/shop/", Some(&token), None).await.status.as_u16(), 204);
+    budgets.push(sandbox.cluster.budgets("shop"));
+    assert_eq!(budgets, [&[][..], &["web"], &[], &["web"], &[]]);
 }
 
 #[tokio::test]

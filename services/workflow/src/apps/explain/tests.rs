@@ -7,7 +7,7 @@ use super::*;
 use crate::deploy::goal::ReleasePhase;
 use crate::deploy::no_node::NoNode;
 use crate::deploy::probe::Unhealthy;
-use crate::deploy::world::Record;
+use crate::deploy::world::{Budget, Record};
 
 /// One row: an app as it is.
 struct Row {
@@ -16,6 +16,7 @@ struct Row {
     newest: Release,
     world: World,
     is_served: bool,
+    is_protected: bool,
 }
 
 fn now() -> Timestamp {
@@ -70,7 +71,14 @@ impl Row {
             created: at("00:59:20"),
         };
         let world = World { controllers: vec![controller(2, web(), replicas)], ..World::default() };
-        Self { app, assignment, newest: release(2, ReleaseState::Good, None), world, is_served: true }
+        Self {
+            app,
+            assignment,
+            newest: release(2, ReleaseState::Good, None),
+            world,
+            is_served: true,
+            is_protected: true,
+        }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
@@ -93,11 +101,17 @@ impl Row {
     }
 
     fn explained(&self) -> Explanation {
+        let running = self.assignment.goal().processes.into_iter().filter(|(_, count)| *count > 0 && self.is_protected);
+        let budgets = running.map(|(proc_type, _)| {
+            let (name, uid, resource_version) = (format!("shop-{proc_type}"), String::new(), String::new());
+            Budget { seen: Seen { name, uid, resource_version, fence: 1 }, proc_type, is_right: true }
+        });
+        let world = World { budgets: budgets.collect(), ..self.world.clone() };
         explain(&Facts {
             app: &self.app,
             assignment: &self.assignment,
             newest: Some(&self.newest),
-            world: &self.world,
+            world: &world,
             is_served: self.is_served,
             now: now(),
         })
@@ -246,6 +260,7 @@ fn whatever_is_the_matter_is_told_with_what_to_do() {
         ("scaled by hand", Row::serving(3).with(|row| row.assignment.processes = [(web(), 2)].into())),
         ("deleted by hand", Row::serving(1).with(|row| row.world = World::default())),
         ("the Service changed by hand", Row::serving(1).with(|row| row.is_served = false)),
+        ("the disruption budget deleted by hand", Row::serving(1).with(|row| row.is_protected = false)),
         ("a worker crashes", Row::serving(1).with(|row| {
             let kind = "worker".parse::<ProcType>().unwrap();
             row.assignment.processes.insert(kind.clone(), 1);

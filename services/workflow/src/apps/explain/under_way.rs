@@ -80,6 +80,8 @@ fn drift(goal: &Goal, action: &Action<'_>) -> Option<String> {
         Action::Grow(controller, _) | Action::Shrink(controller, ..) | Action::Delete(controller) => {
             Some(format!("the controller {} is left over", controller.seen.name))
         }
+        Action::Protect(kind) => Some(format!("the disruption budget of {kind} is not as it should be")),
+        Action::Unprotect(budget) => Some(format!("the disruption budget {} is left over", budget.seen.name)),
         Action::Replace(..) | Action::Drain(..) => None,
     }
 }

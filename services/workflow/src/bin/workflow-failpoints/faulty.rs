@@ -7,7 +7,7 @@ use std::time::Duration;
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_failpoints::Failpoints;
 use deis_kube::objects::Drain;
-use deis_workflow::deploy::world::{Controller, Pod, Service, World};
+use deis_workflow::deploy::world::{Budget, Controller, Pod, Service, World};
 use deis_workflow::deploy::{Assignment, Demolition, EffectError, Effects, Failure, Grant, Outside, Surroundings};
 use deis_workflow::seams::{Commit, Seams};
 
@@ -89,6 +89,14 @@ impl<W: Effects> Effects for Faulty<W> {
 
     async fn spare(&self, grant: &Grant, pod_uids: &BTreeSet<String>) -> Result<(), EffectError> {
         self.failpoints.around(names::SPARE, self.world.spare(grant, pod_uids)).await
+    }
+
+    async fn protect(&self, grant: &Grant, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.failpoints.around(names::PROTECT, self.world.protect(grant, proc_type)).await
+    }
+
+    async fn unprotect(&self, grant: &Grant, budget: &Budget) -> Result<(), EffectError> {
+        self.failpoints.around(names::UNPROTECT, self.world.unprotect(grant, budget)).await
     }
 
     async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {

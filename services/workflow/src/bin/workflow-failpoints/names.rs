@@ -11,6 +11,8 @@ deis_failpoints::sides! {
     RESIZE = "deploy.resize",
     REPLACE = "deploy.replace",
     SPARE = "deploy.spare",
+    PROTECT = "deploy.protect",
+    UNPROTECT = "deploy.unprotect",
     DELETE = "deploy.delete",
     TIDY = "deploy.tidy",
     DEMOLISH = "deploy.demolish",

@@ -1,3 +1,4 @@
+mod budgets;
 mod drain;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +35,9 @@ fn run(simulation: &mut Simulation, goal: &Goal) -> Vec<String> {
         match plan(goal, &world) {
             Plan::Act(actions) => {
                 actions.iter().for_each(|action| simulation.take(goal.release, action));
-                if !matches!(actions[..], [Action::Drain(..)]) {
+                let is_quiet =
+                    |action: &_| matches!(action, Action::Drain(..) | Action::Protect(_) | Action::Unprotect(_));
+                if !actions.iter().all(is_quiet) {
                     story.push(simulation.replicas().join(", "));
                 }
             }

@@ -41,7 +41,9 @@ impl Claims {
 
     /// What has to be claimed before these steps are taken.
     fn missing<'a>(&self, actions: &[Action<'_>], observed: &'a World) -> (Vec<&'a Controller>, Option<&'a Service>) {
-        let takes_away = |action: &Action<'_>| !matches!(action, Action::Create(_) | Action::Grow(..));
+        let takes_away = |action: &Action<'_>| {
+            matches!(action, Action::Shrink(..) | Action::Replace(..) | Action::Drain(..) | Action::Delete(_))
+        };
         if !actions.iter().any(takes_away) {
             return (Vec::new(), None);
         }
@@ -99,6 +101,8 @@ impl<W: Effects + Surroundings> Run<'_, W> {
                 self.world.drain(&self.grant, service, &drain).await?;
                 self.claims.note(&service.seen, true);
             }
+            Action::Protect(proc_type) => self.world.protect(&self.grant, proc_type).await?,
+            Action::Unprotect(budget) => self.world.unprotect(&self.grant, budget).await?,
             Action::Delete(controller) => self.world.delete(&self.grant, controller).await?,
         }
         Ok(())

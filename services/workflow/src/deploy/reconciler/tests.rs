@@ -18,7 +18,7 @@ use crate::deploy::failure::Failure;
 use crate::deploy::goal::{Assignment, ReleasePhase};
 use crate::deploy::phase::{Phase, PhaseState};
 use crate::deploy::simulation::{Fate, Simulation};
-use crate::deploy::world::{Controller, Pod, Service, Trouble, World};
+use crate::deploy::world::{Budget, Controller, Pod, Service, Trouble, World};
 
 const OLD: ReleaseVersion = ReleaseVersion::FIRST;
 

@@ -30,7 +30,7 @@ impl Universe {
         {
             let mut state = self.state();
             if let At::Waiting { until, .. } = state.processes[&life.id].at {
-                state.deliver(life.id, [true; 3]);
+                state.deliver(life.id, [true; 4]);
                 if !state.wakes(life.id) {
                     let mut happened = state.tick(0);
                     while pace == Pace::AllAtOnce && state.tick(0) {
@@ -40,7 +40,7 @@ impl Universe {
                         let left = until.saturating_sub(state.now);
                         state.pass(left);
                     }
-                    state.deliver(life.id, [true; 3]);
+                    state.deliver(life.id, [true; 4]);
                 }
                 if !state.wakes(life.id) {
                     return None;

@@ -182,6 +182,9 @@ impl State {
             let ready = kubernetes.pods.values().filter(|pod| pod.key == *key && pod.ready).count();
             expect(ready == *count as usize, &format!("{ready} of {count} pods of {} are ready", key.1));
         }
+        let running = ledger.structure.iter().filter(|(_, count)| **count > 0).map(|(kind, _)| kind);
+        let budgets = kubernetes.budgets.iter().filter(|(_, budget)| budget.value).map(|(kind, _)| kind);
+        expect(running.eq(budgets), &format!("the budgets are {:?}", kubernetes.budgets));
         let pods = kubernetes.pods.len();
         expect(pods == wanted.values().sum::<u32>() as usize, &format!("there are {pods} pods"));
         let port = ledger.releases[&ledger.desired].port;

@@ -72,7 +72,7 @@ fn what_was_told_to_the_routers_is_not_forgotten_while_the_watches_are_late() {
         let id = life.id;
         {
             let mut state = universe.state();
-            state.deliver(id, [true, true, false]);
+            state.deliver(id, [true, true, false, true]);
             state.tick(0);
             if let At::Waiting { until, .. } = state.processes[&id].at {
                 let left = until.saturating_sub(state.now);

@@ -77,15 +77,15 @@ impl History {
 
     fn happen(&mut self) {
         let universe = self.universe.clone();
-        match self.tape.choose(40) {
+        match self.tape.choose(41) {
             0..=15 => self.go_on(),
             16..=22 => {
                 let choice = self.tape.choose(8);
                 universe.state().tick(choice);
             }
             23..=25 => {
-                let (replica, told) = (self.tape.choose(2), self.tape.choose(8));
-                let kinds = [told & 1 == 0, told & 2 == 0, told & 4 == 0];
+                let (replica, told) = (self.tape.choose(2), self.tape.choose(16));
+                let kinds = [1, 2, 4, 8].map(|kind| told & kind == 0);
                 if !self.replicas[replica].is_deaf {
                     universe.state().deliver(self.replicas[replica].process, kinds);
                 }
@@ -134,6 +134,10 @@ impl History {
                 let seconds = [1, 5, 30, 130][self.tape.choose(4)];
                 universe.state().excuse();
                 universe.state().pass(Duration::from_secs(seconds));
+            }
+            38 => {
+                let (policy, how) = (self.tape.choose(2), self.tape.choose(2));
+                universe.state().tamper(policy, how);
             }
             _ => {
                 let replica = &mut self.replicas[self.tape.choose(2)];
@@ -243,6 +247,18 @@ impl State {
         (pod.is_lame, pod.broke) = (true, true);
         pod.trouble = (how == 0).then_some(Trouble::Exited { code: 1, times: 1, after: None });
         cluster.pods.insert(number, pod);
+    }
+
+    /// Somebody changes or deletes what says what a node may take.
+    fn tamper(&mut self, choice: usize, how: usize) {
+        let Some(kind) = self.kubernetes.budgets.keys().nth(choice).cloned() else { return };
+        self.note(|| format!("somebody tampers with the budget of {kind} ({how})"));
+        let cluster = self.cluster();
+        let number = cluster.number();
+        match cluster.budgets.get_mut(&kind) {
+            Some(budget) if how == 0 => (budget.version, budget.value) = (number, false),
+            _ => drop(cluster.budgets.remove(&kind)),
+        }
     }
 
     fn mend_pods(&mut self) {

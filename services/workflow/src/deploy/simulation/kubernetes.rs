@@ -5,7 +5,7 @@ use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
 
 use crate::deploy::phase::{Phase, PhaseState};
-use crate::deploy::world::{Controller, Pod, Record, Service, Trouble, World};
+use crate::deploy::world::{Budget, Controller, Pod, Record, Service, Trouble, World};
 
 use super::Fate;
 
@@ -21,6 +21,8 @@ pub(super) struct Kubernetes {
     /// The Secrets with releases' environments.
     pub(super) environments: BTreeMap<ReleaseVersion, Stamped<()>>,
     pub(super) controllers: BTreeMap<Key, Stamped<u32>>,
+    /// The disruption budgets, and whether each is what it should be.
+    pub(super) budgets: BTreeMap<ProcType, Stamped<bool>>,
     pub(super) pods: BTreeMap<u64, SimulatedPod>,
     pub(super) phases: BTreeMap<ReleaseVersion, Stamped<PhaseState>>,
     /// What a release's pods and its release command do.
@@ -170,6 +172,8 @@ pub(super) struct View<K> {
     pub(super) controllers: K,
     pub(super) pods: K,
     pub(super) services: K,
+    /// Of what is said about process types, of whatever release.
+    pub(super) policies: K,
 }
 
 impl<K: std::ops::Deref<Target = Kubernetes>> View<K> {
@@ -202,6 +206,11 @@ impl<K: std::ops::Deref<Target = Kubernetes>> View<K> {
                 refusal: None,
             }
         });
+        let budgets = self.policies.budgets.iter().map(|(kind, budget)| Budget {
+            seen: budget.seen(format!("a-{kind}")),
+            proc_type: kind.clone(),
+            is_right: budget.value,
+        });
         let phases = self.pods.phases.iter().map(|(version, phase)| {
             let pod = format!("a-{version}-release");
             Phase { version: *version, pod, state: phase.value.clone() }
@@ -211,6 +220,7 @@ impl<K: std::ops::Deref<Target = Kubernetes>> View<K> {
             controllers: controllers.collect(),
             phases: phases.collect(),
             service: service.clone(),
+            budgets: budgets.collect(),
             leaving: 0,
         }
     }

@@ -54,6 +54,6 @@ fn every_pair_of_deaths_is_survived() {
             }
         }
     }
-    assert_eq!(met.len(), 34, "each effect has two sides: {met:?}");
+    assert_eq!(met.len(), 38, "each effect has two sides: {met:?}");
     println!("{pairs} pairs of deaths, {} of different failpoints, at {} failpoints", names.len(), met.len());
 }

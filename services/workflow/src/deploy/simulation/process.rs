@@ -11,7 +11,7 @@ use crate::deploy::effects::{EffectError, Effects, Grant, Surroundings};
 use crate::deploy::failure::Failure;
 use crate::deploy::goal::{Assignment, ReleasePhase};
 use crate::deploy::phase::PhaseState;
-use crate::deploy::world::{Controller, Pod, Service, World};
+use crate::deploy::world::{Budget, Controller, Pod, Service, World};
 use crate::ledger::ReleaseState;
 
 use super::kubernetes::Namespace;
@@ -222,6 +222,36 @@ impl Effects for Process {
         self.commit("spare", grant, |state| {
             state.ledger.restarts.retain(|uid| !pod_uids.contains(uid));
             state.checker.restarted.retain(|uid| !pod_uids.contains(uid));
+        })
+        .await
+    }
+
+    async fn protect(&self, grant: &Grant, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.write("protect", |state| {
+            let current = state.kubernetes.budgets.get(proc_type);
+            let is_fenced = current.is_some_and(|current| current.fence > grant.fence);
+            if current.is_some_and(|current| current.value) {
+                return Ok(());
+            }
+            if is_fenced || state.kubernetes.namespace != Namespace::There {
+                return Err(EffectError::Changed);
+            }
+            let cluster = state.cluster();
+            let budget = cluster.stamped(true, grant.fence);
+            cluster.budgets.insert(proc_type.clone(), budget);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn unprotect(&self, grant: &Grant, budget: &Budget) -> Result<(), EffectError> {
+        self.write("unprotect", |state| {
+            let Some(current) = state.kubernetes.budgets.get(&budget.proc_type) else { return Ok(()) };
+            if budget.seen.fence > grant.fence || !current.is(&budget.seen) {
+                return Err(EffectError::Changed);
+            }
+            state.cluster().budgets.remove(&budget.proc_type);
+            Ok(())
         })
         .await
     }

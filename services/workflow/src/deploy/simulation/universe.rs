@@ -107,6 +107,10 @@ impl State {
         for (kind, replicas) in &structure {
             let controller = kubernetes.stamped(*replicas, 0);
             kubernetes.controllers.insert((ReleaseVersion::FIRST, kind.clone()), controller);
+            if *replicas > 0 {
+                let budget = kubernetes.stamped(true, 0);
+                kubernetes.budgets.insert(kind.clone(), budget);
+            }
         }
         let router = Router { table: Arc::default(), is_stuck: false };
         let mut state = Self {
@@ -207,15 +211,15 @@ impl State {
     pub(super) fn enter(&mut self, id: usize) {
         let all = || Arc::clone(&self.kubernetes);
         let generation = self.kubernetes.generation;
-        let view = View { generation, controllers: all(), pods: all(), services: all() };
+        let view = View { generation, controllers: all(), pods: all(), services: all(), policies: all() };
         self.processes.insert(id, Mind { at: At::Work, answer: Answer::Plain, view });
     }
 
-    /// The watches of a process tell what is new: of controllers, pods and Services.
-    pub(super) fn deliver(&mut self, id: usize, kinds: [bool; 3]) {
+    /// The watches of a process tell what is new: of controllers, pods, Services and policies.
+    pub(super) fn deliver(&mut self, id: usize, kinds: [bool; 4]) {
         let kubernetes = Arc::clone(&self.kubernetes);
         let Some(Mind { view, .. }) = self.processes.get_mut(&id) else { return };
-        let parts = [&mut view.controllers, &mut view.pods, &mut view.services];
+        let parts = [&mut view.controllers, &mut view.pods, &mut view.services, &mut view.policies];
         let mut is_news = false;
         for (part, _) in parts.into_iter().zip(kinds).filter(|(_, is_told)| *is_told) {
             is_news |= part.generation != kubernetes.generation;

@@ -33,6 +33,8 @@ pub(super) enum Wish {
     /// The same, when new pods end at once.
     RestartCrashing,
     Destroy,
+    /// What there is already, when somebody has deleted what says what a node may take of it.
+    Protection,
 }
 
 fn crash() -> Fate {
@@ -40,7 +42,7 @@ fn crash() -> Fate {
 }
 
 impl Wish {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Release,
         Self::Port,
         Self::Crashing,
@@ -55,6 +57,7 @@ impl Wish {
         Self::Destroy,
         Self::RestartIdle,
         Self::RestartCrashing,
+        Self::Protection,
     ];
 
     /// Those that can be had at any time; the last is a destruction, after which little happens.
@@ -77,6 +80,10 @@ impl Wish {
             Self::Restart | Self::RestartIdle | Self::RestartCrashing => {
                 ledger.restarts.extend(state.kubernetes.pods.keys().copied().map(super::kubernetes::uid));
                 ledger.intent += 1;
+            }
+            Self::Protection => {
+                ledger.intent += 1;
+                state.cluster().budgets.clear();
             }
             Self::Destroy => {
                 ledger.destroying = true;

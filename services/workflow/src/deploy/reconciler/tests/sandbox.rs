@@ -168,6 +168,17 @@ impl Effects for Sandbox {
         Ok(())
     }
 
+    async fn protect(&self, grant: &Grant, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.write(grant, "protect", format!("protect {proc_type}"))?.cluster.protect(proc_type);
+        Ok(())
+    }
+
+    async fn unprotect(&self, grant: &Grant, budget: &Budget) -> Result<(), EffectError> {
+        let line = format!("do not protect {} any more", budget.proc_type);
+        self.write(grant, "unprotect", line)?.cluster.unprotect(&budget.proc_type);
+        Ok(())
+    }
+
     async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {
         let mut state = self.write(grant, "delete", format!("delete {}", controller.seen.name))?;
         state.cluster.delete(controller.version, &controller.proc_type);
