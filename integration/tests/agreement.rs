@@ -24,6 +24,7 @@ fn well() -> Facts {
         app: "shop".to_owned(),
         ledger: Some(Ledger {
             structure: [("web".to_owned(), 2), ("worker".to_owned(), 1), ("clock".to_owned(), 0)].into(),
+            autoscale: [].into(),
             domains: ["shop".to_owned()].into(),
             releases: [
                 (1, release(None, false)),
@@ -125,6 +126,20 @@ const DAMAGES: &[Damage] = &[
     (
         |facts| facts.cluster.controllers.get_mut("shop-v4-web").unwrap().replicas = 3,
         "ReplicationController v4-web is set to 3 replicas, the ledger asks for 2",
+    ),
+    (
+        |facts| {
+            let _before = ledger(facts).autoscale.insert("web".to_owned(), (3, 8));
+        },
+        "ReplicationController v4-web is set to 2 replicas, the ledger asks for 3 to 8\n\
+         2 pods of v4-web are ready, the ledger asks for 3 to 8",
+    ),
+    (
+        |facts| {
+            let _before = ledger(facts).autoscale.insert("web".to_owned(), (1, 8));
+            facts.cluster.controllers.get_mut("shop-v4-web").unwrap().replicas = 3;
+        },
+        "2 pods of v4-web are ready, the ledger asks for 3",
     ),
     (
         |facts| facts.cluster.controllers.get_mut("shop-v4-web").unwrap().image = "another".to_owned(),
@@ -258,8 +273,15 @@ fn what_may_be_so_is_none() {
             repository.commits.remove("bbbb");
             repository.refs.insert("refs/heads/master".to_owned(), "aaaa".to_owned());
         },
-        // It is scaled to nothing.
+        // An autoscaler has set another number than it went on from.
         |facts| {
+            ledger(facts).structure.insert("web".to_owned(), 5);
+            let _before = ledger(facts).autoscale.insert("web".to_owned(), (1, 8));
+            facts.acknowledged.structure.clear();
+        },
+        // It is scaled to nothing, whatever an autoscaler would do.
+        |facts| {
+            let _before = ledger(facts).autoscale.insert("web".to_owned(), (1, 8));
             ledger(facts).structure = [("web".to_owned(), 0)].into();
             facts.acknowledged.structure.clear();
             facts.cluster.controllers.clear();

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::facts::{Build, Facts, Ledger};
 
@@ -34,8 +35,8 @@ struct Wanted<'a> {
     release: u64,
     /// None when it has no build.
     build: Option<&'a Build>,
-    /// ReplicationController to its replicas; one of none may be there or not.
-    controllers: BTreeMap<String, u32>,
+    /// ReplicationController to the replicas that it may have; one of none may be there or not.
+    controllers: BTreeMap<String, RangeInclusive<u32>>,
     served: Option<&'a str>,
 }
 
@@ -46,9 +47,21 @@ impl<'a> Wanted<'a> {
         let build = newest.and_then(|(_, release)| ledger.builds.get(release.build.as_ref()?));
         let running = |_: &_| build.is_some();
         let controllers = ledger.structure.iter().filter(running);
-        let controllers = controllers.map(|(proc_type, replicas)| (format!("v{release}-{proc_type}"), *replicas));
+        let controllers = controllers.map(|(proc_type, replicas)| {
+            let rule = ledger.autoscale.get(proc_type).filter(|_| *replicas > 0);
+            (format!("v{release}-{proc_type}"), rule.map_or(*replicas..=*replicas, |(least, most)| *least..=*most))
+        });
         let served = SERVED.into_iter().find(|served| ledger.structure.contains_key(*served));
         Self { release, build, controllers: controllers.collect(), served }
+    }
+}
+
+/// `2`, or `2 to 8`.
+fn number(range: &RangeInclusive<u32>) -> String {
+    if range.start() == range.end() {
+        range.start().to_string()
+    } else {
+        format!("{} to {}", range.start(), range.end())
     }
 }
 
@@ -127,11 +140,12 @@ fn controllers(facts: &Facts, wanted: &Wanted<'_>, found: &mut Vec<String>) {
     let image = wanted.build.map_or("", |build| &build.image);
     for (name, replicas) in &wanted.controllers {
         match facts.cluster.controllers.get(&format!("{}-{name}", facts.app)) {
-            None if *replicas == 0 => {}
+            None if *replicas.end() == 0 => {}
             None => found.push(format!("there is no ReplicationController {name}")),
-            Some(controller) if controller.replicas != *replicas => found.push(format!(
-                "ReplicationController {name} is set to {} replicas, the ledger asks for {replicas}",
-                controller.replicas
+            Some(controller) if !replicas.contains(&controller.replicas) => found.push(format!(
+                "ReplicationController {name} is set to {} replicas, the ledger asks for {}",
+                controller.replicas,
+                number(replicas)
             )),
             Some(controller) if controller.image != image => {
                 found.push(format!("ReplicationController {name} runs {}, the release {image}", controller.image));
@@ -155,8 +169,11 @@ fn pods(facts: &Facts, wanted: &Wanted<'_>, found: &mut Vec<String>) {
     for (short, replicas) in &wanted.controllers {
         let name = format!("{}-{short}", facts.app);
         let ready = pods().filter(|(_, pod)| pod.ready && pod.controller.as_ref() == Some(&name)).count();
-        if u32::try_from(ready) != Ok(*replicas) {
-            found.push(format!("{ready} pods of {short} are ready, the ledger asks for {replicas}"));
+        // Within what an autoscaler may set, all pods that it has asked for.
+        let set = facts.cluster.controllers.get(&name).map(|controller| controller.replicas);
+        let asked = set.filter(|set| replicas.contains(set)).map_or_else(|| replicas.clone(), |set| set..=set);
+        if !u32::try_from(ready).is_ok_and(|ready| asked.contains(&ready)) {
+            found.push(format!("{ready} pods of {short} are ready, the ledger asks for {}", number(&asked)));
         }
     }
     // Its ended pod says that the release command has run: as long as it is there nobody runs it again.

@@ -24,6 +24,9 @@ pub struct Facts {
 pub struct Ledger {
     /// Process type to the replicas asked for.
     pub structure: BTreeMap<String, u32>,
+    /// Process type to the least and the most replicas that its autoscaler may set. What `structure` says of it is where that went on
+    /// from; none of it is there while that is 0.
+    pub autoscale: BTreeMap<String, (u32, u32)>,
     /// Full names, and the label that stands for the app's own.
     pub domains: BTreeSet<String>,
     /// By version.

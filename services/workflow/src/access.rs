@@ -96,6 +96,8 @@ mod tests {
             collaborators: ["carol".parse().unwrap()].into(),
             structure: Default::default(),
             desired_release: ReleaseVersion::FIRST,
+            autoscale: Default::default(),
+            autoscaled: Default::default(),
             allow_root: false,
             destroying: None,
             created: Timestamp::UNIX_EPOCH,

@@ -79,7 +79,7 @@ impl Keeper {
         let mut world = self.kubernetes.observe(app, assignment.served().as_ref(), &BTreeSet::new());
         // Which pods the routers know is a matter for the run itself.
         world.controllers.iter_mut().flat_map(|controller| &mut controller.pods).for_each(|pod| pod.reachable = true);
-        let goal = assignment.goal();
+        let goal = assignment.goal(&world);
         // Waiting is nobody's work but Kubernetes'.
         let nothing_new = !assignment.deploying && assignment.unsettled.is_none();
         let is_served = self.kubernetes.is_served(app, &assignment.domains);

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Time;
@@ -26,7 +27,26 @@ pub struct AppSettings {
     pub updated: Time,
 }
 
+/// `POST /v2/apps/{id}/settings/`: what is not given stays as it is. Within `autoscale` a process type with `null` loses its rule.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct SettingsPatch {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whitelist: Option<Vec<String>>,
+    /// Process type → [`Autoscale`]; read by whoever can say what is wrong with which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub autoscale: Option<BTreeMap<String, Option<Value>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// How many pods a process type has: between `min` and `max`, so that they use `cpu_percent` of the CPU that they ask for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Autoscale {
     pub min: u32,
     pub max: u32,

@@ -1,5 +1,6 @@
 //! Pure builders: what an app looks like in Kubernetes.
 
+mod autoscaler;
 mod budget;
 mod build_pod;
 mod controller;
@@ -9,6 +10,7 @@ mod secrets;
 mod service;
 mod settings;
 
+pub use autoscaler::{autoscale_rule, autoscaler};
 pub use budget::budget;
 pub use build_pod::{BUILD_PODS, Build, Limits, build_pod};
 pub use controller::{Amount, CPU, MEMORY, Process, Program, Start, controller, release_phase};

@@ -85,6 +85,7 @@ impl Witness {
     async fn ledger(&self, app: &str) -> Said<Option<Ledger>> {
         let Some(shown) = self.ask(&format!("apps/{app}/")).await? else { return Ok(None) };
         let config = self.ask(&format!("apps/{app}/config/")).await?.ok_or("the app has no config")?;
+        let settings = self.ask(&format!("apps/{app}/settings/")).await?.ok_or("the app has no settings")?;
         let releases = self.all(&format!("apps/{app}/releases/")).await?;
         let builds = self.all(&format!("apps/{app}/builds/")).await?;
         let domains = self.all(&format!("apps/{app}/domains/")).await?;
@@ -97,6 +98,7 @@ impl Witness {
             |build: &Value| (text(build, "uuid"), Build { image: text(build, "image"), sha: text(build, "sha") });
         Ok(Some(Ledger {
             structure: map(&shown, "structure"),
+            autoscale: map(&settings, "autoscale").into_iter().map(bounds).collect(),
             domains: domains.iter().map(|domain| text(domain, "domain")).collect(),
             releases: releases.iter().map(release).collect(),
             builds: builds.iter().map(build).collect(),
@@ -171,6 +173,12 @@ fn text(value: &Value, key: &str) -> String {
 
 fn map<T: DeserializeOwned>(value: &Value, key: &str) -> BTreeMap<String, T> {
     serde_json::from_value(value.get(key).unwrap().clone()).unwrap()
+}
+
+/// The least and the most replicas that an autoscaler may set.
+fn bounds((kind, rule): (String, Value)) -> (String, (u32, u32)) {
+    let number = |key: &str| rule.get(key).and_then(Value::as_u64).unwrap().try_into().unwrap();
+    (kind, (number("min"), number("max")))
 }
 
 /// Digests and commits that the releases name.

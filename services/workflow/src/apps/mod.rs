@@ -1,5 +1,6 @@
 //! Apps: creating and destroying them, scaling and restarting them, naming their domains, showing their pods, explaining how they are.
 
+mod autoscale;
 mod create;
 mod destroy;
 mod domains;
@@ -10,6 +11,7 @@ mod restart;
 mod root;
 mod scale;
 
+pub use autoscale::{AutoscalePatch, TOO_FEW, autoscale};
 pub use create::{ReservedNames, create};
 pub use destroy::{destroy, destroyed};
 pub use domains::{add_domain, parse_domain, remove_domain};

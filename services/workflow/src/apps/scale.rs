@@ -1,13 +1,13 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use deis_api::{AppName, Code, ProcType, Username};
 
-use crate::deploy::{Deployer, Ending};
+use crate::deploy::{Deployer, Ending, PodList};
 use crate::error::{Error, Kind};
-use crate::ledger::{Ground, Ledger, Structure};
+use crate::ledger::{App, Ground, Ledger, Restructured, Structure};
 
 /// At most so many pods of a process type.
-const MOST: u32 = 10_000;
+pub(super) const MOST: u32 = 10_000;
 
 /// A scale that is recorded.
 #[derive(Clone, Debug)]
@@ -23,9 +23,10 @@ pub struct Scaled {
 /// Records how many pods of process types are wanted.
 ///
 /// # Errors
-/// What [`restructured`] says.
+/// What [`check`] says.
 pub async fn scale(
     ledger: &dyn Ledger,
+    pods: &dyn PodList,
     deployer: &Deployer,
     user: &Username,
     app: &AppName,
@@ -33,9 +34,13 @@ pub async fn scale(
 ) -> Result<Scaled, Error> {
     let decide = {
         let counts = counts.clone();
-        Box::new(move |ground: &Ground| restructured(ground, counts))
+        Box::new(move |ground: &Ground| {
+            check(ground, &counts)?;
+            Ok(counts)
+        })
     };
-    let (before, after) = ledger.restructure(app, decide).await?;
+    let Restructured { before, structure: after } = ledger.restructure(app, decide).await?;
+    let before = numbers(pods, before);
     if before != after {
         let said = words(&counts);
         tracing::info!(%app, "{user} scaled pods {said}");
@@ -88,18 +93,23 @@ fn words(counts: &Structure) -> String {
     counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" ")
 }
 
-/// The structure after a scale.
-fn restructured(ground: &Ground, counts: Structure) -> Result<Structure, Error> {
+/// The numbers that an app had: as many as were asked for, or as an autoscaler has set.
+fn numbers(pods: &dyn PodList, app: App) -> Structure {
+    let mut structure = app.structure;
+    if !app.autoscaled.is_empty() {
+        let world = pods.world(&app.id, None, &BTreeSet::new());
+        let live = app.autoscaled.iter().filter_map(|(kind, release)| world.controller(*release, kind));
+        structure.extend(live.map(|controller| (controller.proc_type.clone(), controller.replicas)));
+    }
+    structure
+}
+
+/// Whether an app can have so many pods.
+fn check(ground: &Ground, counts: &Structure) -> Result<(), Error> {
     let Some(build) = &ground.build else {
         return Err(Error::refused(Code::FailedPrecondition, "No build associated with this release"));
     };
-    check(&counts, &build.procfile)?;
-    let mut structure = ground.app.structure.clone();
-    structure.extend(counts);
-    Ok(structure)
-}
-
-fn check(counts: &Structure, procfile: &BTreeMap<ProcType, String>) -> Result<(), Error> {
+    let procfile = &build.procfile;
     if counts.is_empty() {
         let message = "Invalid scaling format: name the process types to scale, such as {\"web\": 2}";
         return Err(Error::refused(Code::InvalidArgument, message));
@@ -112,6 +122,15 @@ fn check(counts: &Structure, procfile: &BTreeMap<ProcType, String>) -> Result<()
         if *count > MOST {
             let message = format!("Invalid scaling format: at most {MOST} pods of {kind} are possible");
             return Err(Error::refused(Code::InvalidArgument, message));
+        }
+        let rule = ground.app.autoscale.get(kind).filter(|_| *count > 0);
+        if let Some(rule) = rule.filter(|rule| !(rule.min..=rule.max).contains(count)) {
+            let message = format!(
+                "{kind} is scaled by its load, between {} and {} pods: name a number within that for it to go on from, 0 for none, or \
+                 change the rule (deis autoscale:set, deis autoscale:unset).",
+                rule.min, rule.max
+            );
+            return Err(Error::refused(Code::FailedPrecondition, message));
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::effects::{EffectError, Grant};
 use super::failure::Failure;
 use super::goal::Assignment;
-use super::world::{Budget, Controller, Pod, Service, World};
+use super::world::{Autoscaler, Budget, Controller, Pod, Service, World};
 use crate::configs::tags::Tags;
 
 /// What a write to the cluster answers.
@@ -81,6 +81,10 @@ pub trait Cluster: Send + Sync + 'static {
     fn protect<'a>(&'a self, grant: &'a Grant, proc_type: &'a ProcType) -> Done<'a>;
     /// Deletes a disruption budget.
     fn unprotect<'a>(&'a self, grant: &'a Grant, budget: &'a Budget) -> Done<'a>;
+    /// Deletes an autoscaler.
+    fn take_back<'a>(&'a self, grant: &'a Grant, autoscaler: &'a Autoscaler) -> Done<'a>;
+    /// Makes the autoscaler of a process type be what it should be.
+    fn hand_over<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a>;
     /// Deletes a controller with what is left of its pods.
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a>;
     /// Deletes an app's namespace with everything in it and waits for at most `limit` until it is gone. Fine when it is not there, or

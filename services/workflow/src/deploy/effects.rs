@@ -9,7 +9,7 @@ use deis_kube::objects::Drain;
 use super::cluster::Demolition;
 use super::failure::Failure;
 use super::goal::Assignment;
-use super::world::{Budget, Controller, Pod, Service, World};
+use super::world::{Autoscaler, Budget, Controller, Pod, Service, World};
 
 /// The right to write for one app, from the moment the deploy lock was taken until somebody else takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +100,31 @@ pub trait Effects: Send + Sync + 'static {
     fn protect(&self, grant: &Grant, proc_type: &ProcType) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes a disruption budget that nothing needs any more.
     fn unprotect(&self, grant: &Grant, budget: &Budget) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Deletes an autoscaler.
+    fn take_back(&self, grant: &Grant, autoscaler: &Autoscaler)
+    -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Records how many pods of a process type an autoscaler has left, where that is known, and that they are nobody's number but the
+    /// ledger's. Nothing, if somebody has asked for another number meanwhile.
+    fn hold(
+        &self,
+        grant: &Grant,
+        proc_type: &ProcType,
+        count: Option<u32>,
+    ) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Records that the number of a process type's pods is an autoscaler's. Nothing, if something else is wanted meanwhile.
+    fn entrust(
+        &self,
+        grant: &Grant,
+        assignment: &Assignment,
+        proc_type: &ProcType,
+    ) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Makes a process type's autoscaler be what it should be.
+    fn hand_over(
+        &self,
+        grant: &Grant,
+        assignment: &Assignment,
+        proc_type: &ProcType,
+    ) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes a controller with what is left of its pods.
     fn delete(&self, grant: &Grant, controller: &Controller) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes what belongs to no release that has a controller.

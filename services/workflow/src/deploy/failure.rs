@@ -163,6 +163,8 @@ mod tests {
             phase: Default::default(),
             processes: BTreeMap::from([(ProcType::web(), 1)]),
             shape: Default::default(),
+            autoscale: BTreeMap::new(),
+            autoscaled: BTreeMap::new(),
             procfile: BTreeMap::new(),
             pulled: None,
             values: BTreeMap::new(),

@@ -1,11 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use deis_api::rest::Autoscale;
 use deis_api::{AppName, GitSha, Hostname, ProcType, ReleaseVersion};
 use deis_kube::objects::Amount;
 use k8s_openapi::api::core::v1::Probe;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::world::World;
 use crate::configs::{Shape, limits, probes};
 use crate::images::Pulled;
 
@@ -14,8 +16,12 @@ use crate::images::Pulled;
 pub struct Goal {
     /// The release that is to serve.
     pub release: ReleaseVersion,
-    /// Its process types with the replicas asked for.
+    /// Its process types with the replicas that they are to have: as many as were asked for, or as an autoscaler in charge says.
     pub processes: BTreeMap<ProcType, u32>,
+    /// How process types are to be scaled when all is done.
+    pub autoscale: BTreeMap<ProcType, Autoscale>,
+    /// The process types whose number is an autoscaler's, and the release whose controller has it.
+    pub autoscaled: BTreeMap<ProcType, ReleaseVersion>,
     /// How many pods are replaced at a time; `None` for the platform's own choice.
     pub batch: Option<u32>,
     /// The uids of pods that are to be replaced in place.
@@ -23,6 +29,20 @@ pub struct Goal {
 }
 
 impl Goal {
+    /// A release that runs nothing.
+    #[cfg(test)]
+    pub(super) fn of(release: ReleaseVersion) -> Self {
+        let (processes, autoscale, autoscaled) = Default::default();
+        Self { release, processes, autoscale, autoscaled, batch: None, restarting: BTreeSet::new() }
+    }
+
+    /// How a process type is to be scaled. One that is to have no pods is not: an autoscaler leaves that as it is.
+    #[must_use]
+    pub fn rule(&self, proc_type: &ProcType) -> Option<Autoscale> {
+        let is_running = self.processes.get(proc_type).is_some_and(|count| *count > 0);
+        self.autoscale.get(proc_type).copied().filter(|_| is_running)
+    }
+
     /// How many of `replicas` pods are replaced at a time: a quarter, but at least four where there are so many.
     #[must_use]
     pub fn batch(&self, replicas: u32) -> u32 {
@@ -57,6 +77,10 @@ pub struct Assignment {
     pub phase: ReleasePhase,
     /// The process types of the build with the replicas asked for.
     pub processes: BTreeMap<ProcType, u32>,
+    /// How process types are to be scaled that are not to have a fixed number of pods.
+    pub autoscale: BTreeMap<ProcType, Autoscale>,
+    /// The process types whose number is an autoscaler's, and the release whose controller has it: what `processes` says is old then.
+    pub autoscaled: BTreeMap<ProcType, ReleaseVersion>,
     /// Process type to command, as the build names them.
     pub procfile: BTreeMap<ProcType, String>,
     /// What an image says about itself that came from elsewhere.
@@ -91,12 +115,30 @@ const DEFAULT_PATIENCE: Duration = Duration::from_secs(120);
 const DEFAULT_GRACE_SECONDS: u32 = 30;
 
 impl Assignment {
-    /// What the pods are to look like.
+    /// What the pods are to look like, as far as the world has a say in it.
     #[must_use]
-    pub fn goal(&self) -> Goal {
-        let processes = if self.image.is_some() { self.processes.clone() } else { BTreeMap::new() };
+    pub fn goal(&self, world: &World) -> Goal {
+        let processes = if self.image.is_some() { self.counts(world) } else { BTreeMap::new() };
         let batch = self.number("DEIS_DEPLOY_BATCHES").filter(|size| *size > 0);
-        Goal { release: self.release, processes, batch, restarting: self.restarting.clone() }
+        Goal {
+            release: self.release,
+            processes,
+            autoscale: self.autoscale.clone(),
+            autoscaled: self.autoscaled.clone(),
+            batch,
+            restarting: self.restarting.clone(),
+        }
+    }
+
+    /// How many pods each process type is to have: as many as were asked for, or as an autoscaler has set, within its rule.
+    #[must_use]
+    pub fn counts(&self, world: &World) -> BTreeMap<ProcType, u32> {
+        let count = |kind: &ProcType, asked: u32| {
+            let Some(rule) = self.autoscale.get(kind).filter(|_| asked > 0) else { return asked };
+            let controller = self.autoscaled.get(kind).and_then(|release| world.controller(*release, kind));
+            controller.map_or(asked, |controller| controller.replicas).min(rule.max).max(rule.min)
+        };
+        self.processes.iter().map(|(kind, asked)| (kind.clone(), count(kind, *asked))).collect()
     }
 
     /// The process type that the Service serves: `web`, else `cmd`.
@@ -169,9 +211,10 @@ impl Assignment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deploy::world::Controller;
 
     fn goal(batch: Option<u32>) -> Goal {
-        Goal { release: ReleaseVersion::FIRST, processes: BTreeMap::new(), batch, restarting: BTreeSet::new() }
+        Goal { batch, ..Goal::of(ReleaseVersion::FIRST) }
     }
 
     #[test]
@@ -197,6 +240,8 @@ mod tests {
             phase: ReleasePhase::None,
             processes: BTreeMap::from([("worker".parse().unwrap(), 1), (ProcType::cmd(), 2)]),
             shape: Shape::default(),
+            autoscale: BTreeMap::new(),
+            autoscaled: BTreeMap::new(),
             procfile: BTreeMap::new(),
             pulled: None,
             values: values.iter().map(|(key, value)| ((*key).to_owned(), SecretString::from(*value))).collect(),
@@ -206,10 +251,34 @@ mod tests {
     }
 
     #[test]
+    fn an_autoscaler_in_charge_says_how_many_within_its_rule() {
+        let kind = ProcType::cmd();
+        let mut scaled = assignment(&[]);
+        scaled.autoscale.insert(kind.clone(), Autoscale { min: 3, max: 8, cpu_percent: 75 });
+        let world = |replicas: u32| {
+            let seen = deis_kube::apply::Seen {
+                name: "a-v2-cmd".to_owned(),
+                uid: String::new(),
+                resource_version: String::new(),
+                fence: 0,
+            };
+            let (version, pods, proc_type) = (ReleaseVersion::FIRST.next(), Vec::new(), kind.clone());
+            let controller = Controller { seen, version, proc_type, replicas, pods, refusal: None };
+            World { controllers: vec![controller], ..World::default() }
+        };
+        let count = |assignment: &Assignment, replicas: u32| assignment.counts(&world(replicas))[&kind];
+        assert_eq!(count(&scaled, 7), 3, "as asked for, within the rule: the number is not the autoscaler's");
+        scaled.autoscaled.insert(kind.clone(), scaled.release);
+        assert_eq!([0, 7, 20].map(|replicas| count(&scaled, replicas)), [3, 7, 8]);
+        scaled.processes.insert(kind.clone(), 0);
+        assert_eq!(count(&scaled, 7), 0, "it is scaled to nothing");
+    }
+
+    #[test]
     fn config_steers_the_platform() {
         let plain = assignment(&[]);
         assert_eq!((plain.port(), plain.patience().as_secs(), plain.grace_seconds()), (Some(5000), 120, 30));
-        assert_eq!(plain.goal().batch, None);
+        assert_eq!(plain.goal(&World::default()).batch, None);
         assert_eq!(plain.served(), Some(ProcType::cmd()));
         let set = assignment(&[
             ("PORT", "8080"),
@@ -218,7 +287,7 @@ mod tests {
             ("DEIS_DEPLOY_BATCHES", "1"),
         ]);
         assert_eq!((set.port(), set.patience().as_secs(), set.grace_seconds()), (Some(8080), 7, 1));
-        assert_eq!(set.goal().batch, Some(1));
+        assert_eq!(set.goal(&World::default()).batch, Some(1));
     }
 
     #[test]

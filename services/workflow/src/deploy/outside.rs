@@ -10,7 +10,7 @@ use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::Failure;
 use super::goal::Assignment;
 use super::holder::Holder;
-use super::world::{Budget, Controller, Pod, Service, World};
+use super::world::{Autoscaler, Budget, Controller, Pod, Service, World};
 use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::logs::Events;
@@ -84,6 +84,25 @@ impl Effects for Outside {
 
     async fn unprotect(&self, grant: &Grant, budget: &Budget) -> Result<(), EffectError> {
         self.cluster.unprotect(grant, budget).await
+    }
+
+    async fn take_back(&self, grant: &Grant, autoscaler: &Autoscaler) -> Result<(), EffectError> {
+        self.cluster.take_back(grant, autoscaler).await
+    }
+
+    async fn hold(&self, grant: &Grant, proc_type: &ProcType, count: Option<u32>) -> Result<(), EffectError> {
+        let written = self.ledger.hold_count(grant, proc_type, count).await.map_err(unavailable)?;
+        held(grant, written)
+    }
+
+    async fn entrust(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        let asked = assignment.processes.get(proc_type).copied().unwrap_or(0);
+        let written = self.ledger.entrust_count(grant, assignment.release, proc_type, asked).await;
+        held(grant, written.map_err(unavailable)?)
+    }
+
+    async fn hand_over(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.cluster.hand_over(grant, assignment, proc_type).await
     }
 
     async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {

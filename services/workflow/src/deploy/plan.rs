@@ -4,6 +4,7 @@
 //! as pods of the goal's release serve in their place, so capacity never drops below what was asked for or, if that was less, what
 //! was ready. And no pod that gets requests is taken away before the routers are told ([`drain`]).
 
+mod autoscale;
 mod budgets;
 mod drain;
 mod restart;
@@ -14,7 +15,7 @@ use deis_api::ProcType;
 use deis_kube::objects::Drain;
 
 use super::goal::Goal;
-use super::world::{Budget, Controller, Pod, Service, World};
+use super::world::{Autoscaler, Budget, Controller, Pod, Service, World};
 
 /// What is to be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,14 @@ pub enum Action<'a> {
     Protect(&'a ProcType),
     /// Delete the disruption budget of a process type that is to have no pods.
     Unprotect(&'a Budget),
+    /// Delete an autoscaler that may not change the number of pods any more.
+    TakeBack(&'a Autoscaler),
+    /// Note how many pods an autoscaler has left, if that is known: the number is the ledger's again.
+    Hold(&'a ProcType, Option<u32>),
+    /// Note that the number of pods is an autoscaler's from now on.
+    Entrust(&'a ProcType),
+    /// Make the autoscaler be what it should be.
+    HandOver(&'a ProcType),
     /// Delete a controller that has neither replicas nor pods.
     Delete(&'a Controller),
 }
@@ -75,6 +84,10 @@ impl std::fmt::Display for Waiting {
 /// Decides the next steps.
 #[must_use]
 pub fn plan<'a>(goal: &'a Goal, world: &'a World) -> Plan<'a> {
+    let taken = autoscale::take_back(goal, world);
+    if !taken.is_empty() {
+        return Plan::Act(taken);
+    }
     let first_batches = goal.processes.iter().all(|(kind, wanted)| first_batch_serves(goal, world, kind, *wanted));
     let mut actions = Vec::new();
     for proc_type in proc_types(goal, world) {
@@ -85,6 +98,7 @@ pub fn plan<'a>(goal: &'a Goal, world: &'a World) -> Plan<'a> {
     if is_over {
         let left_over = world.controllers.iter().filter(|controller| controller.version != goal.release);
         actions.extend(left_over.map(Action::Delete));
+        actions.extend(autoscale::hand_over(goal, world));
     }
     actions.extend(budgets::budgets(goal, world, is_over));
     let actions = drain::drain(world, actions, is_over);

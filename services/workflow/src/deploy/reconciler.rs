@@ -217,7 +217,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             self.give_up(assignment, failure).await?;
             return Ok(None);
         }
-        match plan(&assignment.goal(), &observed) {
+        match plan(&assignment.goal(&observed), &observed) {
             Plan::Act(actions) => self.act_all(assignment, actions, &observed).await?,
             Plan::Wait(waiting) => {
                 if let Some(failure) = failure {

@@ -10,7 +10,9 @@ mod kubernetes;
 mod ledger;
 mod life;
 mod pairs;
+mod policies;
 mod process;
+mod reads;
 mod universe;
 mod wishes;
 
@@ -203,6 +205,9 @@ impl Simulation {
             Action::Drain(_, drain) => self.drain(drain),
             Action::Protect(proc_type) => self.protect(proc_type),
             Action::Unprotect(budget) => self.unprotect(&budget.proc_type),
+            Action::TakeBack(_) | Action::Hold(..) | Action::Entrust(_) | Action::HandOver(_) => {
+                panic!("nothing is autoscaled here: {action:?}")
+            }
             Action::Delete(controller) => self.delete(controller.version, &controller.proc_type),
         }
     }

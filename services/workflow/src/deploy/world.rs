@@ -1,5 +1,6 @@
 //! What exists, as the plan sees it.
 
+use deis_api::rest::Autoscale;
 use deis_api::{ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
@@ -22,6 +23,8 @@ pub struct World {
     pub service: Option<Service>,
     /// The disruption budgets of its process types.
     pub budgets: Vec<Budget>,
+    /// What sets the replicas of controllers besides us.
+    pub autoscalers: Vec<Autoscaler>,
     /// How many pods of processes are on their way out: until they are gone they hold what they have.
     pub leaving: usize,
 }
@@ -44,6 +47,17 @@ pub struct Budget {
     pub proc_type: ProcType,
     /// It is what it should be.
     pub is_right: bool,
+}
+
+/// A HorizontalPodAutoscaler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Autoscaler {
+    /// The object, for writes on top of it.
+    pub seen: Seen,
+    /// The process type.
+    pub proc_type: ProcType,
+    /// The release whose controller it scales, and how; nothing when it is otherwise than we make one.
+    pub scales: Option<(ReleaseVersion, Autoscale)>,
 }
 
 /// One ReplicationController.
@@ -152,6 +166,12 @@ impl World {
     #[must_use]
     pub fn budget(&self, proc_type: &ProcType) -> Option<&Budget> {
         self.budgets.iter().find(|budget| budget.proc_type == *proc_type)
+    }
+
+    /// The autoscaler of a process type.
+    #[must_use]
+    pub fn autoscaler(&self, proc_type: &ProcType) -> Option<&Autoscaler> {
+        self.autoscalers.iter().find(|autoscaler| autoscaler.proc_type == *proc_type)
     }
 
     /// The epoch of the drain, if it has pods that are there.

@@ -7,6 +7,7 @@ use deis_kube::labels;
 use deis_kube::watch::{self, Change};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Event, Pod, ReplicationController, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::runtime::watcher;
@@ -19,7 +20,7 @@ use crate::deploy::probe::{Probe, Unhealthy};
 /// The Events that tell what probes found. They say nothing else, and no label tells an app's: of all pods there are few.
 const PROBED: &str = "involvedObject.kind=Pod,reason=Unhealthy";
 
-/// The controllers, pods, Services and disruption budgets of all apps, kept up to date by watches.
+/// The controllers, pods, Services, disruption budgets and autoscalers of all apps, kept up to date by watches.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     apps: Arc<Mutex<HashMap<AppName, Objects>>>,
@@ -36,6 +37,7 @@ pub(super) struct Objects {
     pub(super) pods: BTreeMap<String, Pod>,
     pub(super) services: BTreeMap<String, Service>,
     pub(super) budgets: BTreeMap<String, PodDisruptionBudget>,
+    pub(super) autoscalers: BTreeMap<String, HorizontalPodAutoscaler>,
     /// Pod to what each probe found last, with the name of the Event that tells it.
     unhealthy: BTreeMap<String, BTreeMap<Probe, (String, Unhealthy)>>,
     generation: signal::Sender<u64>,
@@ -64,6 +66,8 @@ impl Cache {
         self.follow_one::<Pod>(context, client, pods, |objects| &mut objects.pods);
         self.follow_one::<Service>(context, client, services, |objects| &mut objects.services);
         self.follow_one::<PodDisruptionBudget>(context, client, budgets, |objects| &mut objects.budgets);
+        let autoscalers = context.readiness.latch("the list of autoscalers");
+        self.follow_one::<HorizontalPodAutoscaler>(context, client, autoscalers, |objects| &mut objects.autoscalers);
         self.follow_probes(context, client);
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use deis_kube::apply::{self, Seen};
 use deis_kube::objects::Drain;
-use deis_kube::{labels, objects, pod_state};
+use deis_kube::{labels, names, objects, pod_state};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod as KubePod, ReplicationController};
 
@@ -13,7 +13,7 @@ use super::cache::Objects;
 use super::trouble;
 use crate::deploy::PodView;
 use crate::deploy::phase::{Phase, PhaseState};
-use crate::deploy::world::{Budget, Controller, Pod, Service, World};
+use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Service, World};
 
 /// How long a process that nobody probes must have run before it counts as ready: one that ends at once is ready for a moment too.
 const UNPROBED: SignedDuration = SignedDuration::from_secs(3);
@@ -54,7 +54,7 @@ pub(super) fn world(
     let processes = objects.pods.values().filter(|pod| labels::proc_type(&pod.metadata).is_some());
     let leaving = processes.filter(|pod| pod.metadata.deletion_timestamp.is_some()).count();
     let (generation, phases, budgets) = (objects.generation(), phases(objects, now), budgets(objects, app));
-    World { generation, controllers, phases, service, budgets, leaving }
+    World { generation, controllers, phases, service, budgets, autoscalers: autoscalers(objects, app), leaving }
 }
 
 /// The disruption budgets of an app's process types.
@@ -68,6 +68,20 @@ fn budgets(objects: &Objects, app: &AppName) -> Vec<Budget> {
         is_ours.then(|| Budget { seen: Seen::of(object), proc_type, is_right })
     });
     budgets.collect()
+}
+
+/// The autoscalers of an app's process types.
+fn autoscalers(objects: &Objects, app: &AppName) -> Vec<Autoscaler> {
+    let autoscalers = objects.autoscalers.values().filter_map(|object| {
+        let (version, proc_type) = (labels::version(&object.metadata), labels::proc_type(&object.metadata)?);
+        // One of another name is none that we look after.
+        let is_ours = object.metadata.name == Some(names::of_type(app, &proc_type));
+        let scales = version.zip(objects::autoscale_rule(object)).filter(|(version, rule)| {
+            apply::is_as_described(object, &objects::autoscaler(app, *version, &proc_type, *rule))
+        });
+        is_ours.then(|| Autoscaler { seen: Seen::of(object), proc_type, scales })
+    });
+    autoscalers.collect()
 }
 
 /// How far the release phases are that have a pod.
@@ -167,6 +181,7 @@ pub(super) fn views(objects: &Objects, now: Timestamp) -> Vec<PodView> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
     use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
     use serde_json::json;
 
@@ -297,6 +312,24 @@ mod tests {
         of_another_name.metadata.name = Some("mine".to_owned());
         objects.budgets = [("mine".to_owned(), of_another_name)].into();
         assert_eq!(look(&objects), []);
+    }
+
+    #[test]
+    fn an_autoscaler_says_what_it_scales_unless_somebody_has_changed_it() {
+        let rule = deis_api::rest::Autoscale { min: 2, max: 8, cpu_percent: 75 };
+        let version = "v2".parse().unwrap();
+        let mut made = deis_kube::objects::autoscaler(&app(), version, &ProcType::web(), rule);
+        made.metadata.annotations = Some(BTreeMap::from([(labels::FENCE.to_owned(), "3".to_owned())]));
+        let look = |object: &HorizontalPodAutoscaler| {
+            let mut objects = Objects::default();
+            objects.autoscalers.insert("a-web".to_owned(), object.clone());
+            world(&objects, &app(), None, &BTreeSet::new(), NOW.parse().unwrap()).autoscalers[0].scales
+        };
+        assert_eq!(look(&made), Some((version, rule)));
+        made.spec.as_mut().unwrap().max_replicas = 9;
+        assert_eq!(look(&made), Some((version, deis_api::rest::Autoscale { max: 9, ..rule })));
+        made.spec.as_mut().unwrap().scale_target_ref.name = "a-v1-web".to_owned();
+        assert_eq!(look(&made), None);
     }
 
     #[test]

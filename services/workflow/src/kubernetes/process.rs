@@ -84,6 +84,8 @@ mod tests {
                 tags: [("disk".to_owned(), "ssd".to_owned())].into(),
                 healthcheck: probes::merge(&BTreeMap::new(), checks).unwrap(),
             },
+            autoscale: BTreeMap::new(),
+            autoscaled: BTreeMap::new(),
             procfile: BTreeMap::new(),
             pulled: None,
             values: BTreeMap::new(),

@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::try_join;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod as KubePod, ReplicationController, Secret, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{ListParams, LogParams};
@@ -20,7 +21,7 @@ use super::cache::Cache;
 use super::{demolish, observe, process};
 use crate::configs::tags::Tags;
 use crate::deploy::cluster::{Cluster, Demolition, Done, PodList, PodView};
-use crate::deploy::world::{self, Budget, Controller, Pod, World};
+use crate::deploy::world::{self, Autoscaler, Budget, Controller, Pod, World};
 use crate::deploy::{Assignment, EffectError, Failure, Grant};
 
 /// How many lines a failing process's last words have.
@@ -204,6 +205,24 @@ impl Cluster for Kubernetes {
         Box::pin(async move {
             let budgets = self.api::<PodDisruptionBudget>(&grant.app);
             Ok(delete::seen(&budgets, &budget.seen, grant.fence).await?)
+        })
+    }
+
+    fn take_back<'a>(&'a self, grant: &'a Grant, autoscaler: &'a Autoscaler) -> Done<'a> {
+        Box::pin(async move {
+            let (autoscalers, seen) = (self.api::<HorizontalPodAutoscaler>(&grant.app), &autoscaler.seen);
+            // By its identity alone: its status changes with every look that it takes.
+            Ok(delete::uid(&autoscalers, &seen.name, &seen.uid).await?)
+        })
+    }
+
+    fn hand_over<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a> {
+        Box::pin(async move {
+            let Some(rule) = assignment.autoscale.get(proc_type) else { return Ok(()) };
+            let autoscalers = self.api::<HorizontalPodAutoscaler>(&grant.app);
+            let autoscaler = objects::autoscaler(&grant.app, assignment.release, proc_type, *rule);
+            apply::ensure(&autoscalers, autoscaler, grant.fence).await?;
+            Ok(())
         })
     }
 

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use deis_api::rest::Autoscale;
 use deis_api::{AppName, Code, ProcType, ReleaseVersion, Username};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -9,6 +10,9 @@ use crate::error::Error;
 
 /// Process type to replicas asked for.
 pub type Structure = BTreeMap<ProcType, u32>;
+
+/// Process type to the rule that it is scaled by.
+pub type Autoscales = BTreeMap<ProcType, Autoscale>;
 
 /// An app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,10 @@ pub struct App {
     pub allow_root: bool,
     /// The replicas asked for.
     pub structure: Structure,
+    /// How process types are scaled that have no fixed number of pods.
+    pub autoscale: Autoscales,
+    /// The process types whose number is an autoscaler's, and the release whose controller has it: what `structure` says is old then.
+    pub autoscaled: BTreeMap<ProcType, ReleaseVersion>,
     /// The release that is to serve.
     pub desired_release: ReleaseVersion,
     /// Since when it is being destroyed, if so.
@@ -62,8 +70,20 @@ pub struct NewApp {
     pub summary: String,
 }
 
-/// Decides what structure an app is to have.
+/// Decides what structure an app is to have. What it names is as it says from then on, and no autoscaler's number.
 pub type Restructure<'a> = Box<dyn FnOnce(&Ground) -> Result<Structure, Error> + Send + 'a>;
+
+/// A structure that was changed.
+#[derive(Clone, Debug)]
+pub struct Restructured {
+    /// The app before.
+    pub before: App,
+    /// The structure since.
+    pub structure: Structure,
+}
+
+/// Decides how an app is to be scaled.
+pub type Rescale<'a> = Box<dyn FnOnce(&Ground) -> Result<Autoscales, Error> + Send + 'a>;
 
 /// Agrees to a change of an app, or refuses it.
 pub type Consent<'a> = Box<dyn FnOnce(&Ground) -> Result<(), Error> + Send + 'a>;
@@ -82,8 +102,10 @@ pub trait Apps: Send + Sync + 'static {
     fn condemn<'a>(&'a self, id: &'a AppName) -> Answer<'a, bool>;
     /// Deletes an app with all that belongs to it.
     fn delete_app<'a>(&'a self, id: &'a AppName) -> Answer<'a, ()>;
-    /// Changes an app's structure; answers the one before and the new one.
-    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, (Structure, Structure)>;
+    /// Changes the numbers of some of an app's process types.
+    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, Restructured>;
+    /// Changes how an app is scaled; answers the app since.
+    fn rescale<'a>(&'a self, id: &'a AppName, decide: Rescale<'a>) -> Answer<'a, App>;
     /// Lets an app's images run as root, or not any more; that is refused while a deploy is under way.
     fn set_allow_root<'a>(&'a self, id: &'a AppName, allow: bool, consent: Consent<'a>) -> Answer<'a, ()>;
     /// Gives an app its structure back, unless it has been changed again.

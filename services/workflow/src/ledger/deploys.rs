@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use deis_api::{AppName, ReleaseVersion};
+use deis_api::{AppName, ProcType, ReleaseVersion};
 
 use super::Answer;
 use crate::deploy::failure::Failure;
@@ -19,6 +19,18 @@ pub trait Deploys: Send + Sync + 'static {
     fn assignment<'a>(&'a self, grant: &'a Grant) -> Answer<'a, Option<Assignment>>;
     /// Records that the release phase of a release came to its good end.
     fn phase_done<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool>;
+    /// Records the number of pods of a process type that an autoscaler has left, where that is known: it is the ledger's again. Nothing
+    /// when it is so already.
+    fn hold_count<'a>(&'a self, grant: &'a Grant, kind: &'a ProcType, count: Option<u32>) -> Answer<'a, bool>;
+    /// Records that the number of pods of a process type is an autoscaler's, whose controller is this release's. Nothing when another
+    /// release is wanted by now, another number than was `asked` for, or no autoscaler.
+    fn entrust_count<'a>(
+        &'a self,
+        grant: &'a Grant,
+        release: ReleaseVersion,
+        kind: &'a ProcType,
+        asked: u32,
+    ) -> Answer<'a, bool>;
     /// Records that a release is deployed, and forgets the replicas of process types that it has not.
     fn deployed<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool>;
     /// Records that a release failed and makes the latest good one the desired one.

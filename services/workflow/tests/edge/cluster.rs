@@ -1,15 +1,18 @@
 //! A cluster in memory whose pods are ready at once, unless their image says otherwise.
 
+mod looks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use deis_api::rest::Autoscale;
 use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
 use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::phase::{Phase, PhaseState};
-use deis_workflow::deploy::world::{Budget, Controller, Pod, Record, Service, Trouble, World};
+use deis_workflow::deploy::world::{Autoscaler, Budget, Controller, Pod, Record, Service, Trouble, World};
 use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -38,6 +41,8 @@ struct State {
     /// What pods run with, by release.
     environments: BTreeMap<(AppName, ReleaseVersion), BTreeMap<String, String>>,
     budgets: BTreeSet<(AppName, ProcType)>,
+    /// With the release whose controller each scales.
+    autoscalers: BTreeMap<(AppName, ProcType), (ReleaseVersion, Autoscale)>,
     reports: Vec<String>,
     allow_root: BTreeMap<AppName, bool>,
     domains: BTreeMap<AppName, BTreeSet<Hostname>>,
@@ -57,101 +62,6 @@ struct Running {
 }
 
 impl TestCluster {
-    /// A namespace that belongs to somebody else.
-    pub(crate) fn add_foreign_namespace(&self, name: &str) {
-        self.state.lock().foreign.insert(name.parse().unwrap());
-    }
-
-    /// The names that an app's Service has.
-    pub(crate) fn domains(&self, app: &str) -> Vec<String> {
-        let state = self.state.lock();
-        state.domains[&app.parse().unwrap()].iter().map(ToString::to_string).collect()
-    }
-
-    /// The pods that the routers are told not to choose.
-    pub(crate) fn draining(&self, app: &str) -> BTreeSet<String> {
-        self.state.lock().drains.get(&app.parse().unwrap()).map(|(drain, _)| drain.leaving.clone()).unwrap_or_default()
-    }
-
-    /// Whether an app's namespace lets its pods run as root.
-    pub(crate) fn allows_root(&self, app: &str) -> bool {
-        self.state.lock().allow_root[&app.parse().unwrap()]
-    }
-
-    /// The process types of an app that have a disruption budget.
-    pub(crate) fn budgets(&self, app: &str) -> Vec<String> {
-        let state = self.state.lock();
-        let of_app = state.budgets.iter().filter(|(owner, _)| owner.as_str() == app);
-        of_app.map(|(_, kind)| kind.to_string()).collect()
-    }
-
-    /// From now on nothing can be written, and no node is there.
-    pub(crate) fn break_down(&self) {
-        self.state.lock().broken = true;
-    }
-
-    /// Slow pods become ready.
-    pub(crate) fn let_slow_pods_go(&self) {
-        self.state.lock().slow_may_go = true;
-        self.touch();
-    }
-
-    /// Slow pods are not ready any more.
-    pub(crate) fn hold_slow_pods(&self) {
-        self.state.lock().slow_may_go = false;
-    }
-
-    /// Pods that are made from now on end as soon as they are started.
-    pub(crate) fn crash_from_now_on(&self) {
-        let mut state = self.state.lock();
-        state.crashing_from = Some(state.names + 1);
-    }
-
-    /// No pod that there is now is ready any more.
-    pub(crate) fn idle(&self) {
-        let mut state = self.state.lock();
-        state.idle = state.controllers.values().flat_map(|running| running.pods.clone()).collect();
-    }
-
-    /// Controllers with their replicas: `v2 web 1`.
-    pub(crate) fn controllers(&self) -> Vec<String> {
-        let state = self.state.lock();
-        let lines = state
-            .controllers
-            .iter()
-            .map(|((_, version, kind), running)| format!("{version} {kind} {}", running.pods.len()));
-        lines.collect()
-    }
-
-    pub(crate) fn environment(&self, app: &str, version: i64) -> BTreeMap<String, String> {
-        let key = (app.parse().unwrap(), version.try_into().unwrap());
-        self.state.lock().environments[&key].clone()
-    }
-
-    pub(crate) fn reports(&self) -> Vec<String> {
-        self.state.lock().reports.clone()
-    }
-
-    /// From now on no namespace goes away.
-    pub(crate) fn hold_namespaces(&self, why: &str) {
-        self.state.lock().kept = Some(why.to_owned());
-    }
-
-    /// Whether a namespace was to go and could not.
-    pub(crate) fn is_held_up(&self) -> bool {
-        self.state.lock().held_up
-    }
-
-    pub(crate) fn let_namespaces_go(&self) {
-        self.state.lock().kept = None;
-        self.touch();
-    }
-
-    /// The releases whose command was run.
-    pub(crate) fn phases(&self) -> Vec<String> {
-        self.state.lock().phases.iter().map(|(app, phase)| format!("{app} {}", phase.version)).collect()
-    }
-
     /// Waits until the cluster is like this.
     pub(crate) async fn eventually(&self, is_so: impl Fn(&Self) -> bool) {
         let mut generation = self.generation.subscribe();
@@ -293,6 +203,21 @@ impl Cluster for TestCluster {
         })
     }
 
+    fn take_back<'a>(&'a self, grant: &'a Grant, autoscaler: &'a Autoscaler) -> Done<'a> {
+        self.write(|state| {
+            state.autoscalers.remove(&(grant.app.clone(), autoscaler.proc_type.clone()));
+            Ok(())
+        })
+    }
+
+    fn hand_over<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a> {
+        self.write(|state| {
+            let scales = (assignment.release, assignment.autoscale[proc_type]);
+            state.autoscalers.insert((grant.app.clone(), proc_type.clone()), scales);
+            Ok(())
+        })
+    }
+
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a> {
         self.write(|state| {
             let key = (grant.app.clone(), controller.version, controller.proc_type.clone());
@@ -312,6 +237,7 @@ impl Cluster for TestCluster {
                 let mut state = self.state.lock();
                 state.controllers.retain(|(owner, _, _), _| owner != app);
                 state.budgets.retain(|(owner, _)| owner != app);
+                state.autoscalers.retain(|(owner, _), _| owner != app);
                 state.drains.remove(app);
                 state.held_up |= state.kept.is_some();
                 state.kept.clone()
@@ -379,8 +305,14 @@ impl Cluster for TestCluster {
             let seen = Seen { uid: name.clone(), name, resource_version, fence: 0 };
             Budget { seen, proc_type: kind.clone(), is_right: true }
         });
+        let autoscalers = state.autoscalers.iter().filter(|((owner, _), _)| owner == app).map(|((_, kind), scales)| {
+            let (name, resource_version) = (format!("{app}-{kind}"), "1".to_owned());
+            let seen = Seen { uid: name.clone(), name, resource_version, fence: 0 };
+            Autoscaler { seen, proc_type: kind.clone(), scales: Some(*scales) }
+        });
+        let autoscalers = autoscalers.collect();
         let (generation, budgets) = (*self.generation.borrow(), budgets.collect());
-        World { generation, controllers, phases, service, budgets, leaving: 0 }
+        World { generation, controllers, phases, service, budgets, autoscalers, leaving: 0 }
     }
 
     fn changed<'a>(&'a self, _app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()> {

@@ -31,6 +31,8 @@ use super::sandbox::Sandbox;
 enum Wish {
     /// A push with a release command.
     Push,
+    /// A push to an app whose autoscaler has made four of its two pods.
+    PushAutoscaled,
     /// A push whose process ends at once.
     BadPush,
     Scale,
@@ -46,8 +48,9 @@ enum Wish {
 }
 
 impl Wish {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Push,
+        Self::PushAutoscaled,
         Self::BadPush,
         Self::Scale,
         Self::Stop,
@@ -67,6 +70,12 @@ impl Wish {
         assert_eq!(scaled.status.as_u16(), 204);
         match self {
             Self::Restart => sandbox.cluster.idle(),
+            Self::PushAutoscaled => {
+                let rule = json!({ "autoscale": { "web": { "min": 2, "max": 8, "cpu_percent": 75 } } });
+                let set = sandbox.post("/v2/apps/shop/settings/", &token, rule).await;
+                assert_eq!(set.status.as_u16(), 201, "{set:?}");
+                sandbox.cluster.autoscale("shop", 4);
+            }
             Self::BadRestart => sandbox.cluster.crash_from_now_on(),
             _ => {}
         }
@@ -76,7 +85,7 @@ impl Wish {
     /// The push of this wish, if it is one.
     fn push(self) -> Option<CreateBuildRequest> {
         let digest = match self {
-            Self::Push => "2",
+            Self::Push | Self::PushAutoscaled => "2",
             Self::BadPush => CRASHING,
             _ => return None,
         };
@@ -118,7 +127,7 @@ impl Process {
                 (Wish::Scale | Wish::Stop | Wish::Start, _) => {
                     let count = if wish == Wish::Stop { 0 } else { 3 };
                     let counts = BTreeMap::from([(ProcType::web(), count)]);
-                    let change = apps::scale(ledger, deployer, &bob, &app, counts).await.unwrap();
+                    let change = apps::scale(ledger, pods.as_ref(), deployer, &bob, &app, counts).await.unwrap();
                     apps::scaled(ledger, deployer, &app, &change).await.unwrap();
                 }
                 (Wish::Restart | Wish::BadRestart, _) => {
@@ -179,12 +188,13 @@ async fn outcome(sandbox: &Sandbox) -> String {
     let pods = sandbox.cluster.pods(&shop());
     let pods = pods.iter().map(|pod| format!("{} {}", pod.release, pod.state)).collect::<Vec<_>>();
     format!(
-        "releases: {:?}\nwanted: {} {}\ncontrollers: {:?}\nbudgets: {:?}\npods: {pods:?}\nrelease commands: {:?}\nto restart: {:?}\nunsettled: {:?}",
+        "releases: {:?}\nwanted: {} {}\ncontrollers: {:?}\nbudgets: {:?}, autoscalers: {:?}\npods: {pods:?}\nrelease commands: {:?}\nto restart: {:?}\nunsettled: {:?}",
         releases.collect::<Vec<_>>(),
         wanted.release,
         wanted.processes.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" "),
         sandbox.cluster.controllers(),
         sandbox.cluster.budgets("shop"),
+        sandbox.cluster.autoscalers("shop"),
         sandbox.cluster.phases(),
         wanted.restarting,
         ledger.unsettled().await.unwrap(),
@@ -230,6 +240,11 @@ async fn survives_every_death(wish: Wish) {
 #[tokio::test]
 async fn a_push_survives_every_death() {
     survives_every_death(Wish::Push).await;
+}
+
+#[tokio::test]
+async fn a_push_to_an_autoscaled_app_survives_every_death() {
+    survives_every_death(Wish::PushAutoscaled).await;
 }
 
 #[tokio::test]

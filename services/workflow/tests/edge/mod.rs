@@ -2,6 +2,7 @@
 
 mod accounts;
 mod apps;
+mod autoscale;
 mod bad_input;
 mod builds;
 mod cluster;

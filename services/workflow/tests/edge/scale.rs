@@ -80,7 +80,16 @@ async fn a_repeat_of_a_scale_that_failed_is_no_success() {
     deploy(&sandbox, "shop", &image("shop", "1")).await;
     let (ledger, deployer) = (sandbox.workflow.ledger.as_ref(), &sandbox.workflow.deployer);
     let (app, bob) = ("shop".parse().unwrap(), "bob".parse().unwrap());
-    let ask = || apps::scale(ledger, deployer, &bob, &app, BTreeMap::from([(ProcType::web(), 3)]));
+    let ask = || {
+        apps::scale(
+            ledger,
+            sandbox.workflow.pods.as_ref(),
+            deployer,
+            &bob,
+            &app,
+            BTreeMap::from([(ProcType::web(), 3)]),
+        )
+    };
     let (first, repeat) = (ask().await.unwrap(), ask().await.unwrap());
     sandbox.cluster.crash_from_now_on();
     let told = apps::scaled(ledger, deployer, &app, &first).await.unwrap_err();

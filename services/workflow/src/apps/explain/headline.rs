@@ -15,7 +15,8 @@ pub(super) fn of(facts: &Facts<'_>, problems: &[Problem]) -> (State, String) {
             if has_failed { "its newest release failed, and none was good before" } else { "it has no build yet" };
         return (State::Stopped, format!("{app} runs nothing: {why}."));
     }
-    let wanted = assignment.processes.iter().filter(|(_, wanted)| **wanted > 0);
+    let wanted = assignment.counts(facts.world);
+    let wanted = wanted.iter().filter(|(_, wanted)| **wanted > 0);
     let counts = wanted.map(|(kind, wanted)| Count { kind, wanted: *wanted, up: up(facts.world, kind).min(*wanted) });
     let mut counts = counts.collect::<Vec<_>>();
     let served = assignment.served();

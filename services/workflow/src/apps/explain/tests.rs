@@ -45,6 +45,8 @@ impl Row {
             collaborators: [].into(),
             structure: BTreeMap::new(),
             desired_release: version(2),
+            autoscale: BTreeMap::new(),
+            autoscaled: BTreeMap::new(),
             allow_root: false,
             destroying: None,
             created: at("00:00:00"),
@@ -63,6 +65,8 @@ impl Row {
             sha: None,
             phase: ReleasePhase::None,
             processes: [(web(), replicas)].into(),
+            autoscale: BTreeMap::new(),
+            autoscaled: BTreeMap::new(),
             procfile: BTreeMap::new(),
             pulled: None,
             shape: Default::default(),
@@ -101,7 +105,12 @@ impl Row {
     }
 
     fn explained(&self) -> Explanation {
-        let running = self.assignment.goal().processes.into_iter().filter(|(_, count)| *count > 0 && self.is_protected);
+        let running = self
+            .assignment
+            .goal(&self.world)
+            .processes
+            .into_iter()
+            .filter(|(_, count)| *count > 0 && self.is_protected);
         let budgets = running.map(|(proc_type, _)| {
             let (name, uid, resource_version) = (format!("shop-{proc_type}"), String::new(), String::new());
             Budget { seen: Seen { name, uid, resource_version, fence: 1 }, proc_type, is_right: true }

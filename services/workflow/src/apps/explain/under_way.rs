@@ -9,7 +9,7 @@ use crate::ledger::ReleaseState;
 /// What is being done about the app now.
 pub(super) fn of(facts: &Facts<'_>) -> Option<Problem> {
     let Facts { app, assignment, world, .. } = facts;
-    let goal = assignment.goal();
+    let goal = assignment.goal(world);
     let next = reachable(world);
     let plan = plan(&goal, &next);
     let release = Some(assignment.release);
@@ -82,6 +82,9 @@ fn drift(goal: &Goal, action: &Action<'_>) -> Option<String> {
         }
         Action::Protect(kind) => Some(format!("the disruption budget of {kind} is not as it should be")),
         Action::Unprotect(budget) => Some(format!("the disruption budget {} is left over", budget.seen.name)),
-        Action::Replace(..) | Action::Drain(..) => None,
+        Action::TakeBack(autoscaler) => Some(format!("the autoscaler {} is left over", autoscaler.seen.name)),
+        Action::HandOver(kind) => Some(format!("the autoscaler of {kind} is not as it should be")),
+        Action::Hold(kind, _) => Some(format!("the controller of {kind} is not there")),
+        Action::Entrust(_) | Action::Replace(..) | Action::Drain(..) => None,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_failpoints::Failpoints;
 use deis_kube::objects::Drain;
-use deis_workflow::deploy::world::{Budget, Controller, Pod, Service, World};
+use deis_workflow::deploy::world::{Autoscaler, Budget, Controller, Pod, Service, World};
 use deis_workflow::deploy::{Assignment, Demolition, EffectError, Effects, Failure, Grant, Outside, Surroundings};
 use deis_workflow::seams::{Commit, Seams};
 
@@ -97,6 +97,22 @@ impl<W: Effects> Effects for Faulty<W> {
 
     async fn unprotect(&self, grant: &Grant, budget: &Budget) -> Result<(), EffectError> {
         self.failpoints.around(names::UNPROTECT, self.world.unprotect(grant, budget)).await
+    }
+
+    async fn take_back(&self, grant: &Grant, autoscaler: &Autoscaler) -> Result<(), EffectError> {
+        self.failpoints.around(names::TAKE_BACK, self.world.take_back(grant, autoscaler)).await
+    }
+
+    async fn hold(&self, grant: &Grant, proc_type: &ProcType, count: Option<u32>) -> Result<(), EffectError> {
+        self.failpoints.around(names::HOLD, self.world.hold(grant, proc_type, count)).await
+    }
+
+    async fn entrust(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.failpoints.around(names::ENTRUST, self.world.entrust(grant, assignment, proc_type)).await
+    }
+
+    async fn hand_over(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.failpoints.around(names::HAND_OVER, self.world.hand_over(grant, assignment, proc_type)).await
     }
 
     async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {

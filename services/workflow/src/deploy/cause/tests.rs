@@ -21,6 +21,8 @@ fn assignment() -> Assignment {
         phase: Default::default(),
         processes: BTreeMap::from([(ProcType::web(), 1), ("worker".parse().unwrap(), 1)]),
         shape: Default::default(),
+        autoscale: BTreeMap::new(),
+        autoscaled: BTreeMap::new(),
         procfile: BTreeMap::new(),
         pulled: None,
         values: BTreeMap::new(),

@@ -1,3 +1,4 @@
+mod autoscale;
 mod budgets;
 mod drain;
 
@@ -21,7 +22,7 @@ fn processes(counts: &[(&str, u32)]) -> BTreeMap<ProcType, u32> {
 }
 
 fn goal(release: ReleaseVersion, counts: &[(&str, u32)], batch: Option<u32>) -> Goal {
-    Goal { release, processes: processes(counts), batch, restarting: BTreeSet::new() }
+    Goal { processes: processes(counts), batch, ..Goal::of(release) }
 }
 
 /// Plans and acts until done, with everything that can happen happening between two looks. Answers what the controllers looked
@@ -294,7 +295,7 @@ proptest! {
             prop_assert!(rounds < 2000, "does not end: {:?}", simulation.replicas());
             let failed = case.fails_after.is_some_and(|after| rounds > after);
             let (release, wanted) = if failed { (OLD, &case.before) } else { (new(), &case.after) };
-            let goal = Goal { release, processes: wanted.clone(), batch: case.batch, restarting: BTreeSet::new() };
+            let goal = Goal { processes: wanted.clone(), batch: case.batch, ..Goal::of(release) };
             // Between two looks: some things happen while luck lasts, then all that can.
             match luck.next() {
                 Some(chance) => {

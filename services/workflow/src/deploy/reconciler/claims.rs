@@ -10,6 +10,7 @@ use crate::deploy::world::{Controller, Service, World};
 /// The controllers and the Service that this run has written. A write goes on top of the version that was seen and leaves the run's
 /// fence: what is claimed was as it looked, and nobody who was overtaken changes it any more.
 ///
+/// So is how many pods an autoscaler has left, and that there are as many as asked for when it is to take over: both are true then.
 /// Taking pods away rests on all of them, not only on the one that is written: on others that serve meanwhile, and on what the routers
 /// are told.
 #[derive(Default)]
@@ -42,7 +43,16 @@ impl Claims {
     /// What has to be claimed before these steps are taken.
     fn missing<'a>(&self, actions: &[Action<'_>], observed: &'a World) -> (Vec<&'a Controller>, Option<&'a Service>) {
         let takes_away = |action: &Action<'_>| {
-            matches!(action, Action::Shrink(..) | Action::Replace(..) | Action::Drain(..) | Action::Delete(_))
+            let is_harmless = matches!(
+                action,
+                Action::Create(_)
+                    | Action::Grow(..)
+                    | Action::Protect(_)
+                    | Action::Unprotect(_)
+                    | Action::TakeBack(_)
+                    | Action::HandOver(_)
+            );
+            !is_harmless
         };
         if !actions.iter().any(takes_away) {
             return (Vec::new(), None);
@@ -103,6 +113,14 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             }
             Action::Protect(proc_type) => self.world.protect(&self.grant, proc_type).await?,
             Action::Unprotect(budget) => self.world.unprotect(&self.grant, budget).await?,
+            Action::TakeBack(autoscaler) => {
+                self.world.take_back(&self.grant, autoscaler).await?;
+                // Until then it may have changed what it scaled, of which the watches have yet to tell.
+                self.claims.forget();
+            }
+            Action::Hold(proc_type, count) => self.world.hold(&self.grant, proc_type, count).await?,
+            Action::Entrust(proc_type) => self.world.entrust(&self.grant, assignment, proc_type).await?,
+            Action::HandOver(proc_type) => self.world.hand_over(&self.grant, assignment, proc_type).await?,
             Action::Delete(controller) => self.world.delete(&self.grant, controller).await?,
         }
         Ok(())

@@ -1,3 +1,4 @@
+mod autoscale;
 mod destroy;
 mod phase;
 mod restart;
@@ -6,7 +7,9 @@ mod sandbox;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use deis_api::rest::Autoscale;
 use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion};
+use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
 use parking_lot::Mutex;
 
@@ -18,7 +21,7 @@ use crate::deploy::failure::Failure;
 use crate::deploy::goal::{Assignment, ReleasePhase};
 use crate::deploy::phase::{Phase, PhaseState};
 use crate::deploy::simulation::{Fate, Simulation};
-use crate::deploy::world::{Budget, Controller, Pod, Service, Trouble, World};
+use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Service, Trouble, World};
 
 const OLD: ReleaseVersion = ReleaseVersion::FIRST;
 

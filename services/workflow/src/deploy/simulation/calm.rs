@@ -1,5 +1,7 @@
 //! A world in which one thing happens after the other, and nothing breaks.
 
+use std::collections::BTreeMap;
+
 use deis_api::ProcType;
 
 use crate::deploy::effects::EffectError;
@@ -18,11 +20,20 @@ pub(super) enum Pace {
     AllAtOnce,
 }
 
+fn two_of_each() -> BTreeMap<ProcType, u32> {
+    let kinds = [ProcType::web(), "worker".parse().unwrap()];
+    kinds.into_iter().map(|kind| (kind, 2)).collect()
+}
+
 impl Universe {
     /// An app with web and worker, two pods of each.
     pub(super) fn at_rest() -> Self {
-        let kinds = [ProcType::web(), "worker".parse().unwrap()];
-        Self::new(State::serving(kinds.into_iter().map(|kind| (kind, 2)).collect()))
+        Self::new(State::serving(two_of_each()))
+    }
+
+    /// The same, with three pods of web by the word of an autoscaler.
+    pub(super) fn autoscaled() -> Self {
+        Self::new(State::autoscaled(two_of_each()))
     }
 
     /// The next step of a run; the end, if it is there.

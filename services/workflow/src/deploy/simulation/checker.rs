@@ -14,6 +14,8 @@ pub(super) struct Checker {
     /// Process type to the pods that have to serve: what was asked for or, if that was less, what was ready when all was at rest
     /// last; less what broke by itself since.
     floor: BTreeMap<ProcType, u32>,
+    /// What autoscalers have set since somebody scaled last: so many pods have to be there in the end.
+    pub(super) autoscaled: BTreeMap<ProcType, u32>,
     /// Releases that may fail although their pods would serve: something happened to them.
     may_fail: BTreeSet<ReleaseVersion>,
     /// How often each release's command was started.
@@ -46,15 +48,34 @@ impl State {
     /// All is as it was wanted: from here on no less must serve.
     pub(super) fn rest(&mut self) {
         let serving = self.capacity(|_, _| true);
-        let asked = self.ledger.structure.iter();
-        let floor = asked.map(|(kind, asked)| (kind.clone(), serving.get(kind).copied().unwrap_or(0).min(*asked)));
+        let asked = self.asked().into_iter();
+        let floor = asked.map(|(kind, asked)| {
+            let serving = serving.get(&kind).copied().unwrap_or(0);
+            (kind, serving.min(asked))
+        });
         self.checker.floor = floor.collect();
+    }
+
+    /// How many pods there are to be.
+    fn asked(&self) -> BTreeMap<ProcType, u32> {
+        let mut asked = self.ledger.structure.clone();
+        asked.extend(self.checker.autoscaled.clone());
+        asked
+    }
+
+    /// An autoscaler has set another number.
+    pub(super) fn autoscaled_to(&mut self, kind: ProcType, count: u32) {
+        if let Some(floor) = self.checker.floor.get_mut(&kind) {
+            *floor = count.min(*floor);
+        }
+        self.checker.autoscaled.insert(kind, count);
     }
 
     /// Something else is asked for.
     pub(super) fn ask(&mut self) {
+        let asked = self.asked();
         for (kind, floor) in &mut self.checker.floor {
-            *floor = (*floor).min(self.ledger.structure.get(kind).copied().unwrap_or(0));
+            *floor = (*floor).min(asked.get(kind).copied().unwrap_or(0));
         }
         self.checker.restarted.extend(self.ledger.restarts.iter().cloned());
         if self.ledger.destroying {
@@ -173,8 +194,15 @@ impl State {
             expect(can_serve || !is_good, "a release is good whose pods do not serve");
             expect(is_good || !can_serve || self.checker.may_fail.contains(release), "an acknowledged release is lost");
         }
-        let wanted = ledger.structure.iter().map(|(kind, count)| ((ledger.desired, kind.clone()), *count));
+        let wanted = self.asked().into_iter().map(|(kind, count)| ((ledger.desired, kind), count));
         let wanted = wanted.collect::<BTreeMap<_, _>>();
+        let scaled = ledger.autoscale.iter().filter(|(kind, _)| self.asked().get(kind).is_some_and(|asked| *asked > 0));
+        let scaled = scaled.map(|(kind, rule)| (kind, (ledger.desired, *rule))).collect::<BTreeMap<_, _>>();
+        let entrusted = scaled.iter().map(|(kind, (release, _))| (*kind, *release));
+        let is_entrusted = ledger.autoscaled.iter().map(|(kind, release)| (kind, *release)).eq(entrusted);
+        expect(is_entrusted, &format!("the numbers of {:?} are an autoscaler's", ledger.autoscaled));
+        let autoscalers = kubernetes.autoscalers.iter().map(|(kind, autoscaler)| (kind, autoscaler.value));
+        expect(autoscalers.eq(scaled), &format!("the autoscalers are {:?}", kubernetes.autoscalers));
         let found = kubernetes.controllers.iter().map(|(key, controller)| (key.clone(), controller.value));
         let found = found.collect::<BTreeMap<_, _>>();
         expect(found == wanted, &format!("the controllers are {found:?}"));
@@ -182,7 +210,7 @@ impl State {
             let ready = kubernetes.pods.values().filter(|pod| pod.key == *key && pod.ready).count();
             expect(ready == *count as usize, &format!("{ready} of {count} pods of {} are ready", key.1));
         }
-        let running = ledger.structure.iter().filter(|(_, count)| **count > 0).map(|(kind, _)| kind);
+        let running = wanted.iter().filter(|(_, count)| **count > 0).map(|((_, kind), _)| kind);
         let budgets = kubernetes.budgets.iter().filter(|(_, budget)| budget.value).map(|(kind, _)| kind);
         expect(running.eq(budgets), &format!("the budgets are {:?}", kubernetes.budgets));
         let pods = kubernetes.pods.len();

@@ -66,8 +66,8 @@ struct History {
 }
 
 impl History {
-    fn new(tape: Tape) -> Self {
-        let universe = Universe::at_rest();
+    fn new(mut tape: Tape) -> Self {
+        let universe = if tape.choose(2) == 0 { Universe::at_rest() } else { Universe::autoscaled() };
         let mut history =
             Self { universe, tape, replicas: [Replica::default(), Replica::default()], lock: None, processes: 0 };
         history.restart(0);
@@ -77,7 +77,7 @@ impl History {
 
     fn happen(&mut self) {
         let universe = self.universe.clone();
-        match self.tape.choose(41) {
+        match self.tape.choose(43) {
             0..=15 => self.go_on(),
             16..=22 => {
                 let choice = self.tape.choose(8);
@@ -134,6 +134,10 @@ impl History {
                 let seconds = [1, 5, 30, 130][self.tape.choose(4)];
                 universe.state().excuse();
                 universe.state().pass(Duration::from_secs(seconds));
+            }
+            40 | 41 => {
+                let to = 1 + self.tape.choose(4);
+                universe.state().autoscale(u32::try_from(to).unwrap());
             }
             38 => {
                 let (policy, how) = (self.tape.choose(2), self.tape.choose(2));

@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use deis_api::rest::Autoscale;
 use deis_api::{ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
 
 use crate::deploy::phase::{Phase, PhaseState};
-use crate::deploy::world::{Budget, Controller, Pod, Record, Service, Trouble, World};
+use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Record, Service, Trouble, World};
 
 use super::Fate;
 
@@ -23,6 +24,8 @@ pub(super) struct Kubernetes {
     pub(super) controllers: BTreeMap<Key, Stamped<u32>>,
     /// The disruption budgets, and whether each is what it should be.
     pub(super) budgets: BTreeMap<ProcType, Stamped<bool>>,
+    /// The autoscalers, each with the release whose controller it scales.
+    pub(super) autoscalers: BTreeMap<ProcType, Stamped<(ReleaseVersion, Autoscale)>>,
     pub(super) pods: BTreeMap<u64, SimulatedPod>,
     pub(super) phases: BTreeMap<ReleaseVersion, Stamped<PhaseState>>,
     /// What a release's pods and its release command do.
@@ -211,6 +214,11 @@ impl<K: std::ops::Deref<Target = Kubernetes>> View<K> {
             proc_type: kind.clone(),
             is_right: budget.value,
         });
+        let autoscalers = self.policies.autoscalers.iter().map(|(kind, autoscaler)| Autoscaler {
+            seen: autoscaler.seen(format!("a-{kind}")),
+            proc_type: kind.clone(),
+            scales: Some(autoscaler.value),
+        });
         let phases = self.pods.phases.iter().map(|(version, phase)| {
             let pod = format!("a-{version}-release");
             Phase { version: *version, pod, state: phase.value.clone() }
@@ -221,6 +229,7 @@ impl<K: std::ops::Deref<Target = Kubernetes>> View<K> {
             phases: phases.collect(),
             service: service.clone(),
             budgets: budgets.collect(),
+            autoscalers: autoscalers.collect(),
             leaving: 0,
         }
     }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use deis_api::rest::Autoscale;
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use secrecy::SecretString;
 
@@ -15,6 +16,8 @@ pub(super) struct Ledger {
     pub(super) releases: BTreeMap<ReleaseVersion, Row>,
     pub(super) desired: ReleaseVersion,
     pub(super) structure: BTreeMap<ProcType, u32>,
+    pub(super) autoscale: BTreeMap<ProcType, Autoscale>,
+    pub(super) autoscaled: BTreeMap<ProcType, ReleaseVersion>,
     pub(super) intent: i64,
     pub(super) settled: i64,
     pub(super) restarts: BTreeSet<String>,
@@ -38,6 +41,8 @@ impl Ledger {
             releases: BTreeMap::from([(ReleaseVersion::FIRST, row)]),
             desired: ReleaseVersion::FIRST,
             structure,
+            autoscale: BTreeMap::new(),
+            autoscaled: BTreeMap::new(),
             intent: 0,
             settled: 0,
             restarts: BTreeSet::new(),
@@ -101,6 +106,8 @@ impl Ledger {
             sha: None,
             phase: row.phase,
             processes: self.structure.clone(),
+            autoscale: self.autoscale.clone(),
+            autoscaled: self.autoscaled.clone(),
             shape: Default::default(),
             procfile: BTreeMap::new(),
             pulled: None,

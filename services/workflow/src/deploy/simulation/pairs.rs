@@ -39,21 +39,22 @@ fn every_pair_of_deaths_is_survived() {
     let (mut pairs, mut names, mut met) = (0, BTreeSet::new(), BTreeSet::new());
     for pace in [Pace::OneByOne, Pace::AllAtOnce] {
         for wish in Wish::ALL {
-            let universe = Universe::at_rest();
-            assert!(wish.record(&mut universe.state()));
-            for (first, world) in deaths(&universe, 1, pace) {
-                for (second, world) in deaths(&world, 2, pace) {
-                    world.finish(3, pace);
-                    if let Err(story) = world.verdict() {
-                        panic!("{wish:?}, {pace:?}, dead at {first} and then at {second}: {story}");
+            for universe in [Universe::at_rest(), Universe::autoscaled()] {
+                assert!(wish.record(&mut universe.state()));
+                for (first, world) in deaths(&universe, 1, pace) {
+                    for (second, world) in deaths(&world, 2, pace) {
+                        world.finish(3, pace);
+                        if let Err(story) = world.verdict() {
+                            panic!("{wish:?}, {pace:?}, dead at {first} and then at {second}: {story}");
+                        }
+                        pairs += 1;
+                        met.extend([first.clone(), second.clone()]);
+                        names.insert((first.clone(), second));
                     }
-                    pairs += 1;
-                    met.extend([first.clone(), second.clone()]);
-                    names.insert((first.clone(), second));
                 }
             }
         }
     }
-    assert_eq!(met.len(), 38, "each effect has two sides: {met:?}");
+    assert_eq!(met.len(), 46, "each effect has two sides: {met:?}");
     println!("{pairs} pairs of deaths, {} of different failpoints, at {} failpoints", names.len(), met.len());
 }

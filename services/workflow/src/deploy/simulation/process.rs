@@ -7,11 +7,11 @@ use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_kube::objects::Drain;
 
 use crate::deploy::cluster::Demolition;
-use crate::deploy::effects::{EffectError, Effects, Grant, Surroundings};
+use crate::deploy::effects::{EffectError, Effects, Grant};
 use crate::deploy::failure::Failure;
 use crate::deploy::goal::{Assignment, ReleasePhase};
 use crate::deploy::phase::PhaseState;
-use crate::deploy::world::{Budget, Controller, Pod, Service, World};
+use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Service};
 use crate::ledger::ReleaseState;
 
 use super::kubernetes::Namespace;
@@ -25,7 +25,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    async fn stand(&self, at: At) {
+    pub(super) async fn stand(&self, at: At) {
         let mut is_there = false;
         poll_fn(|_| {
             let mut state = self.universe.state();
@@ -87,7 +87,7 @@ impl Process {
 }
 
 /// The number in a pod's uid.
-fn number(uid: &str) -> u64 {
+pub(super) fn number(uid: &str) -> u64 {
     uid[1..].parse().unwrap()
 }
 
@@ -199,12 +199,17 @@ impl Effects for Process {
             let number = cluster.number();
             let key = (controller.version, controller.proc_type.clone());
             let current = cluster.controllers.get_mut(&key).ok_or(EffectError::Changed)?;
+            let before = current.value;
             let (fence, is_same) = (current.fence, current.value == to && current.fence == grant.fence);
             // What changes nothing makes no version.
             let number = if is_same { current.version } else { number };
             *current.update(&controller.seen, grant.fence, number)? = to;
             state.note(|| format!("fence {}: {} {} to {to}", grant.fence, key.0, key.1));
             state.check_fence(&controller.seen.name, fence, grant.fence);
+            if before != to && grant.fence == state.ledger.fence && state.ledger.autoscaled.get(&key.1) == Some(&key.0)
+            {
+                state.violation(format!("the number of {} is an autoscaler's", controller.seen.name));
+            }
             Ok(())
         })
         .await
@@ -227,33 +232,27 @@ impl Effects for Process {
     }
 
     async fn protect(&self, grant: &Grant, proc_type: &ProcType) -> Result<(), EffectError> {
-        self.write("protect", |state| {
-            let current = state.kubernetes.budgets.get(proc_type);
-            let is_fenced = current.is_some_and(|current| current.fence > grant.fence);
-            if current.is_some_and(|current| current.value) {
-                return Ok(());
-            }
-            if is_fenced || state.kubernetes.namespace != Namespace::There {
-                return Err(EffectError::Changed);
-            }
-            let cluster = state.cluster();
-            let budget = cluster.stamped(true, grant.fence);
-            cluster.budgets.insert(proc_type.clone(), budget);
-            Ok(())
-        })
-        .await
+        self.write("protect", |state| state.protect(grant, proc_type)).await
     }
 
     async fn unprotect(&self, grant: &Grant, budget: &Budget) -> Result<(), EffectError> {
-        self.write("unprotect", |state| {
-            let Some(current) = state.kubernetes.budgets.get(&budget.proc_type) else { return Ok(()) };
-            if budget.seen.fence > grant.fence || !current.is(&budget.seen) {
-                return Err(EffectError::Changed);
-            }
-            state.cluster().budgets.remove(&budget.proc_type);
-            Ok(())
-        })
-        .await
+        self.write("unprotect", |state| state.unprotect(grant, budget)).await
+    }
+
+    async fn take_back(&self, _grant: &Grant, autoscaler: &Autoscaler) -> Result<(), EffectError> {
+        self.write("take-back", |state| state.take_back(autoscaler)).await
+    }
+
+    async fn hold(&self, grant: &Grant, proc_type: &ProcType, count: Option<u32>) -> Result<(), EffectError> {
+        self.commit("hold", grant, |state| state.ledger.hold_count(proc_type, count)).await
+    }
+
+    async fn entrust(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.commit("entrust", grant, |state| state.ledger.entrust_count(assignment, proc_type)).await
+    }
+
+    async fn hand_over(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        self.write("hand-over", |state| state.hand_over(grant, assignment, proc_type)).await
     }
 
     async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {
@@ -353,55 +352,5 @@ impl Effects for Process {
             state.check_failure(release, &failure.message);
         })
         .await
-    }
-}
-
-impl Surroundings for Process {
-    async fn assignment(&self, grant: &Grant) -> Result<Assignment, EffectError> {
-        self.stand(At::Reading).await;
-        let mut state = self.universe.state();
-        let is_down = state.ledger_is_down;
-        state.answer(self.id, is_down, |state| {
-            state.ledger.hold(grant)?;
-            Ok(state.ledger.assignment(&grant.app))
-        })
-    }
-
-    fn observe(&self, _app: &AppName, _served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
-        self.universe.state().processes[&self.id].view.world(reachable)
-    }
-
-    async fn changed(&self, _app: &AppName, since: u64, limit: Duration) {
-        let until = self.universe.state().now + limit;
-        self.stand(At::Waiting { since, until }).await;
-    }
-
-    async fn reachable(&self, _app: &AppName, uids: &BTreeSet<String>) -> BTreeSet<String> {
-        self.stand(At::Reading).await;
-        let mut state = self.universe.state();
-        state.tell_routers();
-        if state.routers.iter().any(|router| router.is_stuck) {
-            state.pass(Duration::from_secs(3));
-            return BTreeSet::new();
-        }
-        let has = |uid: &&String| state.kubernetes.pods.get(&number(uid)).is_some_and(|pod| pod.ready);
-        uids.iter().filter(has).cloned().collect()
-    }
-
-    async fn drained(&self, _app: &AppName, _epoch: i64) {
-        self.stand(At::Reading).await;
-        let mut state = self.universe.state();
-        state.tell_routers();
-        if state.routers.iter().any(|router| router.is_stuck) {
-            state.pass(Duration::from_secs(2));
-        }
-    }
-
-    async fn log_tail(&self, _app: &AppName, _pod: &str) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn now(&self) -> Duration {
-        self.universe.state().now
     }
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deis_api::rest::Autoscale;
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use parking_lot::{Mutex, MutexGuard};
 
@@ -77,6 +78,9 @@ pub(super) enum Answer {
     Lost,
 }
 
+/// How web is scaled, where it is.
+pub(super) const RULE: Autoscale = Autoscale { min: 1, max: 4, cpu_percent: 75 };
+
 pub(super) fn app() -> AppName {
     "a".parse().unwrap()
 }
@@ -125,6 +129,21 @@ impl State {
             checker: Checker::default(),
             log: Vec::new(),
         };
+        while state.tick(0) {}
+        state.pass(Duration::ZERO);
+        state.rest();
+        state
+    }
+
+    /// The same, and an autoscaler has set web to three pods.
+    pub(super) fn autoscaled(structure: BTreeMap<ProcType, u32>) -> Self {
+        let mut state = Self::serving(structure);
+        state.ledger.autoscale.insert(ProcType::web(), RULE);
+        state.ledger.autoscaled.insert(ProcType::web(), ReleaseVersion::FIRST);
+        let cluster = state.cluster();
+        let autoscaler = cluster.stamped((ReleaseVersion::FIRST, RULE), 0);
+        cluster.autoscalers.insert(ProcType::web(), autoscaler);
+        state.autoscale(3);
         while state.tick(0) {}
         state.pass(Duration::ZERO);
         state.rest();

@@ -1,11 +1,11 @@
-use deis_api::ReleaseVersion;
+use deis_api::{ProcType, ReleaseVersion};
 
 use crate::deploy::goal::ReleasePhase;
 use crate::deploy::phase::PhaseState;
 use crate::deploy::world::Trouble;
 
 use super::Fate;
-use super::universe::State;
+use super::universe::{RULE, State};
 
 /// What people ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub(super) enum Wish {
     RestartIdle,
     /// The same, when new pods end at once.
     RestartCrashing,
+    /// As many pods of web as its load asks for,
+    Autoscale,
+    /// and as many as there are, whatever it asks for.
+    Fix,
     Destroy,
     /// What there is already, when somebody has deleted what says what a node may take of it.
     Protection,
@@ -42,7 +46,7 @@ fn crash() -> Fate {
 }
 
 impl Wish {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Release,
         Self::Port,
         Self::Crashing,
@@ -54,6 +58,8 @@ impl Wish {
         Self::Scale(4),
         Self::Scale(0),
         Self::Restart,
+        Self::Autoscale,
+        Self::Fix,
         Self::Destroy,
         Self::RestartIdle,
         Self::RestartCrashing,
@@ -62,7 +68,7 @@ impl Wish {
 
     /// Those that can be had at any time; the last is a destruction, after which little happens.
     pub(super) fn lasting() -> &'static [Self] {
-        &Self::ALL[..12]
+        &Self::ALL[..14]
     }
 
     /// Records it, as the API does; false when that refuses it.
@@ -75,10 +81,20 @@ impl Wish {
         match self {
             Self::Scale(count) => {
                 ledger.structure.values_mut().for_each(|asked| *asked = count);
+                ledger.autoscaled.clear();
+                state.checker.autoscaled.clear();
                 ledger.intent += 1;
             }
             Self::Restart | Self::RestartIdle | Self::RestartCrashing => {
                 ledger.restarts.extend(state.kubernetes.pods.keys().copied().map(super::kubernetes::uid));
+                ledger.intent += 1;
+            }
+            Self::Autoscale => {
+                ledger.autoscale.insert(ProcType::web(), RULE);
+                ledger.intent += 1;
+            }
+            Self::Fix => {
+                ledger.autoscale.clear();
                 ledger.intent += 1;
             }
             Self::Protection => {

@@ -1,4 +1,6 @@
-use deis_api::{AppName, Code, Hostname, ReleaseVersion, Username};
+use std::collections::BTreeMap;
+
+use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion, Username};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -6,7 +8,7 @@ use super::domains::{insert_domain, want};
 use super::releases::{ground, is_deploying};
 use super::{SqlLedger, Transaction, now, rows, violated};
 use crate::error::{Error, Kind};
-use crate::ledger::apps::{Consent, Restructure};
+use crate::ledger::apps::{Consent, Rescale, Restructure, Restructured};
 use crate::ledger::{Answer, App, Apps, Listed, NewApp, Structure, Target, Window};
 
 impl Apps for SqlLedger {
@@ -90,16 +92,38 @@ impl Apps for SqlLedger {
         })
     }
 
-    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, (Structure, Structure)> {
+    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, Restructured> {
         Box::pin(async move {
             let mut tx = self.database.begin().await?;
             let ground = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
-            let structure = decide(&ground)?;
-            if structure != ground.app.structure {
+            let counts = decide(&ground)?;
+            let before = ground.app;
+            let mut autoscaled = before.autoscaled.clone();
+            autoscaled.retain(|kind, _| !counts.contains_key(kind));
+            let mut structure = before.structure.clone();
+            structure.extend(counts);
+            if autoscaled != before.autoscaled {
+                set_autoscaled(&mut tx, id, &autoscaled).await?;
+            }
+            if structure != before.structure || autoscaled != before.autoscaled {
                 set_structure(&mut tx, id, &structure).await?;
             }
             tx.commit().await?;
-            Ok((ground.app.structure, structure))
+            Ok(Restructured { before, structure })
+        })
+    }
+
+    fn rescale<'a>(&'a self, id: &'a AppName, decide: Rescale<'a>) -> Answer<'a, App> {
+        Box::pin(async move {
+            let mut tx = self.database.begin().await?;
+            let before = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
+            let autoscale = decide(&before)?;
+            let set = tx.query("UPDATE apps SET autoscale = $2 WHERE id = $1").bind(id.as_str());
+            set.bind(Json(&autoscale)).execute().await?;
+            want(&mut tx, id).await?;
+            let after = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
+            tx.commit().await?;
+            Ok(after.app)
         })
     }
 
@@ -162,6 +186,17 @@ async fn initial_release(tx: &mut Transaction, app: &NewApp) -> Result<(), Error
     .bind(now())
     .execute()
     .await?;
+    Ok(())
+}
+
+/// Says of which process types an autoscaler has the number.
+pub(super) async fn set_autoscaled(
+    tx: &mut Transaction,
+    id: &AppName,
+    autoscaled: &BTreeMap<ProcType, ReleaseVersion>,
+) -> Result<(), Error> {
+    let updated = tx.query("UPDATE apps SET autoscaled = $2 WHERE id = $1").bind(id.as_str());
+    updated.bind(Json(autoscaled)).execute().await?;
     Ok(())
 }
 

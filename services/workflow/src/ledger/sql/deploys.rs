@@ -4,14 +4,14 @@ use deis_api::{AppName, ProcType, ReleaseVersion};
 use secrecy::SecretString;
 use sqlx::types::Json;
 
-use super::apps::delete;
+use super::apps::{delete, set_autoscaled};
 use super::{Row, SqlLedger, Transaction, now, rows};
 use crate::deploy::failure::Failure;
 use crate::deploy::goal::ReleasePhase;
 use crate::deploy::{Assignment, Grant};
 use crate::error::Error;
 use crate::images;
-use crate::ledger::{Answer, Deploys, ReleaseState};
+use crate::ledger::{Answer, Autoscales, Deploys, ReleaseState, Structure};
 
 impl Deploys for SqlLedger {
     fn fence<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<i64>> {
@@ -49,6 +49,47 @@ impl Deploys for SqlLedger {
             }
             let done = tx.query("UPDATE releases SET phase_done = true WHERE app = $1 AND version = $2");
             done.bind(grant.app.as_str()).bind(release.get()).execute().await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+
+    fn hold_count<'a>(&'a self, grant: &'a Grant, kind: &'a ProcType, count: Option<u32>) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.database.begin().await?;
+            let Some(Scaling { mut structure, mut autoscaled, .. }) = scaling(&mut tx, grant).await? else {
+                return Ok(false);
+            };
+            if autoscaled.remove(kind).is_some() {
+                if let Some(count) = count {
+                    structure.insert(kind.clone(), count);
+                }
+                let held = tx.query("UPDATE apps SET structure = $2, autoscaled = $3 WHERE id = $1");
+                let held = held.bind(grant.app.as_str()).bind(Json(&structure));
+                held.bind(Json(&autoscaled)).execute().await?;
+            }
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+
+    fn entrust_count<'a>(
+        &'a self,
+        grant: &'a Grant,
+        release: ReleaseVersion,
+        kind: &'a ProcType,
+        asked: u32,
+    ) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.database.begin().await?;
+            let Some(Scaling { structure, autoscale, mut autoscaled, desired }) = scaling(&mut tx, grant).await? else {
+                return Ok(false);
+            };
+            let is_wanted = desired == release && structure.get(kind) == Some(&asked) && autoscale.contains_key(kind);
+            if is_wanted {
+                autoscaled.insert(kind.clone(), release);
+                set_autoscaled(&mut tx, &grant.app, &autoscaled).await?;
+            }
             tx.commit().await?;
             Ok(true)
         })
@@ -156,6 +197,7 @@ impl SqlLedger {
         // One statement, so that structure, release and config belong together.
         let row = self.database.query(
             "SELECT releases.*, apps.structure, apps.intent, apps.settled, apps.destroying, apps.allow_root,
+                    apps.autoscale, apps.autoscaled,
                     configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
                     (SELECT string_agg(domain, ' ') FROM domains WHERE app = apps.id) AS domains,
                     (SELECT string_agg(pod_uid, ' ') FROM restarts WHERE app = apps.id) AS restarting,
@@ -175,6 +217,31 @@ impl SqlLedger {
 async fn hold(tx: &mut Transaction, grant: &Grant) -> Result<bool, Error> {
     let row = tx.query_for_update("SELECT 1 FROM apps WHERE id = $1 AND fence = $2");
     Ok(row.bind(grant.app.as_str()).bind(grant.fence).fetch_optional().await?.is_some())
+}
+
+/// How an app is scaled.
+struct Scaling {
+    structure: Structure,
+    autoscale: Autoscales,
+    autoscaled: BTreeMap<ProcType, ReleaseVersion>,
+    desired: ReleaseVersion,
+}
+
+/// How an app is scaled, if the grant is still the newest; its row is locked until the transaction ends.
+async fn scaling(tx: &mut Transaction, grant: &Grant) -> Result<Option<Scaling>, Error> {
+    let row = tx.query_for_update(
+        "SELECT structure, autoscale, autoscaled, desired_release FROM apps WHERE id = $1 AND fence = $2",
+    );
+    let row = row.bind(grant.app.as_str()).bind(grant.fence).fetch_optional().await?;
+    let scaling = |row: Row| {
+        Ok(Scaling {
+            structure: rows::structure(&row)?,
+            autoscale: rows::autoscale(&row)?,
+            autoscaled: rows::autoscaled(&row)?,
+            desired: rows::version(&row, "desired_release")?,
+        })
+    };
+    row.map(scaling).transpose()
 }
 
 /// Forgets the replicas of process types that the release has not.
@@ -220,6 +287,8 @@ fn assignment(app: &AppName, row: &Row) -> Result<Assignment, Error> {
         sha: row.try_get::<String>("sha")?.parse().ok(),
         phase,
         processes,
+        autoscale: rows::autoscale(row)?,
+        autoscaled: rows::autoscaled(row)?,
         procfile,
         pulled,
         shape: rows::shape(row)?,

@@ -13,7 +13,9 @@ use crate::configs::tags::Tags;
 use crate::configs::{Limits, Settings, Shape};
 use crate::error::Error;
 use crate::images::Pulled;
-use crate::ledger::{App, Build, BuildState, Config, Domain, Key, Release, ReleaseState, Structure, User, Variables};
+use crate::ledger::{
+    App, Autoscales, Build, BuildState, Config, Domain, Key, Release, ReleaseState, Structure, User, Variables,
+};
 
 pub(super) fn user(row: &Row) -> Result<User, Error> {
     Ok(User {
@@ -49,6 +51,8 @@ pub(super) fn app(row: &Row) -> Result<App, Error> {
         collaborators: names(row, "collaborators")?,
         allow_root: row.try_get("allow_root")?,
         structure: structure(row)?,
+        autoscale: autoscale(row)?,
+        autoscaled: autoscaled(row)?,
         desired_release: version(row, "desired_release")?,
         destroying: row.try_get::<Option<i64>>("destroying")?.map(moment).transpose()?,
         created: time(row, "created")?,
@@ -59,6 +63,16 @@ pub(super) fn app(row: &Row) -> Result<App, Error> {
 /// Process type to replicas asked for.
 pub(super) fn structure(row: &Row) -> Result<Structure, Error> {
     Ok(row.try_get::<Json<Structure>>("structure")?.0)
+}
+
+/// Process type to the rule that it is scaled by.
+pub(super) fn autoscale(row: &Row) -> Result<Autoscales, Error> {
+    Ok(row.try_get::<Json<Autoscales>>("autoscale")?.0)
+}
+
+/// Process type to the release whose controller has its number.
+pub(super) fn autoscaled(row: &Row) -> Result<BTreeMap<ProcType, ReleaseVersion>, Error> {
+    Ok(row.try_get::<Json<BTreeMap<ProcType, ReleaseVersion>>>("autoscaled")?.0)
 }
 
 pub(super) fn domain(row: &Row) -> Result<Domain, Error> {

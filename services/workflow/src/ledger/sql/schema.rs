@@ -23,12 +23,14 @@ const POSTGRES: [Change; 9] = [
     (9, "pulled", include_str!("../../../migrations/postgres/9_pulled.sql")),
 ];
 
-const POSTGRES_ADDITIONS: [Change; 1] =
-    [(10, "allow_root", include_str!("../../../migrations/postgres/10_allow_root.sql"))];
+const POSTGRES_ADDITIONS: [Change; 2] = [
+    (10, "allow_root", include_str!("../../../migrations/postgres/10_allow_root.sql")),
+    (11, "autoscale", include_str!("../../../migrations/postgres/11_autoscale.sql")),
+];
 
 const SQLITE: [Change; 1] = [(1, "ledger", include_str!("../../../migrations/sqlite/1_ledger.sql"))];
 
-const SQLITE_ADDITIONS: [Change; 0] = [];
+const SQLITE_ADDITIONS: [Change; 1] = [(11, "autoscale", include_str!("../../../migrations/sqlite/11_autoscale.sql"))];
 
 /// Where the databases note which additions they have.
 const ADDITIONS: &str = "_additions";

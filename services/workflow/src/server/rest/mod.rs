@@ -64,7 +64,7 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps/{app}/domains/{domain}", delete(domains::remove)),
         ("/v2/apps/{app}/explain", get(explain::show)),
         ("/v2/apps/{app}/logs", get(logs::show)),
-        ("/v2/apps/{app}/settings", get(settings::show)),
+        ("/v2/apps/{app}/settings", get(settings::show).post(settings::change)),
         ("/v2/apps/{app}/builds", get(builds::list).post(pull::pull)),
         ("/v2/apps/{app}/builds/running", delete(builds::cancel)),
         ("/v2/apps/{app}/builds/cache", delete(builds::clear_cache)),

@@ -27,7 +27,8 @@ pub(super) async fn scale(
     let counts = body.0.into_iter().map(|(kind, count)| Ok((kind.parse()?, count)));
     let counts = counts.collect::<Result<Structure, _>>().map_err(Error::name("structure"))?;
     let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
-    let record = async move { apps::scale(work.ledger.as_ref(), &work.deployer, &user, &id, counts).await };
+    let record =
+        async move { apps::scale(work.ledger.as_ref(), work.pods.as_ref(), &work.deployer, &user, &id, counts).await };
     let bring_about = async move |work: Workflow, scaled| {
         apps::scaled(work.ledger.as_ref(), &work.deployer, &app.id, &scaled).await?;
         Ok(scaled)

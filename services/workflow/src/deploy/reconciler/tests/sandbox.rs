@@ -20,6 +20,9 @@ pub(super) struct State {
     /// How the release command ends.
     pub(super) phase_ends: PhaseState,
     pub(super) processes: BTreeMap<ProcType, u32>,
+    pub(super) autoscale: BTreeMap<ProcType, Autoscale>,
+    pub(super) autoscaled: BTreeMap<ProcType, ReleaseVersion>,
+    pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) now: Duration,
     pub(super) routers_answer: bool,
     /// The newest epoch of which the process that is at work has asked all routers.
@@ -55,6 +58,9 @@ impl Sandbox {
             phases: Vec::new(),
             phase_ends: PhaseState::Succeeded,
             processes: web(2),
+            autoscale: BTreeMap::new(),
+            autoscaled: BTreeMap::new(),
+            autoscalers: Vec::new(),
             now: Duration::ZERO,
             routers_answer: true,
             announced: 0,
@@ -94,6 +100,12 @@ impl Sandbox {
     pub(super) fn log(&self) -> Vec<String> {
         self.0.lock().log.clone()
     }
+}
+
+/// The autoscaler of web.
+pub(super) fn autoscaler(scales: Option<(ReleaseVersion, Autoscale)>) -> Autoscaler {
+    let (name, uid, resource_version) = ("a-web".to_owned(), format!("{scales:?}"), "1".to_owned());
+    Autoscaler { seen: Seen { name, uid, resource_version, fence: 0 }, proc_type: ProcType::web(), scales }
 }
 
 impl Effects for Sandbox {
@@ -179,6 +191,33 @@ impl Effects for Sandbox {
         Ok(())
     }
 
+    async fn take_back(&self, grant: &Grant, autoscaler: &Autoscaler) -> Result<(), EffectError> {
+        let line = format!("take {} back from its autoscaler", autoscaler.proc_type);
+        self.write(grant, "take back", line)?.autoscalers.retain(|kept| kept.seen.uid != autoscaler.seen.uid);
+        Ok(())
+    }
+
+    async fn hold(&self, grant: &Grant, proc_type: &ProcType, count: Option<u32>) -> Result<(), EffectError> {
+        let mut state = self.write(grant, "hold", format!("hold {proc_type} at {count:?}"))?;
+        state.autoscaled.remove(proc_type);
+        state.processes.extend(count.map(|count| (proc_type.clone(), count)));
+        Ok(())
+    }
+
+    async fn entrust(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        let mut state = self.write(grant, "entrust", format!("{proc_type} is its autoscaler's"))?;
+        state.autoscaled.insert(proc_type.clone(), assignment.release);
+        Ok(())
+    }
+
+    async fn hand_over(&self, grant: &Grant, assignment: &Assignment, proc_type: &ProcType) -> Result<(), EffectError> {
+        let line = format!("hand {} {proc_type} over to its autoscaler", assignment.release);
+        let mut state = self.write(grant, "hand over", line)?;
+        let scales = Some((assignment.release, assignment.autoscale[proc_type]));
+        state.autoscalers = vec![autoscaler(scales)];
+        Ok(())
+    }
+
     async fn delete(&self, grant: &Grant, controller: &Controller) -> Result<(), EffectError> {
         let mut state = self.write(grant, "delete", format!("delete {}", controller.seen.name))?;
         state.cluster.delete(controller.version, &controller.proc_type);
@@ -254,6 +293,8 @@ impl Surroundings for Sandbox {
             sha: None,
             phase: state.phase,
             processes: state.processes.clone(),
+            autoscale: state.autoscale.clone(),
+            autoscaled: state.autoscaled.clone(),
             shape: Default::default(),
             procfile: BTreeMap::new(),
             pulled: None,
@@ -265,7 +306,7 @@ impl Surroundings for Sandbox {
 
     fn observe(&self, _app: &AppName, _served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
         let state = self.0.lock();
-        World { phases: state.phases.clone(), ..state.cluster.world(reachable) }
+        World { phases: state.phases.clone(), autoscalers: state.autoscalers.clone(), ..state.cluster.world(reachable) }
     }
 
     async fn changed(&self, _app: &AppName, _since: u64, limit: Duration) {

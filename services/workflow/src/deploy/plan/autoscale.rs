@@ -1,0 +1,53 @@
+//! Who says how many pods a process type has: the ledger, or an autoscaler that is in charge. Never both: while pods are replaced it is
+//! the ledger, which takes over the number that the autoscaler left.
+//!
+//! In charge is whoever the ledger says ([`Goal::autoscaled`]), so that the number is not lost with a process that dies between any two
+//! of these steps: the autoscaler goes, the ledger takes its number, pods are replaced, the ledger gives the number away, the autoscaler
+//! is made.
+
+use std::collections::BTreeSet;
+
+use deis_api::ProcType;
+
+use crate::deploy::goal::Goal;
+use crate::deploy::world::{Autoscaler, Controller, World};
+
+use super::Action;
+
+/// Takes the number back of every process type that an autoscaler may not change now. Nothing else is to be done before.
+pub(super) fn take_back<'a>(goal: &'a Goal, world: &'a World) -> Vec<Action<'a>> {
+    let of_world = world.autoscalers.iter().map(|autoscaler| &autoscaler.proc_type);
+    let kinds = goal.autoscaled.keys().chain(of_world).collect::<BTreeSet<_>>();
+    let kinds = kinds.into_iter().filter(|kind| !is_in_charge(goal, world, kind));
+    let action = |kind| match (world.autoscaler(kind), goal.autoscaled.get(kind)) {
+        (Some(autoscaler), _) => Some(Action::TakeBack(autoscaler)),
+        (None, Some(release)) => {
+            let controller = world.controller(*release, kind);
+            Some(Action::Hold(kind, controller.map(|controller| controller.replicas)))
+        }
+        (None, None) => None,
+    };
+    kinds.filter_map(action).collect()
+}
+
+/// Whether the number of a process type is the autoscaler's: the release serves whose controller it scales, and none of its pods is to
+/// be replaced.
+fn is_in_charge(goal: &Goal, world: &World, kind: &ProcType) -> bool {
+    let is_to_stay = |controller: &Controller| !controller.pods.iter().any(|pod| goal.restarting.contains(&pod.uid));
+    goal.rule(kind).is_some()
+        && goal.autoscaled.get(kind) == Some(&goal.release)
+        && world.controller(goal.release, kind).is_some_and(is_to_stay)
+}
+
+/// Gives the numbers away again when all is done.
+pub(super) fn hand_over<'a>(goal: &'a Goal, world: &'a World) -> Vec<Action<'a>> {
+    let action = |kind| {
+        let wanted = (goal.release, goal.rule(kind)?);
+        let is_right = |autoscaler: &Autoscaler| autoscaler.scales == Some(wanted);
+        match goal.autoscaled.get(kind) {
+            None => Some(Action::Entrust(kind)),
+            Some(_) => (!world.autoscaler(kind).is_some_and(is_right)).then_some(Action::HandOver(kind)),
+        }
+    };
+    goal.autoscale.keys().filter_map(action).collect()
+}

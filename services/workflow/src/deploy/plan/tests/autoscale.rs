@@ -1,0 +1,92 @@
+use deis_api::rest::Autoscale;
+use deis_kube::apply::Seen;
+
+use super::*;
+use crate::deploy::world::{Autoscaler, World};
+
+const RULE: Autoscale = Autoscale { min: 2, max: 8, cpu_percent: 75 };
+
+/// web serves with three pods, as the autoscaler has it that is in charge.
+fn in_charge() -> (Goal, World) {
+    let simulation = Simulation::serving(OLD, &processes(&[("web", 3), ("worker", 1)]));
+    let mut world = simulation.world(&every_pod(&simulation));
+    world.autoscalers = vec![autoscaler(Some((OLD, RULE)))];
+    let goal = Goal {
+        autoscale: [(ProcType::web(), RULE)].into(),
+        autoscaled: [(ProcType::web(), OLD)].into(),
+        ..goal(OLD, &[("web", 3), ("worker", 1)], None)
+    };
+    (goal, world)
+}
+
+fn autoscaler(scales: Option<(ReleaseVersion, Autoscale)>) -> Autoscaler {
+    let (name, uid, resource_version) = ("a-web".to_owned(), "u".to_owned(), "1".to_owned());
+    Autoscaler { seen: Seen { name, uid, resource_version, fence: 0 }, proc_type: ProcType::web(), scales }
+}
+
+fn only<'a>(action: Action<'a>) -> Plan<'a> {
+    Plan::Act(vec![action])
+}
+
+#[test]
+fn nothing_is_to_be_done_while_the_autoscaler_is_in_charge() {
+    let (goal, world) = in_charge();
+    assert_eq!(plan(&goal, &world), Plan::Done);
+}
+
+#[test]
+fn the_number_is_taken_back_before_anything_else_happens() {
+    let (before, world) = in_charge();
+    let web = ProcType::web();
+    let pod = world.controllers[0].pods[0].uid.clone();
+    let without = |change: fn(&mut Goal)| {
+        let mut goal = before.clone();
+        change(&mut goal);
+        goal
+    };
+    for (why, goal) in [
+        ("another release", without(|goal| goal.release = new())),
+        ("no rule any more", without(|goal| goal.autoscale.clear())),
+        ("scaled to nothing", without(|goal| goal.processes.extend([(ProcType::web(), 0)]))),
+        ("a process type that is gone", without(|goal| goal.processes.retain(|kind, _| *kind != ProcType::web()))),
+        ("a restart", Goal { restarting: [pod].into(), ..before.clone() }),
+    ] {
+        let mut world = world.clone();
+        assert_eq!(plan(&goal, &world), only(Action::TakeBack(&autoscaler(Some((OLD, RULE))))), "{why}");
+        world.autoscalers.clear();
+        assert_eq!(plan(&goal, &world), only(Action::Hold(&web, Some(3))), "{why}");
+        let goal = Goal { autoscaled: BTreeMap::new(), ..goal };
+        let Plan::Act(actions) = plan(&goal, &world) else { continue };
+        assert!(!actions.iter().any(|action| matches!(action, Action::TakeBack(_) | Action::Hold(..))), "{why}");
+    }
+    // Somebody has scaled: the number is not the autoscaler's any more, which is still there.
+    let goal = Goal { autoscaled: BTreeMap::new(), ..before };
+    assert_eq!(plan(&goal, &world), only(Action::TakeBack(&autoscaler(Some((OLD, RULE))))));
+}
+
+#[test]
+fn of_a_controller_that_is_gone_nobody_knows_the_number() {
+    let (goal, mut world) = in_charge();
+    world.controllers.remove(0);
+    world.autoscalers.clear();
+    assert_eq!(plan(&goal, &world), only(Action::Hold(&ProcType::web(), None)));
+}
+
+#[test]
+fn the_number_is_given_away_when_all_is_done_and_then_the_autoscaler_is_made() {
+    let (given, mut world) = in_charge();
+    world.autoscalers.clear();
+    let web = ProcType::web();
+    let mut goal = Goal { autoscaled: BTreeMap::new(), ..given.clone() };
+    assert_eq!(plan(&goal, &world), only(Action::Entrust(&web)));
+    world.controllers[0].pods[0].ready = false;
+    assert!(matches!(plan(&goal, &world), Plan::Wait(_)), "not before all pods serve");
+    world.controllers[0].pods[0].ready = true;
+    goal.autoscaled = given.autoscaled;
+    assert_eq!(plan(&goal, &world), only(Action::HandOver(&web)));
+    let other = Autoscale { max: 9, ..RULE };
+    for changed in [Some((OLD, other)), Some((new(), RULE)), None] {
+        world.autoscalers = vec![autoscaler(changed)];
+        assert_eq!(plan(&goal, &world), only(Action::HandOver(&web)), "{changed:?}");
+    }
+}

@@ -1,0 +1,68 @@
+use super::sandbox::autoscaler;
+use super::*;
+
+const RULE: Autoscale = Autoscale { min: 1, max: 8, cpu_percent: 75 };
+
+/// Two pods were asked for, the autoscaler has made three of them, and another release is to take their place.
+fn autoscaled() -> Sandbox {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    {
+        let mut state = sandbox.0.lock();
+        let mut cluster = Simulation::serving(OLD, &web(3));
+        cluster.fates = std::mem::take(&mut state.cluster.fates);
+        state.cluster = cluster;
+        state.autoscale.insert(ProcType::web(), RULE);
+        state.autoscaled.insert(ProcType::web(), OLD);
+        state.autoscalers.push(autoscaler(Some((OLD, RULE))));
+    }
+    sandbox
+}
+
+fn is_handed_over(sandbox: &Sandbox, release: ReleaseVersion) -> bool {
+    let state = sandbox.0.lock();
+    state.autoscalers == [autoscaler(Some((release, RULE)))]
+        && state.autoscaled == [(ProcType::web(), release)].into()
+        && state.cluster.replicas() == [format!("{release} web 3")]
+}
+
+#[tokio::test]
+async fn a_roll_begins_with_as_many_as_the_autoscaler_has_left_and_gives_them_back() {
+    let sandbox = autoscaled();
+    settle(&sandbox).await;
+    insta::assert_yaml_snapshot!(sandbox.log());
+    assert!(is_handed_over(&sandbox, new()));
+}
+
+#[tokio::test]
+async fn a_roll_that_was_killed_anywhere_keeps_the_number_and_gives_it_back() {
+    for fate in [Fate::Serves, Fate::Fails(Trouble::OutOfMemory)] {
+        let begin = || {
+            let sandbox = autoscaled();
+            sandbox.0.lock().cluster.fates.insert(new(), fate.clone());
+            sandbox
+        };
+        let whole = begin();
+        settle(&whole).await;
+        let release = whole.0.lock().desired;
+        assert!(is_handed_over(&whole, release), "{:#?}", whole.log());
+        for survived in 0..whole.log().len() {
+            let sandbox = begin();
+            sandbox.0.lock().dies_after = Some(survived);
+            assert!(reconcile(&sandbox, &app(), &Told::default()).await.is_err());
+            sandbox.0.lock().dies_after = None;
+            settle(&sandbox).await;
+            assert!(is_handed_over(&sandbox, release), "after {survived} writes: {:#?}", sandbox.log());
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_no_autoscaler_any_more_keeps_his_pods() {
+    let sandbox = autoscaled();
+    settle(&sandbox).await;
+    sandbox.0.lock().autoscale.clear();
+    settle(&sandbox).await;
+    let state = sandbox.0.lock();
+    assert_eq!((state.cluster.replicas(), &state.processes), (vec!["v2 web 3".to_owned()], &web(3)));
+    assert!(state.autoscalers.is_empty() && state.autoscaled.is_empty());
+}
