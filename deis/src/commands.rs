@@ -4,6 +4,7 @@
 
 mod apps;
 mod auth;
+mod autoscale;
 mod builds;
 mod completions;
 mod config;
@@ -56,6 +57,12 @@ pub enum Command {
     AuthLogout(auth::logout::Logout),
     #[command(name = "auth:whoami", visible_alias = "whoami")]
     AuthWhoami(auth::whoami::Whoami),
+    #[command(name = "autoscale:list", visible_alias = "autoscale")]
+    AutoscaleList(autoscale::list::List),
+    #[command(name = "autoscale:set")]
+    AutoscaleSet(autoscale::set::Set),
+    #[command(name = "autoscale:unset")]
+    AutoscaleUnset(autoscale::unset::Unset),
     #[command(name = "builds:list", visible_alias = "builds")]
     BuildsList(builds::list::List),
     #[command(name = "builds:info")]
@@ -165,6 +172,9 @@ impl Command {
             Self::AuthLogin(command) => command.run(context).await,
             Self::AuthLogout(command) => command.run(context),
             Self::AuthWhoami(command) => command.run(context).await,
+            Self::AutoscaleList(command) => command.run(context).await,
+            Self::AutoscaleSet(command) => command.run(context).await,
+            Self::AutoscaleUnset(command) => command.run(context).await,
             Self::BuildsList(command) => command.run(context).await,
             Self::BuildsInfo(command) => command.run(context).await,
             Self::BuildsCreate(command) => command.run(context).await,

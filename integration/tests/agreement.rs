@@ -258,7 +258,7 @@ fn each_damage_is_found_and_nothing_else() {
 
 #[test]
 fn what_may_be_so_is_none() {
-    let harmless: [fn(&mut Facts); 5] = [
+    let harmless: [fn(&mut Facts); 6] = [
         // Somebody looks at a pod on purpose.
         |facts| {
             let canary = Pod { proc_type: "web".to_owned(), ready: true, canary: true, controller: None };

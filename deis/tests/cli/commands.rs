@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::stub::{Answer, StubBuilder, build, config_of, page};
+use crate::stub::{Answer, StubBuilder, app_settings, build, config_of, page};
 use crate::terminal::{on_terminal_of, read_to_end};
 use crate::transcript::Machine;
 
@@ -33,6 +33,9 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("auth:logout", "", "now"),
     ("auth:register", "USER --email=bob@example.com", "USER --email=bob@example.com"),
     ("auth:whoami", "", "--config other"),
+    ("autoscale:list", "APP", "TYPO"),
+    ("autoscale:set", "web --min=2 --max=8 --cpu-percent=75 APP", "web --min=2 APP"),
+    ("autoscale:unset", "web APP", "web TYPO"),
     ("builds:cancel", "APP", "TYPO"),
     ("builds:clear-cache", "APP", "TYPO"),
     ("builds:create", "nginx APP", "nginx TYPO"),
@@ -101,7 +104,10 @@ fn willing() -> StubBuilder {
         "name": "earthy-instinct-v2-web-wydts", "state": "up", "release": "v2", "type": "web",
         "started": "2016-08-22T17:40:16Z"
     }]);
+    let settings = app_settings(json!({"web": {"min": 2, "max": 8, "cpu_percent": 75}}));
     StubBuilder::new()
+        .answer(&app("GET", "settings/"), Answer::new(200, settings.clone()))
+        .answer(&app("POST", "settings/"), Answer::new(201, settings))
         .answer(&app("GET", "builds/"), Answer::new(200, page(1, json!([build(BUILD, "succeeded", None)]))))
         .answer(&app("POST", "builds/"), Answer::new(201, build(BUILD, "succeeded", None)))
         .answer(&app("GET", &format!("builds/{BUILD}/")), Answer::new(200, build(BUILD, "succeeded", None)))

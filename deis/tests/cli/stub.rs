@@ -168,6 +168,14 @@ pub fn config(values: Value) -> Value {
     config_of("values", values)
 }
 
+/// What the app is apart from its releases, with these rules of scaling.
+pub fn app_settings(autoscale: Value) -> Value {
+    json!({
+        "uuid": UUID, "owner": "bob", "app": "earthy-instinct", "maintenance": false, "routable": true,
+        "whitelist": [], "autoscale": autoscale, "label": {}, "created": TIME, "updated": TIME
+    })
+}
+
 /// A config in which nothing but one part is set.
 pub fn config_of(part: &str, entries: Value) -> Value {
     let mut config = json!({
@@ -232,10 +240,6 @@ fn contract() -> BTreeMap<String, Answer> {
     ]);
     let web = pods(&[("earthy-instinct-v2-web-wydts", "web"), ("earthy-instinct-v2-web-5ouqz", "web")]);
     let administrators = json!([{"username": "bob", "is_superuser": true}]);
-    let settings = json!({
-        "uuid": UUID, "owner": "bob", "app": "earthy-instinct", "maintenance": false, "routable": true,
-        "whitelist": [], "autoscale": {}, "label": {}, "created": TIME, "updated": TIME
-    });
     let app_path = |method: &str, rest: &str| format!("{method} /v2/apps/earthy-instinct/{rest}");
     BTreeMap::from([
         ("GET /healthz".to_owned(), Answer { status: 200, body: "OK".to_owned(), code: None }),
@@ -262,7 +266,7 @@ fn contract() -> BTreeMap<String, Answer> {
         ("DELETE /v2/admin/perms/alice".to_owned(), Answer::empty(204)),
         (app_path("POST", "root/"), Answer::empty(204)),
         (app_path("DELETE", "root/"), Answer::empty(204)),
-        (app_path("GET", "settings/"), Answer::new(200, settings)),
+        (app_path("GET", "settings/"), Answer::new(200, app_settings(json!({})))),
         (app_path("GET", "pods/"), Answer::new(200, web)),
         (app_path("GET", "explain/"), Answer::new(200, explanation())),
         (app_path("POST", "scale/"), Answer::empty(204)),
