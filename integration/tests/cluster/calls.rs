@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::support::{Developer, Platform, node};
 
 /// Requests for a release, however many pods it has.
-const FOR_A_RELEASE: usize = 30;
-/// Requests for each batch of pods that comes and goes.
-const FOR_A_BATCH: usize = 8;
+const FOR_A_RELEASE: usize = 20;
+/// Requests for each batch of pods that comes and goes, one for each pod that is to go before others among them.
+const FOR_A_BATCH: usize = 7;
 
 /// Whose requests are counted.
 const CONTROLLER: &str = "system:serviceaccount:deis:deis-workflow";

@@ -1,9 +1,11 @@
 //! Tests on the real node. They share the platform that `make test` has installed; each makes its own users and apps.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests assert by panicking")]
 
+mod autoscale;
 mod builders;
 mod calls;
 mod components;
+mod disruption;
 mod doctor;
 mod failures;
 mod first_week;

@@ -66,7 +66,7 @@ async fn put_off(client: &Client) {
     let writes = json!({ "verbs": ["create", "update", "patch", "delete"], "apiGroups": ["*"], "resources": ["*"],
                          "namespaces": ["*"] });
     let schema = json!({
-        "matchingPrecedence": 1,
+        "matchingPrecedence": 2,
         "priorityLevelConfiguration": { "name": NAME },
         "rules": [{ "subjects": [controller], "resourceRules": [writes] }],
     });
