@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::table::disk::Saved;
 use crate::table::facts::Event;
-use crate::table::{Index, Live, Source};
+use crate::table::{Index, Live, Snapshot, Source};
 
 /// Events that have come together are published together.
 const BATCH: usize = 1024;
@@ -46,7 +46,7 @@ pub(crate) struct Keeper {
     pub(crate) live: Arc<Live>,
     /// Held until the first table is there.
     pub(crate) first_table: Option<Latch>,
-    pub(crate) saves: watch::Sender<Option<Arc<Saved>>>,
+    pub(crate) saves: watch::Sender<Option<Snapshot>>,
 }
 
 impl Keeper {
@@ -82,16 +82,16 @@ impl Keeper {
     }
 
     fn save(&self) {
-        self.saves.send_replace(Some(Arc::new(self.index.saved())));
+        self.saves.send_replace(Some(self.index.snapshot()));
     }
 }
 
 /// Writes tables to disk, the newest one whenever the last has been written. Ends with the keeper.
-pub(crate) async fn write_saves(mut saves: watch::Receiver<Option<Arc<Saved>>>, file: PathBuf, tasks: Tasks) {
+pub(crate) async fn write_saves(mut saves: watch::Receiver<Option<Snapshot>>, file: PathBuf, tasks: Tasks) {
     while saves.changed().await.is_ok() {
-        let Some(saved) = saves.borrow_and_update().clone() else { continue };
+        let Some(snapshot) = saves.borrow_and_update().clone() else { continue };
         let file = file.clone();
-        let written = tasks.blocking("save the table", move || saved.save(&file)).await;
+        let written = tasks.blocking("save the table", move || snapshot.saved().save(&file)).await;
         if let Ok(Err(error)) = written {
             tracing::warn!(%error, "the table was not saved");
         }

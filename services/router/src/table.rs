@@ -12,6 +12,7 @@ mod live;
 mod map;
 mod route;
 mod settings;
+mod snapshot;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use map::Map;
 pub use route::Route;
 pub(crate) use settings::PREFIX as ANNOTATIONS;
 pub use settings::Settings;
+pub use snapshot::Snapshot;
 
 /// Where a table came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use deis_api::Hostname;
 use deis_kube::objects::Drain;
 
-use super::disk::Saved;
 use super::facts::{Event, Service, Slice, Watch};
 use super::hosts::rule;
+use super::map::Map;
+use super::snapshot::Snapshot;
 use super::{Defaults, Route, ServiceKey, Settings, Table, defaults};
 use crate::backend::Backend;
 
@@ -22,9 +23,9 @@ pub struct Index {
     defaults: Defaults,
     /// What the operator has set and can be obeyed.
     settings: BTreeMap<String, String>,
-    services: HashMap<ServiceKey, Known>,
+    services: Map<ServiceKey, Arc<Known>>,
     /// Slices by name, of each Service.
-    slices: HashMap<ServiceKey, BTreeMap<String, Slice>>,
+    slices: Map<ServiceKey, Slices>,
     /// Whose a slice is, by namespace and name: a deletion does not say.
     owners: HashMap<(String, String), ServiceKey>,
     /// The Services whose slices name a pod.
@@ -37,9 +38,12 @@ pub struct Index {
     table: Table,
 }
 
+/// What it shares with the snapshots that were made of it is copied when it changes.
+pub(super) type Slices = Arc<BTreeMap<String, Slice>>;
+
 #[derive(Debug)]
-struct Known {
-    facts: Service,
+pub(super) struct Known {
+    pub(super) facts: Service,
     settings: Arc<Settings>,
     drain: Drain,
 }
@@ -78,12 +82,10 @@ impl Index {
         &self.settings
     }
 
-    /// What the table is made from, to be kept on disk.
+    /// What the table is made from, to be kept on disk. Costs as little as a copy of the table.
     #[must_use]
-    pub fn saved(&self) -> Saved {
-        let services = self.services.values().map(|known| known.facts.clone()).collect();
-        let slices = self.slices.values().flat_map(BTreeMap::values).cloned().collect();
-        Saved::new(services, slices, self.settings.clone())
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { services: self.services.clone(), slices: self.slices.clone(), settings: self.settings.clone() }
     }
 
     /// Takes up one event; whether the table is another one now.
@@ -125,7 +127,7 @@ impl Index {
             Some(known) if drain_text(&known.facts) == drain_text(&facts) => known.drain.clone(),
             _ => read_drain(&facts),
         };
-        self.services.insert(key.clone(), Known { facts, settings, drain });
+        self.services.insert(key.clone(), Arc::new(Known { facts, settings, drain }));
         self.rebuild(&key)
     }
 
@@ -141,10 +143,11 @@ impl Index {
             return false;
         }
         self.table.trusted = Arc::clone(&self.defaults.trusted);
-        for known in self.services.values_mut() {
-            known.settings = Arc::new(read_settings(&known.facts, &self.defaults));
-        }
-        for key in self.services.keys().cloned().collect::<Vec<_>>() {
+        for known in self.services.values().cloned().collect::<Vec<_>>() {
+            let key = known.facts.key.clone();
+            let settings = Arc::new(read_settings(&known.facts, &self.defaults));
+            let (facts, drain) = (known.facts.clone(), known.drain.clone());
+            self.services.insert(key.clone(), Arc::new(Known { facts, settings, drain }));
             self.rebuild(&key);
         }
         true
@@ -160,17 +163,21 @@ impl Index {
         for uid in pods(&slice) {
             self.users.entry(uid.clone()).or_default().insert(key.clone());
         }
-        let before = self.slices.entry(key.clone()).or_default().insert(slice.name.clone(), slice);
+        let mut slices = self.slices.get(&key).cloned().unwrap_or_default();
+        let before = Arc::make_mut(&mut slices).insert(slice.name.clone(), slice);
+        self.slices.insert(key.clone(), slices);
         before.iter().flat_map(pods).for_each(|uid| self.release(uid, &key));
         self.rebuild(&key) || moved
     }
 
     fn remove_slice(&mut self, namespace: String, name: String) -> bool {
         let Some(key) = self.owners.remove(&(namespace, name.clone())) else { return false };
-        let Some(slices) = self.slices.get_mut(&key) else { return false };
-        let before = slices.remove(&name);
+        let Some(mut slices) = self.slices.get(&key).cloned() else { return false };
+        let before = Arc::make_mut(&mut slices).remove(&name);
         if slices.is_empty() {
             self.slices.remove(&key);
+        } else {
+            self.slices.insert(key.clone(), slices);
         }
         before.iter().flat_map(pods).for_each(|uid| self.release(uid, &key));
         self.rebuild(&key)
@@ -178,8 +185,13 @@ impl Index {
 
     /// Forgets that a Service uses a pod, unless one of its slices still names it.
     fn release(&mut self, uid: &String, key: &ServiceKey) {
-        let named =
-            self.slices.get(key).into_iter().flat_map(BTreeMap::values).flat_map(pods).any(|named| named == uid);
+        let named = self
+            .slices
+            .get(key)
+            .into_iter()
+            .flat_map(|slices| slices.values())
+            .flat_map(pods)
+            .any(|named| named == uid);
         if named {
             return;
         }
@@ -230,10 +242,13 @@ impl Index {
         let rules = known.settings.domains.iter().map(|domain| rule(domain, self.platform.as_ref()).into());
         // An address that stays keeps its connections.
         let known_backends = before.map(|route| route.backends.as_slice()).unwrap_or_default();
+        let known_backends = known_backends.iter().map(|backend| ((backend.address(), backend.pod()), backend));
+        let known_backends = known_backends.collect::<HashMap<_, _>>();
         let backends = self.endpoints(facts).into_iter().map(|(address, pod)| {
-            let same =
-                known_backends.iter().find(|backend| backend.address() == address && backend.pod() == pod.as_deref());
-            same.map_or_else(|| Arc::new(Backend::new(address, pod)), Arc::clone)
+            match known_backends.get(&(address, pod.as_deref())) {
+                Some(same) => Arc::clone(same),
+                None => Arc::new(Backend::new(address, pod)),
+            }
         });
         let is_leaving = |backend: &Arc<Backend>| backend.pod().is_some_and(|pod| known.drain.leaving.contains(pod));
         let (leaving, staying) = backends.partition::<Vec<_>, _>(is_leaving);
@@ -256,7 +271,7 @@ impl Index {
 
     /// The addresses that may be chosen, in order, each once.
     fn endpoints(&self, facts: &Service) -> BTreeSet<(SocketAddr, Option<String>)> {
-        let slices = self.slices.get(&facts.key).into_iter().flat_map(BTreeMap::values);
+        let slices = self.slices.get(&facts.key).into_iter().flat_map(|slices| slices.values());
         let addresses =
             slices.filter_map(|slice| Some((*slice.ports.get(&facts.port)?, slice))).flat_map(|(port, slice)| {
                 slice

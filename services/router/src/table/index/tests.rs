@@ -149,6 +149,40 @@ fn addresses_that_stay_keep_their_connections() {
     assert!(!Arc::ptr_eq(&backend(&after, 0), &backend(&index.table(), 0)));
 }
 
+/// What is made anew when one pod goes of one among so many apps: routes, entries of maps, branches of maps.
+fn work(apps: usize) -> (usize, usize, usize) {
+    let mut index = index([]);
+    for app in 0..apps {
+        let name = format!("app-{app}");
+        index.apply(Event::Service(service(&name, 1, &format!("{name},www.{name}.org"))));
+        index.apply(Event::Slice(slice("s", &name, &[1, 2])));
+    }
+    let (before, snapshot) = (index.table(), index.snapshot());
+    assert!(index.apply(Event::Slice(slice("s", "app-3", &[2]))));
+    let after = index.table();
+    let is_same = |route: &&Arc<Route>| before.service(&route.key).is_some_and(|same| Arc::ptr_eq(same, route));
+    let copied = [
+        after.services.copied_since(&before.services),
+        after.hosts.copied_since(&before.hosts),
+        index.slices.copied_since(&snapshot.slices),
+        index.services.copied_since(&snapshot.services),
+    ];
+    let sum = |(entries, branches), (more, others)| (entries + more, branches + others);
+    let (entries, branches) = copied.into_iter().fold((0, 0), sum);
+    (after.routes().filter(|route| !is_same(route)).count(), entries, branches)
+}
+
+/// Work is counted, not timed: what a published table and a snapshot do not share with what comes after.
+#[test]
+fn a_change_costs_as_much_among_ten_apps_as_among_ten_thousand() {
+    for apps in [10, 10_000] {
+        let (routes, entries, branches) = work(apps);
+        assert_eq!(routes, 1, "{apps} apps");
+        // One leaf of each map of Services, two of the map of hosts.
+        assert!((1..=64).contains(&entries) && branches <= 16, "{apps} apps: {entries} entries, {branches} branches");
+    }
+}
+
 /// What is written to the log.
 #[derive(Clone, Default)]
 struct Log(Arc<parking_lot::Mutex<Vec<u8>>>);
@@ -221,7 +255,7 @@ fn a_table_comes_back_from_what_is_saved() {
         Event::Slice(slice("s", "app", &[1, 2])),
         Event::Service(service("other", 2, "www.a.org,other")),
     ]);
-    let again = self::index(index.saved().into_events());
+    let again = self::index(index.snapshot().saved().into_events());
     assert_eq!(picture(&again.table()), picture(&index.table()));
 }
 
@@ -282,7 +316,7 @@ proptest! {
             published = table;
         }
         let ending = index.leaving.keys().map(|uid| Event::Pod(uid.clone(), true));
-        let again = self::index(index.saved().into_events().chain(ending));
+        let again = self::index(index.snapshot().saved().into_events().chain(ending));
         prop_assert_eq!(picture(&again.table()), picture(&published));
         let backends = published.routes().map(|route| route.backends.len()).sum::<usize>();
         prop_assert_eq!(published.backends(), backends);
