@@ -186,6 +186,8 @@ codes! {
     UnknownHost = "unknown-host", 404, NOT_FOUND, false;
     /// The app has no process that could answer now.
     NoBackend = "no-backend", 503, UNAVAILABLE, true;
+    /// The app has as many requests under way as it may.
+    BackendBusy = "backend-busy", 503, UNAVAILABLE, true;
     /// The app is in maintenance.
     Maintenance = "maintenance", 503, UNAVAILABLE, true;
     /// The client's address is not on the app's allow list.

@@ -64,7 +64,11 @@ pub struct Config {
     #[arg(long, env = "DEIS_CLIENT_IDLE_SECONDS", default_value = "75", value_parser = seconds)]
     pub client_idle: Duration,
 
-    /// How many connections are open at once; further ones wait in the kernel's queue.
+    /// For how many seconds a request waits when all pods of its app have as many connections as they may.
+    #[arg(long, env = "DEIS_PLACE_WAIT_SECONDS", default_value = "5", value_parser = seconds)]
+    pub place_wait: Duration,
+
+    /// How many connections are open at once, and half of them at most with requests for the same app; further ones wait in the kernel's queue.
     #[arg(long, env = "DEIS_MAX_CONNECTIONS", default_value = "16384")]
     pub max_connections: usize,
 }

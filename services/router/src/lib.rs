@@ -23,6 +23,7 @@
 
 mod backend;
 mod config;
+mod demand;
 mod error;
 pub mod feed;
 mod keeper;
@@ -49,7 +50,7 @@ pub use config::Config;
 pub use error::Error;
 pub use feed::Feed;
 use keeper::Keeper;
-use proxy::Proxy;
+use proxy::{Pool, Proxy};
 use server::{Doors, Git, Http, PlatformCertificate, Rpc};
 use table::facts::Event;
 use table::{Defaults, Index, Live, ServiceKey};
@@ -58,6 +59,9 @@ use traffic::Traffic;
 const BUILDER: &str = "deis-builder";
 /// What is left of the process's grace for its own end, after clients had theirs.
 const OWN_END: Duration = Duration::from_secs(2);
+/// Of all idle connections to pods so many are kept, each for less than the minute after which many a server or firewall forgets it.
+const IDLE_CONNECTIONS: usize = 4096;
+const IDLE_LIMIT: Duration = Duration::from_secs(55);
 
 /// The bound doors.
 #[derive(Debug)]
@@ -126,12 +130,17 @@ pub async fn serve(
     keep_table(&config, &context, &live, feed.events, first_table, &cut);
 
     let doors = Doors::new(context.tasks.clone(), cut.clone(), config.max_connections);
-    metrics::register(&context.metrics, &live, &traffic, &doors.connections);
+    let pool = Arc::new(Pool::new(IDLE_CONNECTIONS, IDLE_LIMIT));
+    metrics::register(&context.metrics, &live, &traffic, &doors.connections, &pool);
     let proxy = Arc::new(Proxy {
         live: Arc::clone(&live),
         tasks: context.tasks.clone(),
         traffic: Arc::clone(&traffic),
         cut: cut.clone(),
+        pool,
+        place_wait: config.place_wait,
+        // What one app takes leaves as much for all others.
+        most_of_one_app: (config.max_connections / 2).max(1),
     });
     let http = Http { proxy, draining: context.shutdown.clone(), client_idle: config.client_idle };
     let https = http.clone();

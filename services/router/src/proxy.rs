@@ -8,12 +8,15 @@ mod connection;
 mod exchange;
 mod headers;
 mod idle;
+mod kept;
 mod page;
+mod place;
 mod trace;
 mod tunnel;
 mod websocket;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deis_bootstrap::Tasks;
 use http::{Request, Response, StatusCode};
@@ -28,6 +31,7 @@ pub use client::{Client, Peer};
 pub(crate) use connect::{Unreachable, connect_tcp};
 pub(crate) use connection::Connection;
 pub(crate) use idle::Stalled;
+pub use kept::Pool;
 pub(crate) use tunnel::{tunnel, tunnel_websocket};
 
 /// Forwards requests by the live table.
@@ -41,6 +45,12 @@ pub struct Proxy {
     pub traffic: Arc<Traffic>,
     /// Ends tunnels and connections to pods.
     pub cut: CancellationToken,
+    /// The connections to pods that wait for their next request.
+    pub pool: Arc<Pool>,
+    /// How long a request waits for a place at a pod.
+    pub place_wait: Duration,
+    /// How many requests one app may have under way, over all its pods.
+    pub most_of_one_app: usize,
 }
 
 impl Proxy {
@@ -65,6 +75,9 @@ impl Proxy {
             }
             Err((route, refusal)) => (route, Err(refusal)),
         };
+        if matches!(result, Err(page::Refusal::Busy)) {
+            self.traffic.busy.inc();
+        }
         let mut response = result.unwrap_or_else(|refusal| page::page(&refusal, accept.as_ref()));
         self.traffic.count(route.is_some(), response.status());
         trace::record(&Span::current(), route.as_ref().map(|route| route.app.as_ref()), response.status());

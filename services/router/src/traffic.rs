@@ -2,12 +2,25 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+
 /// Answers by the class of their status. They are counted over all apps: whoever may read the metrics is not to learn which apps
 /// there are and how they do.
 #[derive(Debug, Default)]
 pub struct Traffic {
     routed: Classes,
     unrouted: Classes,
+    /// Pods that were passed over for taking no connections, each time.
+    pub ejections: Counter,
+    /// Requests that a second pod was tried for.
+    pub retries: Counter,
+    /// Requests that a second pod would have been tried for, had there not been too many.
+    pub retries_refused: Counter,
+    /// Requests that wait for a place.
+    pub waiting: Gauge,
+    /// Requests that found no place.
+    pub busy: Counter,
 }
 
 /// 1xx to 5xx.

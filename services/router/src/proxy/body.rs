@@ -1,17 +1,18 @@
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use deis_bootstrap::DeadlineExceeded;
+use deis_bootstrap::{DeadlineExceeded, deadline};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::connection::Connection;
 use super::idle::Idle;
 use crate::backend::Lease;
+use crate::demand::Guest;
 
 /// How long the rest of a request's body may keep a pod waiting.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(60);
@@ -25,6 +26,15 @@ pub enum BodyError {
     /// Nothing came for too long.
     #[error("the body came to a halt")]
     Halted(#[from] DeadlineExceeded),
+    /// It is longer than the app takes, which its head did not say.
+    #[error("the body is larger than allowed")]
+    TooLarge,
+}
+
+/// Whether a request failed since its body was longer than the app takes.
+pub(super) fn is_too_large(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    matches!(source, Some(BodyError::TooLarge))
 }
 
 /// A request's body on its way to a pod.
@@ -35,16 +45,44 @@ pub struct Upload(Option<Streaming>);
 struct Streaming {
     inner: Incoming,
     idle: Idle,
-    finished: Finished,
+    /// Bytes that may still come.
+    left: u64,
+    progress: Progress,
 }
 
-/// Whether an upload has been read to its end: until then its connection is not free, even when the answer is there.
+/// How far an upload is: until it has been read to its end its connection is not free, even when the answer is there.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Finished(Arc<AtomicBool>);
+pub(super) struct Progress(Arc<Steps>);
 
-impl Finished {
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+#[derive(Debug, Default)]
+struct Steps {
+    frames: AtomicU64,
+    finished: AtomicBool,
+}
+
+impl Progress {
+    fn is_finished(&self) -> bool {
+        self.0.finished.load(Ordering::Acquire)
+    }
+
+    fn frames(&self) -> u64 {
+        self.0.frames.load(Ordering::Relaxed)
+    }
+}
+
+/// Gives a pod time to answer, counted from the last step of the upload: who is sent much needs long.
+pub(super) async fn while_moving<F: Future>(
+    limit: Duration,
+    upload: Option<&Progress>,
+    answer: F,
+) -> Result<F::Output, DeadlineExceeded> {
+    let mut answer = pin!(answer);
+    loop {
+        let before = upload.map(Progress::frames);
+        match deadline(limit, answer.as_mut()).await {
+            Err(_late) if before != upload.map(Progress::frames) => {}
+            answered => return answered,
+        }
     }
 }
 
@@ -54,12 +92,20 @@ impl Upload {
         Self(None)
     }
 
-    pub(super) fn new(inner: Incoming) -> (Self, Option<Finished>) {
-        if inner.is_end_stream() {
-            return (Self::none(), None);
+    /// A request's body; nothing when its length is known to be beyond the limit.
+    pub(super) fn new(inner: Incoming, limit: Option<u64>) -> Option<Self> {
+        let left = limit.unwrap_or(u64::MAX);
+        if inner.size_hint().lower() > left {
+            return None;
         }
-        let finished = Finished::default();
-        (Self(Some(Streaming { inner, idle: Idle::new(UPLOAD_LIMIT), finished: finished.clone() })), Some(finished))
+        if inner.is_end_stream() {
+            return Some(Self::none());
+        }
+        Some(Self(Some(Streaming { inner, idle: Idle::new(UPLOAD_LIMIT), left, progress: Progress::default() })))
+    }
+
+    pub(super) fn progress(&self) -> Option<Progress> {
+        self.0.as_ref().map(|streaming| streaming.progress.clone())
     }
 
     pub(super) fn is_none(&self) -> bool {
@@ -72,13 +118,18 @@ impl Body for Upload {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(Streaming { inner, idle, finished }) = &mut self.0 else { return Poll::Ready(None) };
+        let Some(Streaming { inner, idle, left, progress }) = &mut self.0 else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *inner).poll_frame(cx);
-        let frame = ready!(idle.check(cx, polled))?;
-        if frame.is_none() || inner.is_end_stream() {
-            finished.0.store(true, Ordering::Release);
+        let frame = ready!(idle.check(cx, polled))?.transpose()?;
+        if let Some(data) = frame.as_ref().and_then(Frame::data_ref) {
+            let rest = left.checked_sub(data.len() as u64);
+            *left = rest.ok_or(BodyError::TooLarge)?;
         }
-        Poll::Ready(frame.map(|frame| Ok(frame?)))
+        progress.0.frames.fetch_add(1, Ordering::Relaxed);
+        if frame.is_none() || inner.is_end_stream() {
+            progress.0.finished.store(true, Ordering::Release);
+        }
+        Poll::Ready(frame.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -119,8 +170,10 @@ pub struct Relayed {
     pub(super) inner: Incoming,
     pub(super) idle: Idle,
     pub(super) connection: Option<Connection>,
-    pub(super) upload: Option<Finished>,
+    pub(super) upload: Option<Progress>,
     pub(super) lease: Lease,
+    #[expect(dead_code, reason = "it counts")]
+    pub(super) guest: Guest,
     pub(super) ended: bool,
 }
 
@@ -128,7 +181,7 @@ impl Drop for Relayed {
     fn drop(&mut self) {
         let complete = self.ended || self.inner.is_end_stream();
         if complete
-            && self.upload.as_ref().is_none_or(Finished::is_set)
+            && self.upload.as_ref().is_none_or(Progress::is_finished)
             && let Some(connection) = self.connection.take()
         {
             self.lease.backend().put_idle(connection);
@@ -164,5 +217,26 @@ impl Body for Answer {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Relayed(relayed) => relayed.inner.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the machine does meanwhile, a step is seen before the time is up after it.
+    #[tokio::test]
+    async fn time_begins_anew_with_each_step_of_an_upload() {
+        const LIMIT: Duration = Duration::from_millis(20);
+        let progress = Progress::default();
+        let steps = async {
+            for _ in 0..6 {
+                progress.0.frames.fetch_add(1, Ordering::Relaxed);
+                deadline(LIMIT / 2, std::future::pending::<()>()).await.unwrap_err();
+            }
+        };
+        while_moving(LIMIT, Some(&progress), steps).await.unwrap();
+        while_moving(LIMIT, Some(&progress), std::future::pending::<()>()).await.unwrap_err();
+        while_moving(LIMIT, None, std::future::pending::<()>()).await.unwrap_err();
     }
 }

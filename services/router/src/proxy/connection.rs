@@ -3,8 +3,10 @@
 use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::Error;
 use hyper::client::conn::http1::SendRequest;
@@ -14,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::Upload;
+use super::kept::Kept;
 
 /// A connection that takes one request after another.
 #[derive(Debug)]
@@ -21,11 +24,12 @@ pub(crate) struct Connection {
     pub(super) sender: SendRequest<Upload>,
     /// Goes with the task that reads and writes: what is idle in the pool does not keep a socket that the pod has closed.
     socket: Weak<TcpStream>,
+    kept: Arc<Kept>,
 }
 
 impl Connection {
-    pub(super) fn new(sender: SendRequest<Upload>, socket: Weak<TcpStream>) -> Self {
-        Self { sender, socket }
+    pub(super) fn new(sender: SendRequest<Upload>, socket: Weak<TcpStream>, kept: Arc<Kept>) -> Self {
+        Self { sender, socket, kept }
     }
 
     /// Whether it is known to take no request any more.
@@ -33,10 +37,20 @@ impl Connection {
         self.sender.is_closed()
     }
 
-    /// Whether it takes no request any more, to be asked right before one. The kernel is asked: on a busy machine it knows for a while that the pod has closed before the task
-    /// hears of it that reads from the connection.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.is_over() || self.socket.upgrade().is_none_or(|stream| has_ended(&stream))
+    /// It is idle from now on; not if it takes no request any more, or there are too many.
+    pub(crate) fn rest(&self) -> bool {
+        !self.is_over() && self.kept.rest()
+    }
+
+    /// Whether it has been idle for longer than this.
+    pub(crate) fn has_rested(&self, limit: Duration) -> bool {
+        self.kept.rested().is_some_and(|rested| rested > limit)
+    }
+
+    /// Takes an idle one for a request; whether it is still open. The kernel is asked: on a busy machine it knows for a while that the
+    /// pod has closed before the task hears of it that reads from the connection.
+    pub(crate) fn resume(&self) -> bool {
+        self.kept.resume() && !self.is_over() && self.socket.upgrade().is_some_and(|stream| !has_ended(&stream))
     }
 
     /// Waits until it takes a request.
@@ -53,19 +67,31 @@ fn has_ended(stream: &TcpStream) -> bool {
     recv(stream.as_raw_fd(), &mut [0; 1], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) != Err(Errno::EAGAIN)
 }
 
-/// The stream of a connection, for the task that reads and writes.
+/// The stream of a connection, for the task that reads and writes, or for what the connection has become. Counted as long as it is open.
 #[derive(Debug)]
-pub(super) struct Socket(pub(super) Arc<TcpStream>);
+pub(super) struct Socket {
+    stream: Arc<TcpStream>,
+    open: Arc<AtomicUsize>,
+}
 
 impl Socket {
+    pub(super) fn new(stream: TcpStream, open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self { stream: Arc::new(stream), open: Arc::clone(open) }
+    }
+
+    pub(super) fn downgrade(&self) -> Weak<TcpStream> {
+        Arc::downgrade(&self.stream)
+    }
+
     fn poll_write_with<T>(
         &self,
         context: &mut Context<'_>,
         write: impl Fn(&TcpStream) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         loop {
-            ready!(self.0.poll_write_ready(context))?;
-            match write(&self.0) {
+            ready!(self.stream.poll_write_ready(context))?;
+            match write(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
             }
@@ -73,11 +99,17 @@ impl Socket {
     }
 }
 
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.0.poll_read_ready(context))?;
-            match self.0.try_read_buf(buffer) {
+            ready!(self.stream.poll_read_ready(context))?;
+            match self.stream.try_read_buf(buffer) {
                 Ok(_count) => return Poll::Ready(Ok(())),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
@@ -108,7 +140,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(shutdown(self.0.as_raw_fd(), Shutdown::Write).map_err(Into::into))
+        Poll::Ready(shutdown(self.stream.as_raw_fd(), Shutdown::Write).map_err(Into::into))
     }
 }
 
@@ -127,20 +159,20 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (stream, accepted) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), async { listener.accept().await });
-        (Socket(Arc::new(stream.unwrap())), accepted.unwrap().0)
+        (Socket::new(stream.unwrap(), &Arc::default()), accepted.unwrap().0)
     }
 
     #[tokio::test]
     async fn the_kernel_knows_first_that_the_other_side_has_closed() {
         let (socket, other) = pair().await;
-        assert!(!has_ended(&socket.0));
+        assert!(!has_ended(&socket.stream));
         // On loopback the end has arrived when this returns. No task has been polled in between.
         drop(other);
-        assert!(has_ended(&socket.0));
+        assert!(has_ended(&socket.stream));
 
         let (socket, mut other) = pair().await;
         other.write_all(b"nobody asked").await.unwrap();
-        assert!(has_ended(&socket.0));
+        assert!(has_ended(&socket.stream));
     }
 
     #[tokio::test]

@@ -7,21 +7,21 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-use super::body::{Answer, Relayed, Upload};
+use super::body::{self, Answer, Relayed, Upload, while_moving};
 use super::client::Client;
 use super::connect::Unreachable;
 use super::headers::{prepare_request, prepare_response, wanted_upgrade};
 use super::idle::Idle;
 use super::page::Refusal;
 use super::{Connection, Proxy, tunnel, tunnel_websocket};
-use crate::backend::{Backend, Lease};
+use crate::backend::{Lease, Picked};
+use crate::demand::Guest;
 use crate::presence::Presence;
 use crate::table::Route;
 
 /// A connection idle for longer may be closed by the pod just as the next request comes: only for requests that may be sent twice.
 /// Servers give up idle connections after a second or more, and while there are requests all the time none is idle for as long as this.
 const SURE: Duration = Duration::from_millis(200);
-const UNSURE: Duration = Duration::from_secs(55);
 /// How long an address may take to accept a connection while there are others to try.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -35,8 +35,8 @@ struct Sent {
 /// No answer.
 struct Failed {
     refusal: Refusal,
-    /// The request, if none of it was sent; and the address that did not take it.
-    unsent: Option<(Request<Upload>, Arc<Backend>)>,
+    /// The request, if none of it was sent, with the place that was of no use.
+    unsent: Option<(Request<Upload>, Picked)>,
 }
 
 impl From<Refusal> for Box<Failed> {
@@ -55,14 +55,20 @@ impl Proxy {
         presence: &Arc<Presence>,
     ) -> Result<Response<Answer>, Refusal> {
         let (mut head, body) = request.into_parts();
-        let (upload, finished) = Upload::new(body);
+        let upload = Upload::new(body, route.settings.body_limit).ok_or(Refusal::TooLarge)?;
+        let progress = upload.progress();
         let upgrade = wanted_upgrade(&head, !upload.is_none());
         let client_side = head.extensions.remove::<OnUpgrade>().filter(|_| upgrade.is_some());
         let is_websocket =
             upgrade.as_ref().is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
         prepare_request(&mut head, client, upgrade.as_ref());
 
-        let Sent { response, connection, lease } = self.send(route, Request::from_parts(head, upload)).await?;
+        let guest = route.demand.enter(self.most_of_one_app).ok_or(Refusal::Busy)?;
+        let sending = self.send(route, Request::from_parts(head, upload));
+        let Sent { response, connection, lease } = match route.settings.request_limit {
+            Some(limit) => deadline(limit, sending).await.unwrap_or(Err(Refusal::BackendTimedOut))?,
+            None => sending.await?,
+        };
         let (mut head, inner) = response.into_parts();
         let limit = route.settings.idle_limit;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -71,7 +77,7 @@ impl Proxy {
                 return Err(Refusal::BackendFailed);
             };
             prepare_response(&mut head);
-            let held = (lease, Arc::clone(presence));
+            let held = (lease, guest, Arc::clone(presence));
             self.open_tunnel(client_side, pod_side, is_websocket, limit, held);
             return Ok(Response::from_parts(head, Answer::Whole(None)));
         }
@@ -80,72 +86,76 @@ impl Proxy {
             inner,
             idle: Idle::new(limit),
             connection: Some(connection),
-            upload: finished,
+            upload: progress,
             lease,
+            guest,
             ended: false,
         };
         Ok(Response::from_parts(head, Answer::Relayed(relayed)))
     }
 
-    /// A second address is tried when the first took nothing of the request, with the table as it is by then.
+    /// A second pod is tried when the first took nothing of the request, with the table as it is by then, as long as few requests of
+    /// the app need that.
     async fn send(&self, route: &Arc<Route>, request: Request<Upload>) -> Result<Sent, Refusal> {
-        let failed = match self.attempt(route, request, None).await {
+        let picked = self.place(route).await?;
+        let failed = match self.attempt(route, picked, request, route.backends.len() > 1).await {
             Ok(sent) => return Ok(sent),
             Err(failed) => *failed,
         };
-        let Some((request, avoid)) = failed.unsent else { return Err(failed.refusal) };
+        let Some((request, first)) = failed.unsent else { return Err(failed.refusal) };
         let newest = self.live.table().service(&route.key).map_or_else(|| Arc::clone(route), Arc::clone);
-        self.attempt(&newest, request, Some(&avoid)).await.map_err(|again| match again.refusal {
-            // There was no second one: what the first did is the answer.
-            Refusal::NoBackend => failed.refusal,
-            refusal => refusal,
-        })
+        let Some(picked) = self.other_place(&newest, first.lease.backend()) else { return Err(failed.refusal) };
+        // That a pod is tried again is our wish: it is no burden on the app, and nobody's request fails for it.
+        if !first.is_probe && !newest.demand.may_retry() {
+            self.traffic.retries_refused.inc();
+            return Err(failed.refusal);
+        }
+        self.traffic.retries.inc();
+        drop(first);
+        self.attempt(&newest, picked, request, false).await.map_err(|again| again.refusal)
     }
 
     async fn attempt(
         &self,
         route: &Route,
+        picked: Picked,
         request: Request<Upload>,
-        avoid: Option<&Arc<Backend>>,
+        others: bool,
     ) -> Result<Sent, Box<Failed>> {
-        let backend = self.choose(route, avoid).ok_or(Refusal::NoBackend)?;
-        let lease = backend.lease();
         let limit = route.settings.idle_limit;
-        let request = match send_on_idle(lease, request, limit).await? {
-            Reused::Sent(sent) => return Ok(sent),
-            Reused::Unsent(request) => request,
+        let (picked, request) = match send_on_idle(picked, request, limit).await? {
+            Reused::Sent(sent) => {
+                self.note_accepted(route, sent.lease.backend());
+                return Ok(sent);
+            }
+            Reused::Unsent(picked, request) => (picked, request),
         };
-        let lease = backend.lease();
-
-        let others = avoid.is_none() && route.backends.len() > 1;
+        let backend = picked.lease.backend();
         let patience = if others { PATIENCE.min(route.settings.connect_limit) } else { route.settings.connect_limit };
-        let mut connection = match self.connect(backend.address(), patience).await {
+        let mut connection = match self.connect(backend, route.settings.connections, patience).await {
             Ok(connection) => connection,
             Err(unreachable) => {
-                tracing::info!(app = %route.app, address = %backend.address(), error = %unreachable, "a pod took no connection");
-                backend.suspect();
+                self.note_refused(route, &picked, &unreachable);
                 let refusal = match unreachable {
                     Unreachable::Silent => Refusal::BackendTimedOut,
                     Unreachable::Refused(_) | Unreachable::Broken(_) => Refusal::BackendFailed,
                 };
-                return Err(Box::new(Failed { refusal, unsent: Some((request, Arc::clone(backend))) }));
+                return Err(Box::new(Failed { refusal, unsent: Some((request, picked)) }));
             }
         };
-        match deadline(limit, connection.sender.try_send_request(request)).await {
-            Ok(Ok(response)) => Ok(Sent { response, connection, lease }),
+        self.note_accepted(route, backend);
+        let progress = request.body().progress();
+        match while_moving(limit, progress.as_ref(), connection.sender.try_send_request(request)).await {
+            Ok(Ok(response)) => Ok(Sent { response, connection, lease: picked.lease }),
             Ok(Err(mut failed)) => {
-                let unsent = failed.take_message().map(|request| (request, Arc::clone(backend)));
+                let address = backend.address();
+                let unsent = failed.take_message().map(|request| (request, picked));
                 let error = failed.into_error();
-                tracing::info!(app = %route.app, address = %backend.address(), %error, "a pod broke the connection");
+                tracing::info!(app = %route.app, %address, %error, "a pod broke the connection");
                 Err(Box::new(Failed { refusal: refusal(&error), unsent }))
             }
             Err(_late) => Err(Refusal::BackendTimedOut.into()),
         }
-    }
-
-    fn choose<'a>(&self, route: &'a Route, avoid: Option<&Arc<Backend>>) -> Option<&'a Arc<Backend>> {
-        let service = route.service.as_ref().filter(|_| self.live.distrusts_pods());
-        service.or_else(|| route.choose(avoid))
     }
 
     fn open_tunnel(
@@ -154,7 +164,7 @@ impl Proxy {
         pod_side: OnUpgrade,
         is_websocket: bool,
         limit: Duration,
-        held: (Lease, Arc<Presence>),
+        held: (Lease, Guest, Arc<Presence>),
     ) {
         let cut = self.cut.clone();
         self.tasks.spawn("tunnel", async move {
@@ -174,31 +184,34 @@ impl Proxy {
 
 enum Reused {
     Sent(Sent),
-    Unsent(Request<Upload>),
+    Unsent(Picked, Request<Upload>),
 }
 
 /// Tries the idle connections. One that turns out to be closed gives the request back; one that breaks without an answer loses it,
 /// unless it may be sent twice.
-async fn send_on_idle(lease: Lease, mut request: Request<Upload>, limit: Duration) -> Result<Reused, Box<Failed>> {
+async fn send_on_idle(picked: Picked, mut request: Request<Upload>, limit: Duration) -> Result<Reused, Box<Failed>> {
     let repeatable = request.method().is_idempotent() && request.body().is_none();
-    let idle_limit = if repeatable { UNSURE } else { SURE };
-    while let Some(mut connection) = lease.backend().take_idle(idle_limit) {
+    let idle_limit = if repeatable { Duration::MAX } else { SURE };
+    while let Some(mut connection) = picked.lease.backend().take_idle(idle_limit) {
         if connection.ready().await.is_err() {
             continue;
         }
         let copy;
         (request, copy) = if repeatable { copied(request) } else { (request, None) };
-        match deadline(limit, connection.sender.try_send_request(request)).await {
-            Ok(Ok(response)) => return Ok(Reused::Sent(Sent { response, connection, lease })),
+        let progress = request.body().progress();
+        match while_moving(limit, progress.as_ref(), connection.sender.try_send_request(request)).await {
+            Ok(Ok(response)) => {
+                return Ok(Reused::Sent(Sent { response, connection, lease: picked.lease }));
+            }
             Ok(Err(mut failed)) => match (failed.take_message(), copy) {
                 (Some(unsent), _) => request = unsent,
-                (None, Some(copy)) => return Ok(Reused::Unsent(copy)),
+                (None, Some(copy)) => return Ok(Reused::Unsent(picked, copy)),
                 (None, None) => return Err(refusal(failed.error()).into()),
             },
             Err(_late) => return Err(Refusal::BackendTimedOut.into()),
         }
     }
-    Ok(Reused::Unsent(request))
+    Ok(Reused::Unsent(picked, request))
 }
 
 fn copied(request: Request<Upload>) -> (Request<Upload>, Option<Request<Upload>>) {
@@ -209,7 +222,9 @@ fn copied(request: Request<Upload>) -> (Request<Upload>, Option<Request<Upload>>
 
 /// Whose fault it is that there is no answer.
 fn refusal(error: &hyper::Error) -> Refusal {
-    if error.is_user() {
+    if body::is_too_large(error) {
+        Refusal::TooLarge
+    } else if error.is_user() {
         // The only body we send is the client's.
         Refusal::Malformed(StatusCode::BAD_REQUEST, Code::InvalidArgument, "The request's body did not arrive.")
     } else {

@@ -21,10 +21,14 @@ pub(super) enum Refusal {
     UseTls(String),
     /// No pod is ready.
     NoBackend,
+    /// All pods have as much to do as they may.
+    Busy,
     /// The pod refused or broke the connection.
     BackendFailed,
     /// The pod did not answer in time.
     BackendTimedOut,
+    /// The request's body is longer than the app takes.
+    TooLarge,
     /// The request cannot be understood, or its body did not arrive.
     Malformed(StatusCode, Code, &'static str),
 }
@@ -44,8 +48,10 @@ impl Refusal {
             Self::AddressRefused => Some(Code::AddressRefused),
             Self::Maintenance => Some(Code::Maintenance),
             Self::NoBackend => Some(Code::NoBackend),
+            Self::Busy => Some(Code::BackendBusy),
             Self::BackendFailed => Some(Code::BackendFailed),
             Self::BackendTimedOut => Some(Code::BackendTimedOut),
+            Self::TooLarge => Some(Code::TooLarge),
             Self::Malformed(_, code, _) => Some(*code),
         }
     }
@@ -91,6 +97,11 @@ impl Refusal {
                 "No process of this app is ready to answer.",
                 "If it has just been deployed, try again in a moment. The app's owner sees with `deis ps` what runs and with `deis logs` why not.",
             ),
+            Self::Busy => (
+                "Service Unavailable",
+                "This app has as many requests under way as it can take.",
+                "Please try again in a moment. The app's owner starts more processes with `deis scale`.",
+            ),
             Self::BackendFailed => (
                 "Bad Gateway",
                 "The app closed the connection without an answer.",
@@ -100,6 +111,11 @@ impl Refusal {
                 "Gateway Timeout",
                 "The app did not answer in time.",
                 "The app's owner sees with `deis logs` what it was busy with.",
+            ),
+            Self::TooLarge => (
+                "Content Too Large",
+                "The request's body is larger than this app takes.",
+                "An operator sets the limit: annotation router.deis.io/bodySize of the app's Service.",
             ),
             Self::Malformed(_, _, problem) => ("Bad Request", *problem, "This is for whoever wrote the client."),
         };

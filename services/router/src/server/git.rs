@@ -6,7 +6,7 @@ use backon::{ExponentialBuilder, Retryable as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::Lease;
+use crate::backend::{Choice, Lease};
 use crate::presence::Presence;
 use crate::proxy::{Unreachable, connect_tcp, tunnel};
 use crate::table::{Live, Route, ServiceKey};
@@ -60,9 +60,11 @@ impl Git {
 /// A connection to the builder, as the table has it now.
 async fn reach(live: Arc<Live>, builder: ServiceKey) -> Result<(TcpStream, Arc<Route>, Lease), Turned> {
     let route = live.table().service(&builder).cloned().ok_or(Turned::NoService)?;
-    let pods = route.choose(None).filter(|_| !live.distrusts_pods());
-    let backend = pods.or(route.service.as_ref()).ok_or(Turned::NoAddress)?;
-    let lease = backend.lease();
-    let stream = connect_tcp(backend.address(), route.settings.connect_limit).await?;
+    let pod = match route.choose(None) {
+        Choice::Picked(picked) if !live.distrusts_pods() => Some(picked.lease),
+        _ => None,
+    };
+    let lease = pod.or_else(|| Some(route.service.as_ref()?.lease())).ok_or(Turned::NoAddress)?;
+    let stream = connect_tcp(lease.backend().address(), route.settings.connect_limit).await?;
     Ok((stream, route, lease))
 }

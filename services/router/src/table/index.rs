@@ -227,6 +227,9 @@ impl Index {
             (Some(before), Some(after)) if before.serves_as(after) => return false,
             _ => {}
         }
+        for gone in before.iter().flat_map(|before| before.backends_not_in(after.as_deref())) {
+            gone.retire();
+        }
         let count = |route: &Option<Arc<Route>>| route.as_ref().map_or(0, |route| route.backends.len());
         self.table.backends = self.table.backends + count(&after) - count(&before);
         match &after {
@@ -240,6 +243,7 @@ impl Index {
     fn route(&self, known: &Known, before: Option<&Route>) -> Route {
         let facts = &known.facts;
         let rules = known.settings.domains.iter().map(|domain| rule(domain, self.platform.as_ref()).into());
+        let demand = before.map_or_else(Arc::default, |route| Arc::clone(&route.demand));
         // An address that stays keeps its connections.
         let known_backends = before.map(|route| route.backends.as_slice()).unwrap_or_default();
         let known_backends = known_backends.iter().map(|backend| ((backend.address(), backend.pod()), backend));
@@ -247,14 +251,14 @@ impl Index {
         let backends = self.endpoints(facts).into_iter().map(|(address, pod)| {
             match known_backends.get(&(address, pod.as_deref())) {
                 Some(same) => Arc::clone(same),
-                None => Arc::new(Backend::new(address, pod)),
+                None => Arc::new(Backend::new(address, pod, Arc::clone(&demand))),
             }
         });
         let is_leaving = |backend: &Arc<Backend>| backend.pod().is_some_and(|pod| known.drain.leaving.contains(pod));
         let (leaving, staying) = backends.partition::<Vec<_>, _>(is_leaving);
         let service = facts.address.map(|address| {
             let same = before.and_then(|route| route.service.as_ref()).filter(|backend| backend.address() == address);
-            same.map_or_else(|| Arc::new(Backend::new(address, None)), Arc::clone)
+            same.map_or_else(|| Arc::new(Backend::new(address, None, Arc::clone(&demand))), Arc::clone)
         });
         Route {
             key: facts.key.clone(),
@@ -265,6 +269,7 @@ impl Index {
             backends: [staying, leaving].concat(),
             epoch: known.drain.epoch,
             service,
+            demand,
             rules: rules.collect(),
         }
     }

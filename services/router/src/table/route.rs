@@ -1,7 +1,9 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{ServiceKey, Settings};
-use crate::backend::{self, Backend};
+use crate::backend::{self, Backend, Choice};
+use crate::demand::Demand;
 
 /// How one Service is served.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct Route {
     pub epoch: i64,
     /// Its own address, for times when pod addresses cannot be trusted.
     pub service: Option<Arc<Backend>>,
+    /// What its requests share.
+    pub(crate) demand: Arc<Demand>,
     /// The rules under which the table may hold it.
     pub(super) rules: Vec<Arc<str>>,
 }
@@ -29,10 +33,16 @@ pub struct Route {
 impl Route {
     /// Chooses for the next request, but not `avoid`, which has just failed. Pods that are about to be deleted are chosen when
     /// there is nothing else.
-    #[must_use]
-    pub(crate) fn choose(&self, avoid: Option<&Arc<Backend>>) -> Option<&Arc<Backend>> {
-        let staying = self.backends.get(..self.staying).unwrap_or_default();
-        backend::choose(staying, avoid).or_else(|| backend::choose(&self.backends, avoid))
+    pub(crate) fn choose(&self, avoid: Option<&Arc<Backend>>) -> Choice {
+        backend::choose(&self.backends, self.staying, self.settings.connections, avoid)
+    }
+
+    /// The addresses that the next route has no more.
+    pub(super) fn backends_not_in(&self, after: Option<&Self>) -> impl Iterator<Item = &Arc<Backend>> {
+        let addresses =
+            |route: &Self| route.backends.iter().chain(&route.service).map(Arc::as_ptr).collect::<HashSet<_>>();
+        let stay = after.map(addresses).unwrap_or_default();
+        self.backends.iter().chain(&self.service).filter(move |backend| !stay.contains(&Arc::as_ptr(backend)))
     }
 
     /// Whether serving by one or the other makes no difference.

@@ -11,6 +11,7 @@ use super::Defaults;
 pub(crate) const PREFIX: &str = "router.deis.io/";
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+const CONNECTIONS: usize = 1024;
 
 /// What a Service's annotations `router.deis.io/*` ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,12 @@ pub struct Settings {
     pub connect_limit: Duration,
     /// `tcpTimeout`: between two bytes from a pod.
     pub idle_limit: Duration,
+    /// `requestTimeout`: from a request until its answer begins; without it the others hold alone.
+    pub request_limit: Option<Duration>,
+    /// `bodySize`: bytes that a request's body may have; without it any number.
+    pub body_limit: Option<u64>,
+    /// `maxConnections`: that a pod may have at once, websockets included.
+    pub connections: usize,
 }
 
 impl Default for Settings {
@@ -38,6 +45,9 @@ impl Default for Settings {
             enforce_tls: false,
             connect_limit: CONNECT_LIMIT,
             idle_limit: Defaults::default().idle_limit,
+            request_limit: None,
+            body_limit: None,
+            connections: CONNECTIONS,
         }
     }
 }
@@ -64,6 +74,10 @@ impl Settings {
             enforce_tls: read.one("ssl.enforce", flag).unwrap_or(defaults.enforce_tls) || platform.enforce_tls,
             connect_limit: read.one("connectTimeout", duration).unwrap_or(defaults.connect_limit),
             idle_limit: read.one("tcpTimeout", duration).unwrap_or(defaults.idle_limit),
+            request_limit: read.one("requestTimeout", duration),
+            // As nginx has it: 0 for no limit.
+            body_limit: read.one("bodySize", size).filter(|size| *size > 0),
+            connections: read.one("maxConnections", number).unwrap_or(defaults.connections),
         };
         (settings, read.warnings)
     }
@@ -127,6 +141,25 @@ fn duration(text: &str) -> Result<Duration, String> {
     settings::time(text).ok_or_else(|| format!("{text:?} is not a time such as 30s"))
 }
 
+/// Digits, with `k` or `m` after them for kilobytes and megabytes (of 1024), and `g`.
+fn size(text: &str) -> Result<u64, String> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" => Some(1),
+        "k" => Some(1 << 10),
+        "m" => Some(1 << 20),
+        "g" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    bytes.ok_or_else(|| format!("{text:?} is not a size such as 10m"))
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("{text:?} is not a number above 0"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +179,9 @@ mod tests {
             ("ssl.enforce", "true"),
             ("connectTimeout", "10"),
             ("tcpTimeout", "20m"),
+            ("requestTimeout", "30s"),
+            ("bodySize", "10M"),
+            ("maxConnections", "50"),
         ]);
         assert!(warnings.is_empty(), "{warnings:?}");
         assert_eq!(settings.domains, ["app", "www.example.com", "*.example.org"].map(|name| name.parse().unwrap()));
@@ -156,6 +192,8 @@ mod tests {
             assert_eq!(settings.admits(address.parse().unwrap()), admitted, "{address}");
         }
         assert_eq!((settings.connect_limit.as_secs(), settings.idle_limit.as_secs()), (10, 1200));
+        assert_eq!(settings.request_limit, Some(Duration::from_secs(30)));
+        assert_eq!((settings.body_limit, settings.connections), (Some(10 << 20), 50));
         assert_eq!(parse(&[]), (Settings::default(), Vec::new()));
     }
 
@@ -167,11 +205,27 @@ mod tests {
             ("ssl.enforce", "true"),
             ("connectTimeout", "soon"),
             ("tcpTimeout", "99999999999999999999d"),
+            ("requestTimeout", "never"),
+            ("bodySize", "18446744073709551615k"),
+            ("maxConnections", "0"),
         ]);
-        assert_eq!(warnings, ["domains", "maintenance", "connectTimeout", "tcpTimeout"]);
+        let unread =
+            ["domains", "maintenance", "connectTimeout", "tcpTimeout", "requestTimeout", "bodySize", "maxConnections"];
+        assert_eq!(warnings, unread);
         assert_eq!(settings.domains, ["good".parse().unwrap()]);
         assert!(settings.enforce_tls);
         assert_eq!(settings, Settings { domains: settings.domains.clone(), enforce_tls: true, ..Settings::default() });
+    }
+
+    #[test]
+    fn sizes_are_those_of_nginx() {
+        let sizes = [("0", None), ("1", Some(1)), ("8k", Some(8 << 10)), ("1M", Some(1 << 20)), ("2g", Some(2 << 30))];
+        for (text, limit) in sizes {
+            assert_eq!(parse(&[("bodySize", text)]), (Settings { body_limit: limit, ..Settings::default() }, vec![]));
+        }
+        for bad in ["", "m", "1.5m", "-1", "1mb"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

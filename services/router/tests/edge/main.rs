@@ -3,9 +3,11 @@
 
 mod draining;
 mod ending;
+mod failing;
 mod framing;
 mod git;
 mod lifecycle;
+mod limits;
 mod proxying;
 mod rules;
 mod settings;

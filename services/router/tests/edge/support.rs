@@ -119,7 +119,7 @@ impl Edge {
         self.until(|_| generation() != before).await;
     }
 
-    async fn until(&self, condition: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, condition: impl Fn(&Self) -> bool) {
         let reached = async {
             while !condition(self) {
                 tokio::task::yield_now().await;
@@ -211,7 +211,14 @@ impl App {
         F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Response<Body>> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(TcpListener::bind("127.0.0.1:0").await.unwrap(), answer)
+    }
+
+    pub(crate) fn start_at<F, Fut>(listener: TcpListener, answer: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Response<Body>> + Send + 'static,
+    {
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
         let (tasks, accepted) = (Context::new("app").tasks, Arc::clone(&connections));

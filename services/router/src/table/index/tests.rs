@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::backend::Choice;
 use crate::table::Host;
 use crate::table::facts::Endpoint;
 
@@ -141,6 +142,8 @@ fn addresses_that_stay_keep_their_connections() {
     let after = index.table();
     let backend = |table: &Table, at: usize| Arc::clone(&table.service(&key("app")).unwrap().backends[at]);
     assert!(Arc::ptr_eq(&backend(&before, 1), &backend(&after, 0)));
+    let demand = |table: &Table| Arc::clone(&table.service(&key("app")).unwrap().demand);
+    assert!(Arc::ptr_eq(&demand(&before), &demand(&after)), "who waits is told by old pods and new ones");
 
     // The same address under another pod is another backend.
     let mut reused = slice("s", "app", &[2, 3]);
@@ -201,7 +204,11 @@ impl std::io::Write for Log {
 /// The addresses that are chosen for requests.
 fn chosen(table: &Table, avoid: Option<&Arc<Backend>>) -> BTreeSet<String> {
     let route = table.service(&key("app")).unwrap();
-    (0..200).filter_map(|_| route.choose(avoid)).map(|backend| backend.address().ip().to_string()).collect()
+    let choices = (0..200).filter_map(|_| match route.choose(avoid) {
+        Choice::Picked(picked) => Some(picked.lease.backend().address().ip().to_string()),
+        Choice::Full | Choice::Nothing => None,
+    });
+    choices.collect()
 }
 
 #[test]

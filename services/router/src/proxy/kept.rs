@@ -1,0 +1,158 @@
+//! How long connections to pods are kept while nobody needs them, and how many over all pods.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+/// What all connections to pods share.
+#[derive(Debug)]
+pub struct Pool {
+    idle: AtomicUsize,
+    most: usize,
+    rest: Duration,
+}
+
+impl Pool {
+    /// Of all idle connections `most` are kept, and none for longer than `rest`.
+    #[must_use]
+    pub fn new(most: usize, rest: Duration) -> Self {
+        Self { idle: AtomicUsize::new(0), most, rest }
+    }
+
+    /// Idle connections to pods.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.idle.load(Ordering::Relaxed)
+    }
+}
+
+const BUSY: u64 = 0;
+const CLOSED: u64 = u64::MAX;
+
+/// Whether one connection is in use, idle or closed. It may be taken and given up at the same moment: one of the two happens.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pool: Arc<Pool>,
+    made: Instant,
+    /// [`BUSY`], [`CLOSED`], or since when it is idle: in milliseconds after `made`, and one more.
+    state: AtomicU64,
+}
+
+impl Kept {
+    /// A connection in use.
+    pub(super) fn new(pool: &Arc<Pool>) -> Self {
+        Self { pool: Arc::clone(pool), made: Instant::now(), state: AtomicU64::new(BUSY) }
+    }
+
+    /// It becomes idle, unless it is closed or there are too many.
+    pub(super) fn rest(&self) -> bool {
+        let more = |count: usize| (count < self.pool.most).then_some(count + 1);
+        if self.pool.idle.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            return false;
+        }
+        let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(CLOSED - 2) + 1;
+        let rests = self.state.compare_exchange(BUSY, now, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if !rests {
+            self.pool.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+        rests
+    }
+
+    /// It is needed again; whether it is still there.
+    pub(super) fn resume(&self) -> bool {
+        let since = self.state.load(Ordering::SeqCst);
+        since != BUSY && since != CLOSED && self.leave(since, BUSY)
+    }
+
+    /// For how long it has been idle.
+    pub(super) fn rested(&self) -> Option<Duration> {
+        match self.state.load(Ordering::SeqCst) {
+            BUSY | CLOSED => None,
+            since => Some(self.made.elapsed().saturating_sub(Duration::from_millis(since - 1))),
+        }
+    }
+
+    /// Waits until it has been idle for too long; it is closed then.
+    pub(super) async fn expired(&self) {
+        let mut next = self.made + self.pool.rest;
+        loop {
+            sleep_until(next).await;
+            let since = self.state.load(Ordering::SeqCst);
+            let rested = self.rested().unwrap_or_default();
+            if rested >= self.pool.rest && self.leave(since, CLOSED) {
+                return;
+            }
+            next = Instant::now() + self.pool.rest.saturating_sub(rested).max(Duration::from_millis(1));
+        }
+    }
+
+    /// It is closed, whatever it was.
+    pub(super) fn close(&self) {
+        if !matches!(self.state.swap(CLOSED, Ordering::SeqCst), BUSY | CLOSED) {
+            self.pool.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// It is idle no more.
+    fn leave(&self, since: u64, state: u64) -> bool {
+        let left = since != BUSY
+            && since != CLOSED
+            && self.state.compare_exchange(since, state, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if left {
+            self.pool.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deis_bootstrap::deadline;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn idle_ones_are_counted_and_bounded() {
+        let pool = Arc::new(Pool::new(2, LIMIT));
+        let kept = [(); 3].map(|()| Kept::new(&pool));
+        assert_eq!((kept.each_ref().map(Kept::rest), pool.idle()), ([true, true, false], 2));
+        assert!(kept[0].resume() && !kept[0].resume() && !kept[2].resume());
+        assert_eq!((kept[0].rested(), kept[1].rested().is_some(), pool.idle()), (None, true, 1));
+        assert!(kept[2].rest());
+        kept.iter().for_each(Kept::close);
+        assert_eq!((kept.each_ref().map(Kept::rest), pool.idle()), ([false; 3], 0));
+        assert!(!kept[1].resume());
+    }
+
+    #[tokio::test]
+    async fn one_that_nobody_needs_is_given_up() {
+        let pool = Arc::new(Pool::new(2, Duration::from_millis(20)));
+        let (idle, used) = (Kept::new(&pool), Kept::new(&pool));
+        assert!(idle.rest());
+        deadline(LIMIT, idle.expired()).await.unwrap();
+        assert!(!idle.resume());
+        assert_eq!(pool.idle(), 0);
+
+        // In use for longer than it may be idle.
+        let (mut expires, mut other) = (std::pin::pin!(used.expired()), std::pin::pin!(idle_for(&pool)));
+        tokio::select! {
+            () = &mut expires => panic!("it is in use"),
+            () = &mut other => {}
+        }
+        assert!(used.rest());
+        deadline(LIMIT, expires).await.unwrap();
+    }
+
+    /// As long as it takes to give up another one, twice.
+    async fn idle_for(pool: &Arc<Pool>) {
+        for _ in 0..2 {
+            let other = Kept::new(pool);
+            assert!(other.rest());
+            other.expired().await;
+        }
+    }
+}
