@@ -108,6 +108,8 @@ pub async fn client() -> Result<Client, ClientError> {
     config.connect_timeout = Some(CONNECT_LIMIT);
     config.read_timeout = Some(SILENCE);
     config.reset_reader_on_write = true;
+    // It would ask again by itself, up to fifteen times and for minutes, and whoever waits would not know for what.
+    config.default_retry = false;
     Ok(Client::try_from(config)?)
 }
 
