@@ -37,7 +37,7 @@ fn refusals_are_told() {
 fn wrong_arguments_are_not_sent() {
     insta::assert_snapshot!(Machine::usual().run_all(&[
         "autoscale:set web -a earthy-instinct",
-        "autoscale:set web --min=0 --max=1 --cpu-percent=75 -a earthy-instinct",
+        "autoscale:set web --min=-1 --max=1 --cpu-percent=75 -a earthy-instinct",
         "autoscale:set web --min=1 --max=many --cpu-percent=75 -a earthy-instinct",
         "autoscale:set Web --min=1 --max=2 --cpu-percent=75 -a earthy-instinct",
         "autoscale:unset -a earthy-instinct",

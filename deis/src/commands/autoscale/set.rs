@@ -1,5 +1,4 @@
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
 use deis_api::ProcType;
 use deis_api::rest::Autoscale;
 use deis_cli::Failure;
@@ -16,13 +15,13 @@ pub struct Set {
     #[arg(value_name = "type")]
     kind: ProcType,
     /// The least that run, at least 1
-    #[arg(long, value_name = "num", value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
+    #[arg(long, value_name = "num")]
     min: u32,
     /// The most that run
-    #[arg(long, value_name = "num", value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
+    #[arg(long, value_name = "num")]
     max: u32,
     /// How much of the CPU that they ask for they are to use, in percent; 'deis limits:set --cpu' sets what they ask for
-    #[arg(long, value_name = "num", value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
+    #[arg(long, value_name = "num")]
     cpu_percent: u32,
     #[command(flatten)]
     app: AppArgs,

@@ -13,6 +13,10 @@ pub(super) enum Wish {
     BreakDown,
     Configure,
     Scale,
+    /// To nothing and back.
+    Rest,
+    /// A rule by which the app is scaled, and its end.
+    Autoscale,
     Destroy,
 }
 
@@ -61,6 +65,18 @@ impl Wish {
                 let is_done = repository.deis(&["scale", &format!("web={wanted}")]).await.status.success();
                 app.was_scaled(wanted, is_done);
                 is_done
+            }
+            Self::Rest => {
+                let is_empty = repository.deis(&["scale", "web=0"]).await.status.success();
+                app.was_scaled(0, is_empty);
+                let is_back = repository.deis(&["scale", "web=2"]).await.status.success();
+                app.was_scaled(2, is_back);
+                is_empty && is_back
+            }
+            Self::Autoscale => {
+                let rule = ["autoscale:set", "web", "--min=1", "--max=3", "--cpu-percent=500"];
+                let is_set = repository.deis(&rule).await.status.success();
+                is_set && repository.deis(&["autoscale:unset", "web"]).await.status.success()
             }
             Self::Destroy => {
                 let is_done = repository.deis(&["destroy", &format!("--confirm={}", app.name)]).await.status.success();
