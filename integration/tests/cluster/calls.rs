@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::support::{Developer, Platform, node};
 
-/// Requests for a release, however many pods it has.
-const FOR_A_RELEASE: usize = 20;
+/// Requests for a release, however many pods it has. What changes while a run ends has another one look: five for each.
+const FOR_A_RELEASE: usize = 30;
 /// Requests for each batch of pods that comes and goes, one for each pod that is to go before others among them.
 const FOR_A_BATCH: usize = 7;
 

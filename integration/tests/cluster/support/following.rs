@@ -42,16 +42,24 @@ impl Following {
     }
 
     pub(crate) async fn next(&mut self) -> String {
-        let next = deis_bootstrap::deadline(LIMIT, self.lines.next_line()).await;
-        next.unwrap_or_else(|late| panic!("no line: {late}")).unwrap().expect("it goes on printing")
+        self.line().await.expect("it goes on printing")
     }
 
     /// Reads until a line has this in it; returns all that were read.
     pub(crate) async fn until(&mut self, part: &str) -> Vec<String> {
         let mut read = Vec::new();
         while !read.last().is_some_and(|line: &String| line.contains(part)) {
-            read.push(self.next().await);
+            match self.line().await {
+                Some(line) => read.push(line),
+                None => panic!("it ended before {part:?}: {read:#?}"),
+            }
         }
         read
+    }
+
+    /// The next line; none when it has ended.
+    async fn line(&mut self) -> Option<String> {
+        let next = deis_bootstrap::deadline(LIMIT, self.lines.next_line()).await;
+        next.unwrap_or_else(|late| panic!("no line: {late}")).unwrap()
     }
 }
