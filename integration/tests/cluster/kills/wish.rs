@@ -76,7 +76,9 @@ impl Wish {
             Self::Autoscale => {
                 let rule = ["autoscale:set", "web", "--min=1", "--max=3", "--cpu-percent=500"];
                 let is_set = repository.deis(&rule).await.status.success();
-                is_set && repository.deis(&["autoscale:unset", "web"]).await.status.success()
+                // Also when nobody knows whether there is a rule: none is left for the next wish.
+                let is_unset = repository.deis(&["autoscale:unset", "web"]).await.status.success();
+                is_set && is_unset
             }
             Self::Destroy => {
                 let is_done = repository.deis(&["destroy", &format!("--confirm={}", app.name)]).await.status.success();
