@@ -94,6 +94,12 @@ pub enum News {
 }
 
 impl Run {
+    /// Whether it has begun when it was asked for, and joins none that was under way.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        self.number == 1
+    }
+
     /// The next news; after [`News::Ended`] there are no more.
     pub async fn news(&mut self) -> News {
         loop {
@@ -197,7 +203,7 @@ impl Inner {
     async fn run(&self, app: &AppName, status: &watch::Sender<Status>) -> Outcome {
         loop {
             let (looks, looked) = watch::channel(());
-            let narration = Narration { status, looks, is_slow: AtomicBool::new(false) };
+            let narration = Narration::new(status, looks);
             let held = self.acquire(app, status).await.map_err(Arc::new)?;
             let outcome = tokio::select! {
                 outcome = self.world.reconcile(app, &narration) => outcome,
@@ -261,9 +267,15 @@ struct Narration<'a> {
     looks: watch::Sender<()>,
     /// Whether people were told that there is none.
     is_slow: AtomicBool,
+    /// Whether the run waits for others than Kubernetes and the ledger.
+    waits: AtomicBool,
 }
 
-impl Narration<'_> {
+impl<'a> Narration<'a> {
+    const fn new(status: &'a watch::Sender<Status>, looks: watch::Sender<()>) -> Self {
+        Self { status, looks, is_slow: AtomicBool::new(false), waits: AtomicBool::new(false) }
+    }
+
     /// Tells people every `patience` that the run stands still, when it does, for as long as it is polled.
     async fn tell_slowness(&self, mut looked: watch::Receiver<()>, patience: Duration) {
         let mut lasts = Duration::ZERO;
@@ -271,6 +283,7 @@ impl Narration<'_> {
             match deadline(patience, looked.changed()).await {
                 Ok(Ok(())) => lasts = Duration::ZERO,
                 Ok(Err(_closed)) => return,
+                Err(_late) if self.waits.load(Ordering::Relaxed) => lasts = Duration::ZERO,
                 Err(_late) => {
                     lasts += patience;
                     self.is_slow.store(true, Ordering::Relaxed);
@@ -293,6 +306,10 @@ impl Narrator for Narration<'_> {
     fn looks(&self) -> bool {
         self.looks.send_replace(());
         self.is_slow.swap(false, Ordering::Relaxed)
+    }
+
+    fn waits_for_others(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
     }
 }
 
@@ -320,7 +337,7 @@ mod tests {
     async fn who_waits_is_told_that_a_run_stands_still() {
         let (status, mut receiver) = watch::channel(Status::default());
         let (looks, looked) = watch::channel(());
-        let narration = Narration { status: &status, looks, is_slow: AtomicBool::new(false) };
+        let narration = Narration::new(&status, looks);
         let said = async {
             assert!(!narration.looks());
             receiver.mark_unchanged();
@@ -339,5 +356,20 @@ mod tests {
         assert_eq!(said, [text(1), text(2)]);
         assert!(narration.looks(), "what was told before is news again");
         assert!(!narration.looks());
+    }
+
+    /// The builder deletes an app's repository and images.
+    #[tokio::test]
+    async fn nobody_is_called_slow_who_may_take_his_time() {
+        let (status, receiver) = watch::channel(Status::default());
+        let (looks, looked) = watch::channel(());
+        let narration = Narration::new(&status, looks);
+        narration.waits_for_others(true);
+        let patience = Duration::from_millis(1);
+        assert!(deadline(50 * patience, narration.tell_slowness(looked.clone(), patience)).await.is_err());
+        assert!(!receiver.has_changed().unwrap());
+        narration.waits_for_others(false);
+        assert!(deadline(50 * patience, narration.tell_slowness(looked, patience)).await.is_err());
+        assert!(receiver.has_changed().unwrap());
     }
 }

@@ -26,14 +26,25 @@ pub struct Goal {
     pub batch: Option<u32>,
     /// The uids of pods that are to be replaced in place.
     pub restarting: BTreeSet<String>,
+    /// What Kubernetes has refused already: the release serves without it.
+    pub refused: BTreeSet<(Extra, ProcType)>,
+}
+
+/// What a process type has besides its pods, and can do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extra {
+    /// A disruption budget.
+    Budget,
+    /// An autoscaler.
+    Autoscaler,
 }
 
 impl Goal {
     /// A release that runs nothing.
     #[cfg(test)]
     pub(super) fn of(release: ReleaseVersion) -> Self {
-        let (processes, autoscale, autoscaled) = Default::default();
-        Self { release, processes, autoscale, autoscaled, batch: None, restarting: BTreeSet::new() }
+        let (processes, autoscale, autoscaled, restarting, refused) = Default::default();
+        Self { release, processes, autoscale, autoscaled, batch: None, restarting, refused }
     }
 
     /// How a process type is to be scaled. One that is to have no pods is not: an autoscaler leaves that as it is.
@@ -41,6 +52,12 @@ impl Goal {
     pub fn rule(&self, proc_type: &ProcType) -> Option<Autoscale> {
         let is_running = self.processes.get(proc_type).is_some_and(|count| *count > 0);
         self.autoscale.get(proc_type).copied().filter(|_| is_running)
+    }
+
+    /// Whether Kubernetes has refused this before.
+    #[must_use]
+    pub fn is_refused(&self, extra: Extra, proc_type: &ProcType) -> bool {
+        self.refused.iter().any(|(refused, kind)| *refused == extra && kind == proc_type)
     }
 
     /// How many of `replicas` pods are replaced at a time: a quarter, but at least four where there are so many.
@@ -127,6 +144,7 @@ impl Assignment {
             autoscaled: self.autoscaled.clone(),
             batch,
             restarting: self.restarting.clone(),
+            refused: BTreeSet::new(),
         }
     }
 

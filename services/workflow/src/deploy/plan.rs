@@ -88,6 +88,10 @@ pub fn plan<'a>(goal: &'a Goal, world: &'a World) -> Plan<'a> {
     if !taken.is_empty() {
         return Plan::Act(taken);
     }
+    let corrected = autoscale::correct(goal, world);
+    if !corrected.is_empty() {
+        return Plan::Act(corrected);
+    }
     let first_batches = goal.processes.iter().all(|(kind, wanted)| first_batch_serves(goal, world, kind, *wanted));
     let mut actions = Vec::new();
     for proc_type in proc_types(goal, world) {

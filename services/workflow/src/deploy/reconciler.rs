@@ -7,13 +7,13 @@ mod phase;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, Code, Hostname, ReleaseVersion};
+use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion};
 use futures_util::future::BoxFuture;
 
 use self::claims::Claims;
 use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::{self, Failure};
-use super::goal::Assignment;
+use super::goal::{Assignment, Extra, Goal};
 use super::plan::{Plan, plan};
 use super::world::World;
 
@@ -35,6 +35,9 @@ pub trait Narrator: Send + Sync {
     fn looks(&self) -> bool {
         false
     }
+
+    /// The run waits for others, or does so no longer, who may take as long as they need: that is not slow.
+    fn waits_for_others(&self, _waits: bool) {}
 }
 
 /// How a run ended.
@@ -69,6 +72,7 @@ pub async fn reconcile<W: Effects + Surroundings>(
         claims: Claims::default(),
         generation: 0,
         prepared: None,
+        refused: BTreeSet::new(),
         unrestarted: None,
         demolishing_since: None,
         clock: Clock::start(world.now()),
@@ -110,6 +114,8 @@ struct Run<'a, W> {
     generation: u64,
     /// The release, the domains and the leave to run as root, for which Secrets, Service and namespace are known to be right.
     prepared: Option<(ReleaseVersion, BTreeSet<Hostname>, bool)>,
+    /// What Kubernetes has refused and the release can do without: it is not asked for again.
+    refused: BTreeSet<(Extra, ProcType)>,
     /// Why pods could not be replaced in place, if so.
     unrestarted: Option<Failure>,
     /// Since when Kubernetes is deleting what the app has, if so.
@@ -159,7 +165,11 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             match self.once().await {
                 Ok(Some(ending)) => return Ok(ending),
                 Ok(None) => self.clock.outage_since = None,
-                Err(EffectError::Changed) => self.wait().await,
+                // Kubernetes has answered.
+                Err(EffectError::Changed) => {
+                    self.clock.outage_since = None;
+                    self.wait().await;
+                }
                 Err(EffectError::Unavailable(why)) => {
                     self.claims.forget();
                     let lasts = self.clock.outage(self.world.now());
@@ -217,7 +227,8 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             self.give_up(assignment, failure).await?;
             return Ok(None);
         }
-        match plan(&assignment.goal(&observed), &observed) {
+        let goal = Goal { refused: self.refused.clone(), ..assignment.goal(&observed) };
+        match plan(&goal, &observed) {
             Plan::Act(actions) => self.act_all(assignment, actions, &observed).await?,
             Plan::Wait(waiting) => {
                 if let Some(failure) = failure {

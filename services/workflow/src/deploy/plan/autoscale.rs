@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use deis_api::ProcType;
 
-use crate::deploy::goal::Goal;
+use crate::deploy::goal::{Extra, Goal};
 use crate::deploy::world::{Autoscaler, Controller, World};
 
 use super::Action;
@@ -30,11 +30,26 @@ pub(super) fn take_back<'a>(goal: &'a Goal, world: &'a World) -> Vec<Action<'a>>
     kinds.filter_map(action).collect()
 }
 
+/// Makes autoscalers right that are in charge and go by another rule. Before anything else: the number is theirs, and the old rule and
+/// the new one would set it in turns for ever.
+pub(super) fn correct<'a>(goal: &Goal, world: &'a World) -> Vec<Action<'a>> {
+    let wrong = world.autoscalers.iter().filter(|autoscaler| !is_right(goal, autoscaler));
+    let in_charge = wrong.filter(|autoscaler| is_in_charge(goal, world, &autoscaler.proc_type));
+    in_charge.map(|autoscaler| Action::HandOver(&autoscaler.proc_type)).collect()
+}
+
+/// Whether it scales what it is to scale, by the rule that it is to go by.
+fn is_right(goal: &Goal, autoscaler: &Autoscaler) -> bool {
+    goal.rule(&autoscaler.proc_type).is_some_and(|rule| autoscaler.scales == Some((goal.release, rule)))
+}
+
 /// Whether the number of a process type is the autoscaler's: the release serves whose controller it scales, and none of its pods is to
-/// be replaced.
+/// be replaced. One that is wrong and cannot be made right is in charge of nothing.
 fn is_in_charge(goal: &Goal, world: &World, kind: &ProcType) -> bool {
     let is_to_stay = |controller: &Controller| !controller.pods.iter().any(|pod| goal.restarting.contains(&pod.uid));
+    let is_usable = |autoscaler| is_right(goal, autoscaler) || !goal.is_refused(Extra::Autoscaler, kind);
     goal.rule(kind).is_some()
+        && world.autoscaler(kind).is_none_or(is_usable)
         && goal.autoscaled.get(kind) == Some(&goal.release)
         && world.controller(goal.release, kind).is_some_and(is_to_stay)
 }
@@ -42,11 +57,14 @@ fn is_in_charge(goal: &Goal, world: &World, kind: &ProcType) -> bool {
 /// Gives the numbers away again when all is done.
 pub(super) fn hand_over<'a>(goal: &'a Goal, world: &'a World) -> Vec<Action<'a>> {
     let action = |kind| {
-        let wanted = (goal.release, goal.rule(kind)?);
-        let is_right = |autoscaler: &Autoscaler| autoscaler.scales == Some(wanted);
+        goal.rule(kind)?;
+        let is_done = || {
+            let is_right = |autoscaler| is_right(goal, autoscaler);
+            world.autoscaler(kind).is_some_and(is_right) || goal.is_refused(Extra::Autoscaler, kind)
+        };
         match goal.autoscaled.get(kind) {
             None => Some(Action::Entrust(kind)),
-            Some(_) => (!world.autoscaler(kind).is_some_and(is_right)).then_some(Action::HandOver(kind)),
+            Some(_) => (!is_done()).then_some(Action::HandOver(kind)),
         }
     };
     goal.autoscale.keys().filter_map(action).collect()

@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
 
+use deis_api::ProcType;
 use deis_kube::apply::Seen;
 
 use super::Run;
 use crate::deploy::effects::{EffectError, Effects, Surroundings};
+use crate::deploy::goal::Extra;
 use crate::deploy::plan::Action;
 use crate::deploy::world::{Controller, Service, World};
 
@@ -111,8 +113,14 @@ impl<W: Effects + Surroundings> Run<'_, W> {
                 self.world.drain(&self.grant, service, &drain).await?;
                 self.claims.note(&service.seen, true);
             }
-            Action::Protect(proc_type) => self.world.protect(&self.grant, proc_type).await?,
-            Action::Unprotect(budget) => self.world.unprotect(&self.grant, budget).await?,
+            Action::Protect(proc_type) => {
+                let done = self.world.protect(&self.grant, proc_type).await;
+                self.unless_refused(Extra::Budget, proc_type, done)?;
+            }
+            Action::Unprotect(budget) => {
+                let done = self.world.unprotect(&self.grant, budget).await;
+                self.unless_refused(Extra::Budget, &budget.proc_type, done)?;
+            }
             Action::TakeBack(autoscaler) => {
                 self.world.take_back(&self.grant, autoscaler).await?;
                 // Until then it may have changed what it scaled, of which the watches have yet to tell.
@@ -120,9 +128,29 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             }
             Action::Hold(proc_type, count) => self.world.hold(&self.grant, proc_type, count).await?,
             Action::Entrust(proc_type) => self.world.entrust(&self.grant, assignment, proc_type).await?,
-            Action::HandOver(proc_type) => self.world.hand_over(&self.grant, assignment, proc_type).await?,
+            Action::HandOver(proc_type) => {
+                let done = self.world.hand_over(&self.grant, assignment, proc_type).await;
+                self.unless_refused(Extra::Autoscaler, proc_type, done)?;
+            }
             Action::Delete(controller) => self.world.delete(&self.grant, controller).await?,
         }
         Ok(())
+    }
+
+    /// What serves is no worse for what it has not got besides: that is left out for the rest of the run.
+    fn unless_refused(
+        &mut self,
+        extra: Extra,
+        proc_type: &ProcType,
+        done: Result<(), EffectError>,
+    ) -> Result<(), EffectError> {
+        match done {
+            Err(EffectError::Refused(why)) => {
+                tracing::warn!(app = %self.grant.app, %proc_type, why, "the release goes on without it");
+                self.refused.insert((extra, proc_type.clone()));
+                Ok(())
+            }
+            other => other,
+        }
     }
 }

@@ -29,7 +29,10 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             }
         }
         self.tell("removing repository, images and log lines".to_owned());
-        self.world.let_go(&self.grant).await?;
+        self.narrator.waits_for_others(true);
+        let gone = self.world.let_go(&self.grant).await;
+        self.narrator.waits_for_others(false);
+        gone?;
         self.world.forget(&self.grant).await?;
         Ok(Some(Ending::Destroyed))
     }

@@ -112,6 +112,14 @@ async fn an_outage_of_kubernetes_ends_in_a_minute() {
 }
 
 #[tokio::test]
+async fn an_outage_is_over_when_kubernetes_answers_with_a_conflict() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    sandbox.0.lock().unanswered = 100;
+    settle(&sandbox).await;
+    assert!(sandbox.0.lock().now >= Duration::from_secs(90));
+}
+
+#[tokio::test]
 async fn a_release_that_kubernetes_does_not_take_has_failed() {
     let sandbox = Sandbox::upgrading(Fate::Serves);
     sandbox.0.lock().refused = Some(new());

@@ -90,3 +90,15 @@ fn the_number_is_given_away_when_all_is_done_and_then_the_autoscaler_is_made() {
         assert_eq!(plan(&goal, &world), only(Action::HandOver(&web)), "{changed:?}");
     }
 }
+
+/// While the ledger's number is not the one that there is.
+#[test]
+fn an_autoscaler_in_charge_is_made_right_before_anything_else() {
+    let (mut goal, mut world) = in_charge();
+    let rule = Autoscale { min: 6, max: 9, ..RULE };
+    goal.autoscale.insert(ProcType::web(), rule);
+    goal.processes.insert(ProcType::web(), 6);
+    assert_eq!(plan(&goal, &world), only(Action::HandOver(&ProcType::web())));
+    world.autoscalers = vec![autoscaler(Some((OLD, rule)))];
+    assert!(matches!(plan(&goal, &world), Plan::Act(actions) if matches!(actions[..], [Action::Grow(_, 6)])));
+}

@@ -66,3 +66,49 @@ async fn whoever_has_no_autoscaler_any_more_keeps_his_pods() {
     assert_eq!((state.cluster.replicas(), &state.processes), (vec!["v2 web 3".to_owned()], &web(3)));
     assert!(state.autoscalers.is_empty() && state.autoscaled.is_empty());
 }
+
+/// The old rule's highest number is below the new one's least: each would set its own for ever.
+#[tokio::test]
+async fn a_new_rule_is_the_autoscalers_before_anything_is_set_by_it() {
+    let sandbox = autoscaled();
+    settle(&sandbox).await;
+    let rule = Autoscale { min: 6, max: 9, ..RULE };
+    sandbox.0.lock().autoscale.insert(ProcType::web(), rule);
+    let before = sandbox.log().len();
+    settle(&sandbox).await;
+    assert_eq!(sandbox.log()[before..][..2], ["prepare v2", "hand v2 web over to its autoscaler"]);
+    assert_eq!(sandbox.0.lock().autoscalers, [autoscaler(Some((new(), rule)))]);
+}
+
+#[tokio::test]
+async fn a_release_serves_without_what_kubernetes_refuses_besides() {
+    let sandbox = autoscaled();
+    sandbox.0.lock().refuses = ["protect", "hand over"].into();
+    sandbox.0.lock().cluster.budgets.clear();
+    settle(&sandbox).await;
+    let log = sandbox.log();
+    assert!(log.contains(&"v2 is deployed".to_owned()), "{log:#?}");
+    assert_eq!(log.iter().filter(|line| line.starts_with("refused")).count(), 2, "{log:#?}");
+    assert_eq!(sandbox.0.lock().cluster.replicas(), ["v2 web 3"]);
+}
+
+#[tokio::test]
+async fn an_autoscaler_that_cannot_be_made_right_goes() {
+    let sandbox = autoscaled();
+    settle(&sandbox).await;
+    sandbox.0.lock().refuses = ["hand over"].into();
+    sandbox.0.lock().autoscale.insert(ProcType::web(), Autoscale { min: 6, max: 9, ..RULE });
+    settle(&sandbox).await;
+    let state = sandbox.0.lock();
+    assert!(state.autoscalers.is_empty());
+    assert_eq!(state.cluster.replicas(), ["v2 web 6"]);
+}
+
+#[tokio::test]
+async fn a_release_does_not_go_on_beside_an_autoscaler_that_stays() {
+    let sandbox = autoscaled();
+    sandbox.0.lock().refuses = ["take back"].into();
+    settle(&sandbox).await;
+    assert!(sandbox.log().contains(&"v2 failed: pod-refused []".to_owned()));
+    assert!(!sandbox.log().iter().any(|line| line.starts_with("v2 web")));
+}

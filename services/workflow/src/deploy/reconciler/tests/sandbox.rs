@@ -31,8 +31,12 @@ pub(super) struct State {
     /// Calls of this name find the world changed, this many times.
     pub(super) conflicts: BTreeMap<&'static str, u32>,
     pub(super) kubernetes_is_down: bool,
+    /// So many writes are not answered; each fiftieth of them is, with a conflict.
+    pub(super) unanswered: u32,
     /// Kubernetes does not take this release.
     pub(super) refused: Option<ReleaseVersion>,
+    /// Kubernetes takes no calls of these names.
+    pub(super) refuses: BTreeSet<&'static str>,
     /// The process is killed after so many writes.
     pub(super) dies_after: Option<usize>,
     /// An administrator allows root after so many writes.
@@ -67,7 +71,9 @@ impl Sandbox {
             log: Vec::new(),
             conflicts: BTreeMap::new(),
             kubernetes_is_down: false,
+            unanswered: 0,
             refused: None,
+            refuses: BTreeSet::new(),
             dies_after: None,
             root_after: None,
         }))
@@ -83,6 +89,11 @@ impl Sandbox {
         if state.kubernetes_is_down {
             return Err(EffectError::Unavailable("Kubernetes cannot be reached".to_owned()));
         }
+        if state.unanswered > 0 {
+            state.unanswered -= 1;
+            let away = || EffectError::Unavailable("Kubernetes cannot be reached".to_owned());
+            return Err(if state.unanswered.is_multiple_of(50) { EffectError::Changed } else { away() });
+        }
         if grant.fence != state.fence {
             return Err(EffectError::Fenced(grant.app.clone()));
         }
@@ -92,6 +103,10 @@ impl Sandbox {
         if let Some(left) = state.conflicts.get_mut(name).filter(|left| **left > 0) {
             *left -= 1;
             return Err(EffectError::Changed);
+        }
+        if state.refuses.contains(name) {
+            state.log.push(format!("refused: {line}"));
+            return Err(EffectError::Refused(format!("Kubernetes refuses to {name}: exceeded quota")));
         }
         state.log.push(line);
         Ok(state)
