@@ -25,6 +25,8 @@ const PROBED: &str = "involvedObject.kind=Pod,reason=Unhealthy";
 pub struct Cache {
     apps: Arc<Mutex<HashMap<AppName, Objects>>>,
     changed: Arc<signal::Sender<Changed>>,
+    /// How many first lists have yet to come: what is not here by then may be there all the same.
+    missing: Arc<signal::Sender<usize>>,
 }
 
 /// All apps that have changed since they were last taken.
@@ -41,6 +43,29 @@ pub(super) struct Objects {
     /// Pod to what each probe found last, with the name of the Event that tells it.
     unhealthy: BTreeMap<String, BTreeMap<Probe, (String, Unhealthy)>>,
     generation: signal::Sender<u64>,
+}
+
+/// An object of which all is kept that anybody looks at.
+trait Kept: Resource<DynamicType = ()> + PartialEq {
+    /// Leaves away what nobody looks at: then a change of that alone is none.
+    fn strip(&mut self) {}
+}
+
+impl Kept for ReplicationController {}
+impl Kept for Pod {}
+impl Kept for Service {}
+
+impl Kept for PodDisruptionBudget {
+    fn strip(&mut self) {
+        (self.status, self.metadata.managed_fields) = (None, None);
+    }
+}
+
+/// Its controller writes its status every 15 s.
+impl Kept for HorizontalPodAutoscaler {
+    fn strip(&mut self) {
+        (self.status, self.metadata.managed_fields) = (None, None);
+    }
 }
 
 impl Objects {
@@ -62,11 +87,11 @@ impl Cache {
         let pods = context.readiness.latch("the list of pods");
         let services = context.readiness.latch("the list of Services");
         let budgets = context.readiness.latch("the list of disruption budgets");
+        let autoscalers = context.readiness.latch("the list of autoscalers");
         self.follow_one::<ReplicationController>(context, client, controllers, |objects| &mut objects.controllers);
         self.follow_one::<Pod>(context, client, pods, |objects| &mut objects.pods);
         self.follow_one::<Service>(context, client, services, |objects| &mut objects.services);
         self.follow_one::<PodDisruptionBudget>(context, client, budgets, |objects| &mut objects.budgets);
-        let autoscalers = context.readiness.latch("the list of autoscalers");
         self.follow_one::<HorizontalPodAutoscaler>(context, client, autoscalers, |objects| &mut objects.autoscalers);
         self.follow_probes(context, client);
     }
@@ -117,8 +142,9 @@ impl Cache {
         latch: Latch,
         part: fn(&mut Objects) -> &mut BTreeMap<String, K>,
     ) where
-        K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+        K: Kept + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
     {
+        self.missing.send_modify(|missing| *missing += 1);
         let (mut changes, _health) =
             watch::objects(Api::<K>::all(client.clone()), watcher::Config::default().labels(labels::OURS));
         let (cache, shutdown) = (self.clone(), context.shutdown.clone());
@@ -128,20 +154,33 @@ impl Cache {
                 match change {
                     Change::Applied(object) => cache.apply(object, part),
                     Change::Deleted(key) => cache.remove(&key.namespace, &key.name, part),
-                    Change::Complete => drop(latch.take()),
+                    Change::Complete if latch.take().is_some() => cache.missing.send_modify(|missing| *missing -= 1),
+                    Change::Complete => {}
                 }
             }
         }));
     }
 
-    fn apply<K: Resource<DynamicType = ()>>(&self, object: K, part: fn(&mut Objects) -> &mut BTreeMap<String, K>) {
+    fn apply<K: Kept>(&self, mut object: K, part: fn(&mut Objects) -> &mut BTreeMap<String, K>) {
         let Some(app) = labels::app(object.meta()) else { return };
         // Tenants cannot write objects; if one could, it would not speak for another app.
         if object.meta().namespace.as_deref() != Some(app.as_str()) {
             return;
         }
         let name = object.meta().name.clone().unwrap_or_default();
-        self.change(&app, |objects| drop(part(objects).insert(name, object)));
+        object.strip();
+        let version = object.meta().resource_version.clone();
+        self.change(&app, |objects| {
+            let kept = part(objects);
+            // Writes go on top of the newest version, also where nothing else is new.
+            let has_moved = kept.get_mut(&name).is_some_and(|before| {
+                let before = &mut before.meta_mut().resource_version;
+                std::mem::replace(before, version.clone()) != version
+            });
+            let is_same = kept.get(&name) == Some(&object);
+            kept.insert(name, object);
+            !(has_moved && is_same)
+        });
     }
 
     fn remove<K>(&self, namespace: &str, name: &str, part: fn(&mut Objects) -> &mut BTreeMap<String, K>) {
@@ -150,19 +189,29 @@ impl Cache {
                 drop(part(objects).remove(name));
                 // Of a pod, if it is one: its Events outlive it.
                 objects.unhealthy.remove(name);
+                true
             });
         }
     }
 
-    fn change(&self, app: &AppName, change: impl FnOnce(&mut Objects)) {
+    /// Changes what is kept of one app, and tells of it if `change` answers that it is news.
+    fn change(&self, app: &AppName, change: impl FnOnce(&mut Objects) -> bool) {
         let mut apps = self.apps.lock();
         let objects = apps.entry(app.clone()).or_default();
-        change(objects);
+        if !change(objects) {
+            return;
+        }
         objects.generation.send_modify(|generation| *generation += 1);
         drop(apps);
         self.changed.send_modify(|changed| {
             changed.insert(app.clone());
         });
+    }
+
+    /// So many first lists have yet to come.
+    #[cfg(test)]
+    pub(super) fn lacks(&self, lists: usize) {
+        self.missing.send_replace(lists);
     }
 
     /// Looks at one app.
@@ -173,6 +222,12 @@ impl Cache {
     /// The generations of one app as they come.
     pub(super) fn generations(&self, app: &AppName) -> signal::Receiver<u64> {
         self.read(app, |objects| objects.generation.subscribe())
+    }
+
+    /// Waits until all first lists are complete. Who takes what is missing before that for gone takes running apps apart.
+    pub async fn complete(&self) {
+        // The sender lives as long as the cache: it cannot be closed.
+        drop(self.missing.subscribe().wait_for(|missing| *missing == 0).await);
     }
 
     /// Waits for changes of any app; answers which apps have changed since the last time.
@@ -207,6 +262,44 @@ mod tests {
         let pod: Pod = serde_json::from_value(json!({ "metadata": { "name": pod } })).unwrap();
         let found = cache.read(&"shop".parse().unwrap(), |objects| objects.found(&pod));
         found.iter().map(|found| format!("{}: {found}", found.probe)).collect()
+    }
+
+    #[test]
+    fn what_an_autoscaler_has_measured_is_no_change_and_its_version_is_kept() {
+        let (cache, app) = (Cache::default(), "shop".parse().unwrap());
+        let tell = |version: &str, max: u32, cpu: u32| {
+            let autoscaler: HorizontalPodAutoscaler = serde_json::from_value(json!({
+                "metadata": {
+                    "name": "shop-web", "namespace": "shop", "resourceVersion": version,
+                    "labels": { "app": "shop", "heritage": "deis" },
+                    "managedFields": [{ "manager": "controller", "operation": "Update", "subresource": "status", "time": format!("2026-01-01T00:00:{cpu}Z") }],
+                },
+                "spec": { "maxReplicas": max, "scaleTargetRef": { "kind": "ReplicationController", "name": "shop-v2-web" } },
+                "status": { "desiredReplicas": 2, "currentMetrics": [{ "type": "Resource", "resource": { "name": "cpu", "current": { "averageUtilization": cpu } } }] },
+            }))
+            .unwrap();
+            cache.apply(autoscaler, |objects| &mut objects.autoscalers);
+            let version = |objects: &Objects| objects.autoscalers["shop-web"].metadata.resource_version.clone();
+            (cache.read(&app, Objects::generation), cache.read(&app, version).unwrap())
+        };
+        assert_eq!(tell("1", 4, 10), (1, "1".to_owned()));
+        assert_eq!(tell("2", 4, 20), (1, "2".to_owned()));
+        assert_eq!(tell("3", 5, 20), (2, "3".to_owned()));
+        // A list that came anew: who keeps the apps looks at all of them again.
+        assert_eq!(tell("3", 5, 20), (3, "3".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn it_is_complete_when_the_last_of_the_lists_is_there() {
+        let cache = Cache::default();
+        cache.missing.send_replace(2);
+        let waits = cache.complete();
+        futures_util::pin_mut!(waits);
+        assert!(futures_util::poll!(&mut waits).is_pending());
+        cache.missing.send_modify(|missing| *missing -= 1);
+        assert!(futures_util::poll!(&mut waits).is_pending());
+        cache.missing.send_modify(|missing| *missing -= 1);
+        waits.await;
     }
 
     #[test]

@@ -28,6 +28,8 @@ use crate::deploy::{Assignment, EffectError, Failure, Grant};
 const LAST_LINES: i64 = 20;
 /// How long they are waited for.
 const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a deploy waits for the first lists before it says so.
+const LISTS_PATIENCE: Duration = Duration::from_secs(1);
 /// How many characters of an error of Kubernetes people are told.
 const LONGEST_MESSAGE: usize = 200;
 
@@ -126,6 +128,12 @@ impl Cluster for Kubernetes {
         fence: i64,
     ) -> Done<'a> {
         Box::pin(async move {
+            // Every run comes by here before its first look: what is not listed yet would be missing to it.
+            if deadline(LISTS_PATIENCE, self.cache.complete()).await.is_err() {
+                return Err(EffectError::Unavailable(
+                    "Kubernetes has yet to list what is there, trying again.".to_owned(),
+                ));
+            }
             let namespaces = Api::all(self.client.clone());
             apply::ensure(&namespaces, objects::namespace(app, allow_root), fence).await?;
             let password = self.pull_key.password(app);
@@ -328,7 +336,9 @@ pub(super) fn outage(error: &kube::Error) -> String {
     let why = match error {
         kube::Error::Api(status) if status.code == 429 => "has too much to do and puts us off (429)".to_owned(),
         kube::Error::Api(status) => {
-            let message = status.message.chars().take(LONGEST_MESSAGE).collect::<String>();
+            // Whatever stands in between may answer in its place, with a page or with a terminal's escapes.
+            let line = status.message.lines().next().unwrap_or_default().chars();
+            let message = line.filter(|character| !character.is_control()).take(LONGEST_MESSAGE).collect::<String>();
             format!("has an error ({}: {message})", status.code)
         }
         _ => "cannot be reached".to_owned(),
@@ -351,6 +361,7 @@ mod tests {
             answer(429, "Too many requests, please try again later."),
             answer(500, "Internal error occurred: failed calling webhook \"policy.example.com\""),
             answer(504, &"x".repeat(1000)),
+            answer(502, "Bad \u{1b}[31mGateway\t\r\n<html>\n"),
             outage(&kube::Error::LinesCodecMaxLineLengthExceeded),
         ]);
     }
@@ -362,5 +373,18 @@ mod tests {
         assert_eq!(password("shop").len(), 64);
         assert_ne!(password("shop"), password("shop-internal"));
         insta::assert_snapshot!(password("shop"));
+    }
+
+    #[tokio::test]
+    async fn no_deploy_looks_at_half_a_list() {
+        let client = Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+        let (cache, app) = (Cache::default(), "shop".parse().unwrap());
+        let kubernetes = Kubernetes::new(client, cache.clone(), PullKey::from(b"key".to_vec()));
+        let domains = BTreeSet::new();
+        let furnish = || async { kubernetes.furnish(&app, &domains, false, 1).await.unwrap_err().to_string() };
+        cache.lacks(1);
+        assert_eq!(furnish().await, "Kubernetes has yet to list what is there, trying again.");
+        cache.lacks(0);
+        assert_eq!(furnish().await, "Kubernetes cannot be reached, trying again.");
     }
 }
