@@ -12,11 +12,13 @@ use parking_lot::Mutex;
 
 use crate::demand::Demand;
 use crate::proxy::Connection;
-pub(crate) use choice::{Choice, Picked, choose};
+pub(crate) use choice::{Choice, Picked, Tried, choose};
 use standing::{Standing, State};
 
 /// Idle connections kept per address; more are closed when they become idle.
 const IDLE_CONNECTIONS: usize = 64;
+/// So many of them do not count for the bound over all addresses: quiet apps, which fill it, do not make busy ones connect anew.
+const OWN_CONNECTIONS: usize = 2;
 
 /// One address of one route. The connections belong to it alone and go with it: none can reach a later tenant of the address.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct Backend {
     standing: Mutex<Standing>,
     /// Whether the standing is worth a look.
     troubled: AtomicBool,
+    /// Whether a request sees if it is back.
+    probed: AtomicBool,
 }
 
 impl Backend {
@@ -49,6 +53,7 @@ impl Backend {
             made: Instant::now(),
             standing: Mutex::default(),
             troubled: AtomicBool::new(false),
+            probed: AtomicBool::new(false),
         }
     }
 
@@ -97,19 +102,28 @@ impl Backend {
         self.standing.lock().state(self.made.elapsed())
     }
 
-    /// Makes the caller the one who sees whether it is back, when that is due.
-    fn claim_probe(&self) -> bool {
-        self.troubled.load(Ordering::Relaxed) && self.standing.lock().claim(self.made.elapsed())
+    /// Makes the caller the one who sees whether it is back, when that is due or, `early`, before. There is one at a time before; one that
+    /// takes long over its answer does not keep the next one that is due.
+    fn claim_probe(self: &Arc<Self>, early: bool) -> Option<Probe> {
+        if !self.troubled.load(Ordering::Relaxed) {
+            return None;
+        }
+        let is_due = self.standing.lock().claim(self.made.elapsed());
+        if !is_due && !early {
+            return None;
+        }
+        let is_other = self.probed.swap(true, Ordering::SeqCst);
+        (is_due || !is_other).then(|| Probe { backend: Arc::clone(self), is_due })
     }
 
-    /// It took no connection; for how long it is ejected, if that is so from now on or longer.
-    pub(crate) fn refused(&self, is_probe: bool) -> Option<Duration> {
+    /// It took no connection; for how long it is ejected, if that is so from now on or longer. What a probe says counts if it was due.
+    pub(crate) fn refused(&self, is_due: bool) -> Option<Duration> {
         let mut standing = self.standing.lock();
         self.troubled.store(true, Ordering::Relaxed);
-        standing.refused(self.made.elapsed(), is_probe)
+        standing.refused(self.made.elapsed(), is_due)
     }
 
-    /// It took a connection or gave an answer; whether it was ejected.
+    /// It took a connection or gave an answer; whether it was ejected. Then there are places that all who wait may try.
     pub(crate) fn accepted(&self) -> bool {
         if !self.troubled.load(Ordering::Relaxed) {
             return false;
@@ -117,6 +131,10 @@ impl Backend {
         let mut standing = self.standing.lock();
         let was_ejected = standing.accepted();
         self.troubled.store(!standing.is_spotless(), Ordering::Relaxed);
+        drop(standing);
+        if was_ejected {
+            self.demand.tell_all();
+        }
         was_ejected
     }
 
@@ -141,14 +159,14 @@ impl Backend {
         None
     }
 
-    /// Keeps a connection for the next request.
+    /// Keeps a connection for the next request. The first few are kept however many there are elsewhere.
     pub(crate) fn put_idle(&self, connection: Connection) {
         let mut idle = self.idle.lock();
         let Some(idle) = idle.as_mut() else { return };
         if idle.len() >= IDLE_CONNECTIONS {
             idle.retain(|connection| !connection.is_over());
         }
-        if idle.len() < IDLE_CONNECTIONS && connection.rest() {
+        if idle.len() < IDLE_CONNECTIONS && connection.rest(idle.len() < OWN_CONNECTIONS) {
             idle.push(connection);
         }
     }
@@ -169,6 +187,19 @@ impl Backend {
     pub(crate) fn retire(&self) {
         let closed = self.idle.lock().take();
         drop(closed);
+    }
+}
+
+/// A request that is to see whether an ejected address is back, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    backend: Arc<Backend>,
+    is_due: bool,
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.backend.probed.store(false, Ordering::SeqCst);
     }
 }
 

@@ -68,7 +68,7 @@ pub struct Config {
     #[arg(long, env = "DEIS_PLACE_WAIT_SECONDS", default_value = "5", value_parser = seconds)]
     pub place_wait: Duration,
 
-    /// How many connections are open at once, and half of them at most with requests for the same app; further ones wait in the kernel's queue.
+    /// How many connections are open at once, and a quarter of them at most with requests for the same app; further ones wait in the kernel's queue.
     #[arg(long, env = "DEIS_MAX_CONNECTIONS", default_value = "16384")]
     pub max_connections: usize,
 }

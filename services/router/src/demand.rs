@@ -23,6 +23,9 @@ pub struct Demand {
     present: AtomicUsize,
     waiting: AtomicUsize,
     freed: Notify,
+    /// Those who wait once more, since a pod has failed them, beside the line.
+    waiting_again: AtomicUsize,
+    freed_again: Notify,
     budget: Mutex<Budget>,
 }
 
@@ -33,6 +36,8 @@ impl Default for Demand {
             present: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
+            waiting_again: AtomicUsize::new(0),
+            freed_again: Notify::new(),
             budget: Mutex::default(),
         }
     }
@@ -56,18 +61,42 @@ impl Demand {
         self.waiting.load(Ordering::SeqCst) > 0
     }
 
-    /// A place among those who wait, if there is one. `all` counts those of all apps.
+    /// A place at the end of the line of those who wait, if there is one. `all` counts those of all apps.
     pub(crate) fn wait(self: &Arc<Self>, all: &Gauge) -> Option<Waiting> {
-        let counted = Counted::below(self, |demand| &demand.waiting, WAITING)?;
+        self.wait_in(all, |demand| &demand.waiting, |demand| &demand.freed)
+    }
+
+    /// The same beside the line, for one who has had a place that was of no use. It is told of every free place: one that it cannot
+    /// use is for somebody else.
+    pub(crate) fn wait_again(self: &Arc<Self>, all: &Gauge) -> Option<Waiting> {
+        self.wait_in(all, |demand| &demand.waiting_again, |demand| &demand.freed_again)
+    }
+
+    fn wait_in(
+        self: &Arc<Self>,
+        all: &Gauge,
+        line: fn(&Self) -> &AtomicUsize,
+        freed: fn(&Self) -> &Notify,
+    ) -> Option<Waiting> {
+        let counted = Counted::below(self, line, WAITING)?;
         all.inc();
-        Some(Waiting { counted, all: all.clone() })
+        Some(Waiting { counted, freed, all: all.clone() })
     }
 
     /// A place at a pod is free. The longest waiting one is told.
     pub(crate) fn tell_free(&self) {
+        if self.waiting_again.load(Ordering::SeqCst) > 0 {
+            self.freed_again.notify_waiters();
+        }
         if self.is_waited_for() {
             self.freed.notify_one();
         }
+    }
+
+    /// Many places may be free.
+    pub(crate) fn tell_all(&self) {
+        self.freed_again.notify_waiters();
+        self.freed.notify_waiters();
     }
 }
 
@@ -79,13 +108,19 @@ pub(crate) struct Guest(#[expect(dead_code, reason = "it counts")] Counted);
 #[derive(Debug)]
 pub(crate) struct Waiting {
     counted: Counted,
+    freed: fn(&Demand) -> &Notify,
     all: Gauge,
 }
 
 impl Waiting {
     /// Told when a place becomes free. Who drops it instead of using it leaves it to the next one.
     pub(crate) fn freed(&self) -> &Notify {
-        &self.counted.demand.freed
+        (self.freed)(&self.counted.demand)
+    }
+
+    /// Whether there is nobody before it. Others do not try before they are told: the one before tells when it has its place.
+    pub(crate) fn is_first(&self) -> bool {
+        self.counted.before == 0
     }
 }
 
@@ -99,13 +134,15 @@ impl Drop for Waiting {
 struct Counted {
     demand: Arc<Demand>,
     counter: fn(&Demand) -> &AtomicUsize,
+    /// How many there were before.
+    before: usize,
 }
 
 impl Counted {
     fn below(demand: &Arc<Demand>, counter: fn(&Demand) -> &AtomicUsize, limit: usize) -> Option<Self> {
         let more = |count: usize| (count < limit).then_some(count + 1);
-        counter(demand).fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
-        Some(Self { demand: Arc::clone(demand), counter })
+        let before = counter(demand).fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
+        Some(Self { demand: Arc::clone(demand), counter, before })
     }
 }
 
@@ -130,7 +167,26 @@ mod tests {
         let all = Gauge::default();
         let waiting = (0..1000).map_while(|_| demand.wait(&all)).collect::<Vec<_>>();
         assert_eq!((waiting.len(), demand.is_waited_for(), all.get()), (WAITING, true, 256));
+        assert_eq!(waiting.iter().filter(|waiting| waiting.is_first()).count(), 1);
+        let again = demand.wait_again(&all).unwrap();
         drop(waiting);
-        assert_eq!((demand.is_waited_for(), all.get()), (false, 0));
+        assert_eq!((demand.is_waited_for(), all.get()), (false, 1), "who waits again is in nobody's way");
+        drop(again);
+        assert_eq!(all.get(), 0);
+    }
+
+    #[test]
+    fn one_of_the_line_is_told_and_all_beside_it() {
+        let (demand, all) = (Arc::<Demand>::default(), Gauge::default());
+        let told = |tell: fn(&Demand)| {
+            let waiting = [demand.wait(&all), demand.wait(&all), demand.wait_again(&all), demand.wait_again(&all)];
+            let waiting = waiting.map(Option::unwrap);
+            let mut freed = waiting.each_ref().map(|waiting| Box::pin(waiting.freed().notified()));
+            freed.iter_mut().for_each(|freed| assert!(!freed.as_mut().enable()));
+            tell(&demand);
+            freed.map(|mut freed| freed.as_mut().enable())
+        };
+        assert_eq!(told(Demand::tell_free), [true, false, true, true]);
+        assert_eq!(told(Demand::tell_all), [true; 4]);
     }
 }

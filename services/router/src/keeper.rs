@@ -7,6 +7,7 @@ use std::time::Duration;
 use deis_bootstrap::{Latch, Tasks};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -46,7 +47,7 @@ pub(crate) struct Keeper {
     pub(crate) live: Arc<Live>,
     /// Held until the first table is there.
     pub(crate) first_table: Option<Latch>,
-    pub(crate) saves: watch::Sender<Option<Snapshot>>,
+    pub(crate) saves: watch::Sender<Mutex<Option<Snapshot>>>,
 }
 
 impl Keeper {
@@ -82,18 +83,39 @@ impl Keeper {
     }
 
     fn save(&self) {
-        self.saves.send_replace(Some(self.index.snapshot()));
+        self.saves.send_replace(Mutex::new(Some(self.index.snapshot())));
     }
 }
 
-/// Writes tables to disk, the newest one whenever the last has been written. Ends with the keeper.
-pub(crate) async fn write_saves(mut saves: watch::Receiver<Option<Snapshot>>, file: PathBuf, tasks: Tasks) {
+/// Writes tables to disk, the newest one whenever the last has been written. It is taken out of the channel: what only an old table has
+/// would stay in memory with it. Ends with the keeper.
+pub(crate) async fn write_saves(mut saves: watch::Receiver<Mutex<Option<Snapshot>>>, file: PathBuf, tasks: Tasks) {
     while saves.changed().await.is_ok() {
-        let Some(snapshot) = saves.borrow_and_update().clone() else { continue };
+        let Some(snapshot) = saves.borrow_and_update().lock().take() else { continue };
         let file = file.clone();
         let written = tasks.blocking("save the table", move || snapshot.saved().save(&file)).await;
         if let Ok(Err(error)) = written {
             tracing::warn!(%error, "the table was not saved");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deis_bootstrap::Context;
+
+    use super::*;
+    use crate::table::Defaults;
+
+    #[tokio::test]
+    async fn a_table_that_is_saved_is_kept_no_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("table.json");
+        let (saves, to_save) = watch::channel(Mutex::new(None));
+        saves.send_replace(Mutex::new(Some(Index::new(None, Defaults::default()).snapshot())));
+        let seen = saves.subscribe();
+        drop(saves);
+        write_saves(to_save, file.clone(), Context::new("router").tasks).await;
+        assert!(file.exists() && seen.borrow().lock().is_none());
     }
 }

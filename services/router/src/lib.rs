@@ -41,6 +41,7 @@ use deis_bootstrap::{Context, Latch};
 use deis_proto::router::router_service_server::RouterServiceServer;
 use deis_rpc::{Contract, Identity};
 use futures_util::stream::BoxStream;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -59,7 +60,7 @@ use traffic::Traffic;
 const BUILDER: &str = "deis-builder";
 /// What is left of the process's grace for its own end, after clients had theirs.
 const OWN_END: Duration = Duration::from_secs(2);
-/// Of all idle connections to pods so many are kept, each for less than the minute after which many a server or firewall forgets it.
+/// Of all idle connections to pods beyond each pod's own so many are kept, each for less than the minute after which many a server or firewall forgets it.
 const IDLE_CONNECTIONS: usize = 4096;
 const IDLE_LIMIT: Duration = Duration::from_secs(55);
 
@@ -139,8 +140,8 @@ pub async fn serve(
         cut: cut.clone(),
         pool,
         place_wait: config.place_wait,
-        // What one app takes leaves as much for all others.
-        most_of_one_app: (config.max_connections / 2).max(1),
+        // A few slow apps leave enough for all others.
+        most_of_one_app: (config.max_connections / 4).max(1),
     });
     let http = Http { proxy, draining: context.shutdown.clone(), client_idle: config.client_idle };
     let https = http.clone();
@@ -192,7 +193,7 @@ fn keep_table(
     let mut index = Index::new(config.domain.clone(), chart);
     // Should the settings be missing now, the last good ones hold.
     index.apply(Event::Settings(saved.settings().clone()));
-    let (saves, to_save) = watch::channel(None);
+    let (saves, to_save) = watch::channel(Mutex::new(None));
     let keeper = Keeper { index, live: Arc::clone(live), first_table: (!from_disk).then_some(first_table), saves };
     context.tasks.spawn("table keeper", keeper.run(events, end.clone()));
     let writer = keeper::write_saves(to_save, config.table_file.clone(), context.tasks.clone());

@@ -34,6 +34,11 @@ pub(crate) use idle::Stalled;
 pub use kept::Pool;
 pub(crate) use tunnel::{tunnel, tunnel_websocket};
 
+/// Marks an answer as the last one of its connection, where a connection has one request at a time: whose app has more to do than it can
+/// keeps no connection of the router for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last;
+
 /// Forwards requests by the live table.
 #[derive(Debug)]
 pub struct Proxy {
@@ -75,10 +80,14 @@ impl Proxy {
             }
             Err((route, refusal)) => (route, Err(refusal)),
         };
-        if matches!(result, Err(page::Refusal::Busy)) {
+        let is_busy = matches!(result, Err(page::Refusal::Busy));
+        if is_busy {
             self.traffic.busy.inc();
         }
         let mut response = result.unwrap_or_else(|refusal| page::page(&refusal, accept.as_ref()));
+        if is_busy {
+            response.extensions_mut().insert(Last);
+        }
         self.traffic.count(route.is_some(), response.status());
         trace::record(&Span::current(), route.as_ref().map(|route| route.app.as_ref()), response.status());
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {

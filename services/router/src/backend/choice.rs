@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::standing::State;
-use super::{Backend, Lease};
+use super::{Backend, Lease, Probe};
 
 /// What came of a choice.
 #[derive(Debug)]
@@ -19,45 +19,73 @@ pub(crate) enum Choice {
 /// A place at an address.
 #[derive(Debug)]
 pub(crate) struct Picked {
+    /// Whether this request is to see if an ejected address is back. It ends before the lease, whose end others are told.
+    pub(crate) probe: Option<Probe>,
     pub(crate) lease: Lease,
-    /// Whether this request is to see if an ejected address is back.
-    pub(crate) is_probe: bool,
 }
 
 impl Picked {
     /// A place at this address, unless `limit` are taken.
     pub(crate) fn at(backend: &Arc<Backend>, limit: usize) -> Option<Self> {
-        let lease = backend.try_lease(limit)?;
-        Some(Self { lease, is_probe: backend.claim_probe() })
+        Some(Self { lease: backend.try_lease(limit)?, probe: None })
+    }
+
+    /// The same, to see if it is back.
+    fn probe(backend: &Arc<Backend>, limit: usize, early: bool) -> Option<Self> {
+        let probe = backend.claim_probe(early)?;
+        Some(Self { lease: backend.try_lease(limit)?, probe: Some(probe) })
+    }
+
+    /// Whether an ejected address is to be heard of by now.
+    pub(crate) fn is_due(&self) -> bool {
+        self.probe.as_ref().is_some_and(|probe| probe.is_due)
+    }
+
+    /// It was of no use, and is given up.
+    pub(crate) fn tried(self) -> Tried {
+        Tried { was_probe: self.probe.is_some(), backend: Arc::clone(self.lease.backend()) }
     }
 }
 
-/// Chooses for the next request. The first `staying` of the addresses are to be used, the others when there is nothing else, and those
-/// that are ejected last; `avoid` is one that has just failed. Of two at random the one with less to do is taken, of those with a free
-/// place.
-///
-/// Where others are full the ejected ones are left alone, unless they are more than half: so many do not fail at once by
-/// themselves, and the rest cannot carry it all.
-pub(crate) fn choose(backends: &[Arc<Backend>], staying: usize, limit: usize, avoid: Option<&Arc<Backend>>) -> Choice {
-    let usable = backends.get(..staying).unwrap_or_default();
-    of_two(usable, limit, avoid).map_or_else(|| of_all(backends, staying, limit, avoid), Choice::Picked)
+/// An address that has just failed a request.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    backend: Arc<Backend>,
+    pub(crate) was_probe: bool,
 }
 
-fn is_avoided(backend: &Arc<Backend>, avoid: Option<&Arc<Backend>>) -> bool {
-    avoid.is_some_and(|avoid| avoid.address() == backend.address())
+impl Tried {
+    /// Whether this is the one, unless another probe has found it back.
+    fn excludes(&self, backend: &Arc<Backend>) -> bool {
+        self.backend.address() == backend.address() && !(self.was_probe && backend.state() == State::Good)
+    }
+}
+
+fn is_excluded(backend: &Arc<Backend>, tried: Option<&Tried>) -> bool {
+    tried.is_some_and(|tried| tried.excludes(backend))
+}
+
+/// Chooses for the next request. The first `staying` of the addresses are to be used, the others when there is nothing else, and those
+/// that are ejected last. Of two at random the one with less to do is taken, of those with a free place.
+///
+/// Where the others are full, one request at a time sees whether an ejected one is back, before its time: better than to wait. Who
+/// has `tried` one that failed does not do that, neither then nor when it is due.
+pub(crate) fn choose(backends: &[Arc<Backend>], staying: usize, limit: usize, tried: Option<&Tried>) -> Choice {
+    let usable = backends.get(..staying).unwrap_or_default();
+    of_two(usable, limit, tried).map_or_else(|| of_all(backends, staying, limit, tried), Choice::Picked)
 }
 
 /// What nearly always does.
-fn of_two(backends: &[Arc<Backend>], limit: usize, avoid: Option<&Arc<Backend>>) -> Option<Picked> {
+fn of_two(backends: &[Arc<Backend>], limit: usize, tried: Option<&Tried>) -> Option<Picked> {
     let len = backends.len();
     let first = rand::random_range(0..len.max(1));
     // Never the same one twice: the second is one of the others, counted from the first.
     let second = if len > 1 { (first + rand::random_range(1..len)) % len } else { first };
     let pair = [backends.get(first), backends.get(second)];
-    let pair = pair.into_iter().flatten().filter(|backend| !is_avoided(backend, avoid));
+    let pair = pair.into_iter().flatten().filter(|backend| !is_excluded(backend, tried));
     // Whoever is to be tried again is tried at once: nobody waits for it, and others take over if it refuses.
-    let due = pair.clone().find(|backend| backend.state() == State::Due);
-    if let Some(probe) = due.and_then(|due| Picked::at(due, limit)).filter(|picked| picked.is_probe) {
+    let due = pair.clone().find(|backend| tried.is_none() && backend.state() == State::Due);
+    if let Some(probe) = due.and_then(|due| Picked::probe(due, limit, false)) {
         return Some(probe);
     }
     let good = pair.filter(|backend| backend.state() == State::Good);
@@ -65,48 +93,41 @@ fn of_two(backends: &[Arc<Backend>], limit: usize, avoid: Option<&Arc<Backend>>)
 }
 
 /// All of them, the best kind first.
-fn of_all(backends: &[Arc<Backend>], staying: usize, limit: usize, avoid: Option<&Arc<Backend>>) -> Choice {
-    let mut kinds = [const { Vec::new() }; 3];
-    let mut ejected = 0;
-    for (at, backend) in backends.iter().enumerate() {
-        let is_good = backend.state() == State::Good;
-        ejected += usize::from(!is_good);
-        let [good, leaving, last] = &mut kinds;
-        let kind = if !is_good {
-            last
+fn of_all(backends: &[Arc<Backend>], staying: usize, limit: usize, tried: Option<&Tried>) -> Choice {
+    let [mut good, mut leaving, mut ejected] = [const { Vec::new() }; 3];
+    for (at, backend) in backends.iter().enumerate().filter(|(_, backend)| !is_excluded(backend, tried)) {
+        let kind = if backend.state() != State::Good {
+            &mut ejected
         } else if at < staying {
-            good
+            &mut good
         } else {
-            leaving
+            &mut leaving
         };
-        if !is_avoided(backend, avoid) {
-            kind.push(backend);
-        }
+        kind.push(backend);
     }
-    let most_are_ejected = ejected * 2 > backends.len();
-    let mut choice = Choice::Nothing;
-    for mut kind in kinds {
-        if kind.is_empty() {
-            continue;
-        }
-        // Those with the same to do in no order.
-        kind.sort_by_cached_key(|backend| (backend.in_flight(), rand::random::<u32>()));
-        if let Some(picked) = kind.into_iter().find_map(|backend| Picked::at(backend, limit)) {
-            return Choice::Picked(picked);
-        }
-        choice = Choice::Full;
-        if !most_are_ejected {
-            break;
-        }
-    }
-    choice
+    let early = ejected.clone();
+    let Some(mut kind) = [good, leaving, ejected].into_iter().find(|kind| !kind.is_empty()) else {
+        return Choice::Nothing;
+    };
+    // Those with the same to do in no order.
+    kind.sort_by_cached_key(|backend| (backend.in_flight(), rand::random::<u32>()));
+    let picked = kind.into_iter().find_map(|backend| {
+        let probe = if tried.is_none() { Picked::probe(backend, limit, false) } else { None };
+        probe.or_else(|| Picked::at(backend, limit))
+    });
+    let probe =
+        || early.into_iter().filter(|_| tried.is_none()).find_map(|backend| Picked::probe(backend, limit, true));
+    picked.or_else(probe).map_or(Choice::Full, Choice::Picked)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use prometheus_client::metrics::gauge::Gauge;
+
     use super::*;
+    use crate::demand::Demand;
 
     const MANY: usize = 1_000_000;
 
@@ -119,8 +140,9 @@ mod tests {
     }
 
     /// The ports that are chosen over many requests that end at once; none when all are full.
-    fn chosen(backends: &[Arc<Backend>], limit: usize, avoid: Option<&Arc<Backend>>) -> BTreeSet<u16> {
-        let choices = (0..200).filter_map(|_| match choose(backends, backends.len(), limit, avoid) {
+    fn chosen(backends: &[Arc<Backend>], limit: usize, failed: Option<&Arc<Backend>>) -> BTreeSet<u16> {
+        let tried = failed.map(|failed| Tried { backend: Arc::clone(failed), was_probe: false });
+        let choices = (0..200).filter_map(|_| match choose(backends, backends.len(), limit, tried.as_ref()) {
             Choice::Picked(picked) => Some(picked.lease.backend().address().port()),
             Choice::Full | Choice::Nothing => None,
         });
@@ -148,7 +170,8 @@ mod tests {
         assert_eq!(chosen(&backends, MANY, None), BTreeSet::from([1, 2, 3]), "all are as good as none");
         assert!(backends[1].accepted());
         assert_eq!(chosen(&backends, MANY, None), BTreeSet::from([2]));
-        assert!(matches!(choose(&backends[..1], 1, MANY, Some(&backends[0])), Choice::Nothing));
+        let tried = Picked::at(&backends[0], MANY).unwrap().tried();
+        assert!(matches!(choose(&backends[..1], 1, MANY, Some(&tried)), Choice::Nothing));
         assert!(matches!(choose(&[], 0, MANY, None), Choice::Nothing));
     }
 
@@ -165,16 +188,54 @@ mod tests {
         assert!(matches!(choose(&backends, 3, 2, None), Choice::Picked(_)));
     }
 
-    /// Half of them may be gone; when it is more, what the rest has no place for is tried there too.
+    fn pick(backends: &[Arc<Backend>], tried: Option<&Tried>) -> Option<Picked> {
+        match choose(backends, backends.len(), 1, tried) {
+            Choice::Picked(picked) => Some(picked),
+            Choice::Full | Choice::Nothing => None,
+        }
+    }
+
     #[test]
-    fn the_ejected_are_left_alone_when_the_others_are_full_unless_most_are() {
-        let backends = backends(4);
-        let _full = [&backends[0], &backends[1]].map(|backend| Picked::at(backend, 1).unwrap());
-        eject(&backends[2]);
-        eject(&backends[3]);
-        assert!(matches!(choose(&backends, 4, 1, None), Choice::Full));
+    fn one_request_at_a_time_tries_each_ejected_one_when_the_others_are_full() {
+        let backends = backends(3);
+        let full = Picked::at(&backends[0], 1).unwrap();
         eject(&backends[1]);
-        assert_eq!(chosen(&backends, 1, None), BTreeSet::from([3, 4]));
+        eject(&backends[2]);
+        let probes = [pick(&backends, None).unwrap(), pick(&backends, None).unwrap()];
+        let ports = probes.iter().map(|picked| picked.lease.backend().address().port()).collect::<BTreeSet<_>>();
+        assert!(ports == BTreeSet::from([2, 3]) && probes.iter().all(|picked| picked.probe.is_some()));
+        assert!(pick(&backends, None).is_none());
+        drop(probes);
+        assert!(pick(&backends, None).is_some_and(|picked| picked.probe.is_some()), "and again");
+        drop(full);
+        assert!(pick(&backends, None).is_some_and(|picked| picked.probe.is_none()));
+    }
+
+    /// It would fail, where all that it needs is to wait; until the one it tried is back.
+    #[test]
+    fn who_has_tried_one_in_vain_tries_no_other_ejected_one() {
+        let backends = backends(3);
+        let _full = Picked::at(&backends[0], 1).unwrap();
+        eject(&backends[1]);
+        eject(&backends[2]);
+        let failed = pick(&backends, None).unwrap();
+        let back = Arc::clone(failed.lease.backend());
+        let tried = failed.tried();
+        assert!(tried.was_probe && pick(&backends, Some(&tried)).is_none());
+        assert!(back.accepted());
+        let picked = pick(&backends, Some(&tried)).unwrap();
+        assert!(Arc::ptr_eq(picked.lease.backend(), &back) && picked.probe.is_none());
+    }
+
+    #[test]
+    fn who_waits_is_told_that_an_ejected_one_is_back() {
+        let demand = Arc::<Demand>::default();
+        let backend = Arc::new(Backend::new(([127, 0, 0, 1], 1).into(), None, Arc::clone(&demand)));
+        let waiting = demand.wait(&Gauge::default()).unwrap();
+        let mut freed = Box::pin(waiting.freed().notified());
+        eject(&backend);
+        assert!(!freed.as_mut().enable());
+        assert!(backend.accepted() && freed.as_mut().enable());
     }
 
     #[test]

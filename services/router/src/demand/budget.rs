@@ -5,7 +5,7 @@ use std::time::Duration;
 /// At most one in so many of the last requests ...
 const SHARE: u64 = 5;
 /// ... and never fewer than this, so that an app with few requests has second tries at all.
-const FLOOR: u64 = 10;
+const FLOOR: u64 = 100;
 /// The last requests are those of so many of these.
 const SLOTS: usize = 10;
 const SLOT: Duration = Duration::from_secs(1);
@@ -83,8 +83,8 @@ mod tests {
 
     #[test]
     fn a_share_of_the_requests_and_a_few_in_any_case() {
-        assert_eq!(left(&mut Budget::default(), at(0)), 10);
-        assert_eq!(left(&mut with_requests(at(0), 49), at(0)), 10);
+        assert_eq!(left(&mut Budget::default(), at(0)), 100);
+        assert_eq!(left(&mut with_requests(at(0), 499), at(0)), 100);
         assert_eq!(left(&mut with_requests(at(0), 1000), at(0)), 200);
     }
 
@@ -92,11 +92,11 @@ mod tests {
     fn what_is_long_ago_does_not_count() {
         let mut budget = with_requests(at(100), 1000);
         assert_eq!(left(&mut budget.clone(), at(109)), 200);
-        assert_eq!(left(&mut budget.clone(), at(110)), 10, "the requests are forgotten");
+        assert_eq!(left(&mut budget.clone(), at(110)), 100, "the requests are forgotten");
         assert_eq!(left(&mut budget, at(100)), 200);
         assert_eq!(left(&mut budget, at(109)), 0);
-        assert_eq!(left(&mut budget, at(110)), 10, "so are the second tries");
-        assert_eq!(left(&mut budget, at(1_000_003)), 10);
+        assert_eq!(left(&mut budget, at(110)), 100, "so are the second tries");
+        assert_eq!(left(&mut budget, at(1_000_003)), 100);
     }
 
     /// An app that is dead does not get twice its requests.

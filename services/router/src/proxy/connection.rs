@@ -37,9 +37,9 @@ impl Connection {
         self.sender.is_closed()
     }
 
-    /// It is idle from now on; not if it takes no request any more, or there are too many.
-    pub(crate) fn rest(&self) -> bool {
-        !self.is_over() && self.kept.rest()
+    /// It is idle from now on; not if it takes no request any more, or there are too many, which an `own` one does not care for.
+    pub(crate) fn rest(&self, own: bool) -> bool {
+        !self.is_over() && self.kept.rest(own)
     }
 
     /// Whether it has been idle for longer than this.

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deis_api::Code;
 use deis_bootstrap::deadline;
@@ -95,24 +95,37 @@ impl Proxy {
     }
 
     /// A second pod is tried when the first took nothing of the request, with the table as it is by then, as long as few requests of
-    /// the app need that.
-    async fn send(&self, route: &Arc<Route>, request: Request<Upload>) -> Result<Sent, Refusal> {
-        let picked = self.place(route).await?;
-        let failed = match self.attempt(route, picked, request, route.backends.len() > 1).await {
-            Ok(sent) => return Ok(sent),
-            Err(failed) => *failed,
-        };
-        let Some((request, first)) = failed.unsent else { return Err(failed.refusal) };
-        let newest = self.live.table().service(&route.key).map_or_else(|| Arc::clone(route), Arc::clone);
-        let Some(picked) = self.other_place(&newest, first.lease.backend()) else { return Err(failed.refusal) };
-        // That a pod is tried again is our wish: it is no burden on the app, and nobody's request fails for it.
-        if !first.is_probe && !newest.demand.may_retry() {
-            self.traffic.retries_refused.inc();
-            return Err(failed.refusal);
+    /// the app need that. That an ejected pod is tried again is our wish: it is no burden on the app, and nobody's request fails for it.
+    async fn send(&self, route: &Arc<Route>, mut request: Request<Upload>) -> Result<Sent, Refusal> {
+        let began = Instant::now();
+        let mut route = Arc::clone(route);
+        let mut picked = self.place(&route, None, self.place_wait).await?;
+        let mut is_last = false;
+        loop {
+            let others = !is_last && route.backends.len() > 1;
+            let failed = match self.attempt(&route, picked, request, others).await {
+                Ok(sent) => return Ok(sent),
+                Err(failed) => *failed,
+            };
+            let Some((unsent, first)) = failed.unsent.filter(|_| !is_last) else { return Err(failed.refusal) };
+            let tried = first.tried();
+            if let Some(newest) = self.live.table().service(&route.key) {
+                route = Arc::clone(newest);
+            }
+            let left = self.place_wait.saturating_sub(began.elapsed());
+            picked = match self.place(&route, Some(&tried), left).await {
+                Ok(picked) => picked,
+                Err(Refusal::Busy) => return Err(Refusal::Busy),
+                Err(_no_other) => return Err(failed.refusal),
+            };
+            is_last = !tried.was_probe;
+            if is_last && !route.demand.may_retry() {
+                self.traffic.retries_refused.inc();
+                return Err(failed.refusal);
+            }
+            self.traffic.retries.inc();
+            request = unsent;
         }
-        self.traffic.retries.inc();
-        drop(first);
-        self.attempt(&newest, picked, request, false).await.map_err(|again| again.refusal)
     }
 
     async fn attempt(
@@ -123,7 +136,7 @@ impl Proxy {
         others: bool,
     ) -> Result<Sent, Box<Failed>> {
         let limit = route.settings.idle_limit;
-        let (picked, request) = match send_on_idle(picked, request, limit).await? {
+        let (mut picked, request) = match send_on_idle(picked, request, limit).await? {
             Reused::Sent(sent) => {
                 self.note_accepted(route, sent.lease.backend());
                 return Ok(sent);
@@ -144,6 +157,8 @@ impl Proxy {
             }
         };
         self.note_accepted(route, backend);
+        // It is back, however long its answer takes.
+        picked.probe = None;
         let progress = request.body().progress();
         match while_moving(limit, progress.as_ref(), connection.sender.try_send_request(request)).await {
             Ok(Ok(response)) => Ok(Sent { response, connection, lease: picked.lease }),

@@ -1,7 +1,7 @@
 //! How long connections to pods are kept while nobody needs them, and how many over all pods.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -10,15 +10,17 @@ use tokio::time::{Instant, sleep_until};
 #[derive(Debug)]
 pub struct Pool {
     idle: AtomicUsize,
+    /// Those of them that count for `most`.
+    shared: AtomicUsize,
     most: usize,
     rest: Duration,
 }
 
 impl Pool {
-    /// Of all idle connections `most` are kept, and none for longer than `rest`.
+    /// Of all idle connections beyond each address's own `most` are kept, and none for longer than `rest`.
     #[must_use]
     pub fn new(most: usize, rest: Duration) -> Self {
-        Self { idle: AtomicUsize::new(0), most, rest }
+        Self { idle: AtomicUsize::new(0), shared: AtomicUsize::new(0), most, rest }
     }
 
     /// Idle connections to pods.
@@ -38,24 +40,33 @@ pub(super) struct Kept {
     made: Instant,
     /// [`BUSY`], [`CLOSED`], or since when it is idle: in milliseconds after `made`, and one more.
     state: AtomicU64,
+    /// Whether it counts for the bound, while it is idle.
+    is_shared: AtomicBool,
 }
 
 impl Kept {
     /// A connection in use.
     pub(super) fn new(pool: &Arc<Pool>) -> Self {
-        Self { pool: Arc::clone(pool), made: Instant::now(), state: AtomicU64::new(BUSY) }
+        Self {
+            pool: Arc::clone(pool),
+            made: Instant::now(),
+            state: AtomicU64::new(BUSY),
+            is_shared: AtomicBool::new(false),
+        }
     }
 
-    /// It becomes idle, unless it is closed or there are too many.
-    pub(super) fn rest(&self) -> bool {
+    /// It becomes idle, unless it is closed or there are too many; an `own` one of its address may in any case.
+    pub(super) fn rest(&self, own: bool) -> bool {
         let more = |count: usize| (count < self.pool.most).then_some(count + 1);
-        if self.pool.idle.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+        if !own && self.pool.shared.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
             return false;
         }
+        self.is_shared.store(!own, Ordering::SeqCst);
+        self.pool.idle.fetch_add(1, Ordering::Relaxed);
         let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(CLOSED - 2) + 1;
         let rests = self.state.compare_exchange(BUSY, now, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if !rests {
-            self.pool.idle.fetch_sub(1, Ordering::Relaxed);
+            self.uncount();
         }
         rests
     }
@@ -91,7 +102,7 @@ impl Kept {
     /// It is closed, whatever it was.
     pub(super) fn close(&self) {
         if !matches!(self.state.swap(CLOSED, Ordering::SeqCst), BUSY | CLOSED) {
-            self.pool.idle.fetch_sub(1, Ordering::Relaxed);
+            self.uncount();
         }
     }
 
@@ -101,9 +112,16 @@ impl Kept {
             && since != CLOSED
             && self.state.compare_exchange(since, state, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if left {
-            self.pool.idle.fetch_sub(1, Ordering::Relaxed);
+            self.uncount();
         }
         left
+    }
+
+    fn uncount(&self) {
+        self.pool.idle.fetch_sub(1, Ordering::Relaxed);
+        if self.is_shared.swap(false, Ordering::SeqCst) {
+            self.pool.shared.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -119,20 +137,36 @@ mod tests {
     fn idle_ones_are_counted_and_bounded() {
         let pool = Arc::new(Pool::new(2, LIMIT));
         let kept = [(); 3].map(|()| Kept::new(&pool));
-        assert_eq!((kept.each_ref().map(Kept::rest), pool.idle()), ([true, true, false], 2));
+        assert_eq!((kept.each_ref().map(|kept| kept.rest(false)), pool.idle()), ([true, true, false], 2));
         assert!(kept[0].resume() && !kept[0].resume() && !kept[2].resume());
         assert_eq!((kept[0].rested(), kept[1].rested().is_some(), pool.idle()), (None, true, 1));
-        assert!(kept[2].rest());
+        assert!(kept[2].rest(false));
         kept.iter().for_each(Kept::close);
-        assert_eq!((kept.each_ref().map(Kept::rest), pool.idle()), ([false; 3], 0));
+        assert_eq!((kept.each_ref().map(|kept| kept.rest(false)), pool.idle()), ([false; 3], 0));
         assert!(!kept[1].resume());
+    }
+
+    #[test]
+    fn an_addresss_own_ones_do_not_count() {
+        let pool = Arc::new(Pool::new(1, LIMIT));
+        let kept = [(); 4].map(|()| Kept::new(&pool));
+        assert!(
+            kept[0].rest(true) && kept[1].rest(false) && !kept[2].rest(false),
+            "the own one left the place to another"
+        );
+        assert!(kept[3].rest(true));
+        assert_eq!(pool.idle(), 3);
+        assert!(kept[0].resume() && !kept[2].rest(false), "nor leaves a place behind");
+        assert!(kept[1].resume() && kept[2].rest(false));
+        kept.iter().for_each(Kept::close);
+        assert_eq!((pool.idle(), pool.shared.load(Ordering::Relaxed)), (0, 0));
     }
 
     #[tokio::test]
     async fn one_that_nobody_needs_is_given_up() {
         let pool = Arc::new(Pool::new(2, Duration::from_millis(20)));
         let (idle, used) = (Kept::new(&pool), Kept::new(&pool));
-        assert!(idle.rest());
+        assert!(idle.rest(false));
         deadline(LIMIT, idle.expired()).await.unwrap();
         assert!(!idle.resume());
         assert_eq!(pool.idle(), 0);
@@ -143,7 +177,7 @@ mod tests {
             () = &mut expires => panic!("it is in use"),
             () = &mut other => {}
         }
-        assert!(used.rest());
+        assert!(used.rest(false));
         deadline(LIMIT, expires).await.unwrap();
     }
 
@@ -151,7 +185,7 @@ mod tests {
     async fn idle_for(pool: &Arc<Pool>) {
         for _ in 0..2 {
             let other = Kept::new(pool);
-            assert!(other.rest());
+            assert!(other.rest(false));
             other.expired().await;
         }
     }

@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::presence::Presence;
-use crate::proxy::{Peer, Proxy, Stalled};
+use crate::proxy::{Last, Peer, Proxy, Stalled};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client may refuse to take more of an answer.
@@ -87,7 +87,8 @@ impl Http {
             let (proxy, draining, peer) = (Arc::clone(&proxy), draining.clone(), peer.clone());
             async move {
                 let mut response = proxy.answer(request, peer).await;
-                if draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let is_last = response.extensions().get::<Last>().is_some();
+                if (draining.is_cancelled() || is_last) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(response)

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{ServiceKey, Settings};
-use crate::backend::{self, Backend, Choice};
+use crate::backend::{self, Backend, Choice, Tried};
 use crate::demand::Demand;
 
 /// How one Service is served.
@@ -31,10 +31,16 @@ pub struct Route {
 }
 
 impl Route {
-    /// Chooses for the next request, but not `avoid`, which has just failed. Pods that are about to be deleted are chosen when
+    /// Chooses for the next request, but not what it has `tried`. Pods that are about to be deleted are chosen when
     /// there is nothing else.
-    pub(crate) fn choose(&self, avoid: Option<&Arc<Backend>>) -> Choice {
-        backend::choose(&self.backends, self.staying, self.settings.connections, avoid)
+    pub(crate) fn choose(&self, tried: Option<&Tried>) -> Choice {
+        backend::choose(&self.backends, self.staying, self.settings.connections, tried)
+    }
+
+    /// Whether a pod that is not ejected has a place.
+    pub(crate) fn has_room(&self) -> bool {
+        let mut staying = self.backends.iter().take(self.staying);
+        staying.any(|backend| !backend.is_ejected() && backend.in_flight() < self.settings.connections)
     }
 
     /// The addresses that the next route has no more.

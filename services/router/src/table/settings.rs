@@ -11,7 +11,8 @@ use super::Defaults;
 pub(crate) const PREFIX: &str = "router.deis.io/";
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-const CONNECTIONS: usize = 1024;
+/// What one app may have in all, which holds in any case: with fewer for a pod websockets could not all move to one router.
+const CONNECTIONS: usize = usize::MAX;
 
 /// What a Service's annotations `router.deis.io/*` ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Settings {
     pub request_limit: Option<Duration>,
     /// `bodySize`: bytes that a request's body may have; without it any number.
     pub body_limit: Option<u64>,
-    /// `maxConnections`: that a pod may have at once, websockets included.
+    /// `maxConnections`: that a pod may have at once from this router, websockets included; without it as many as one app may have in all.
     pub connections: usize,
 }
 
@@ -195,6 +196,7 @@ mod tests {
         assert_eq!(settings.request_limit, Some(Duration::from_secs(30)));
         assert_eq!((settings.body_limit, settings.connections), (Some(10 << 20), 50));
         assert_eq!(parse(&[]), (Settings::default(), Vec::new()));
+        assert_eq!(Settings::default().connections, usize::MAX, "one app's share of the router holds alone");
     }
 
     #[test]

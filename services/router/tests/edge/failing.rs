@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use deis_bootstrap::{Context, deadline};
 use deis_router::table::facts::Event;
+use futures_util::future::join_all;
 use http::Request;
 use http_body_util::Full;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc};
 
+use crate::limits::Slow;
 use crate::support::{App, Edge, LIMIT, app, text};
 
 /// An address that refuses connections until somebody listens.
@@ -35,6 +37,48 @@ async fn said(edge: &Edge, times: usize) -> Vec<(u16, String)> {
     said.sort();
     said.dedup();
     said
+}
+
+/// It takes one request's word: nobody waits while a pod stands idle.
+#[tokio::test]
+async fn an_ejected_pod_is_tried_when_the_others_are_full() {
+    let ((slow, pod), (socket, address)) = (Slow::start().await, deaf());
+    let edge = Edge::start(app(&[("maxConnections", "1")], &[pod.address, address])).await;
+    slow.let_go.add_permits(40);
+    assert_eq!(said(&edge, 40).await, [(200, String::new())]);
+    assert_eq!(number(&edge, "ejected_backends"), 1);
+    let _back = hear(socket);
+    let others = async {
+        slow.until_busy(&edge, 1).await;
+        let seen = edge.get("/").await;
+        slow.let_go.add_permits(1);
+        seen.text
+    };
+    let (served, other) = tokio::join!(edge.get("/"), others);
+    // Either may have been the one that tried it.
+    let mut texts = [served.text, other];
+    texts.sort();
+    assert_eq!(texts, ["back", "done"]);
+    assert_eq!(number(&edge, "ejected_backends"), 0);
+}
+
+/// One pod refuses, the other has as much to do as it may: the second try waits for it.
+#[tokio::test]
+async fn a_request_that_a_pod_refuses_waits_for_another() {
+    let ((slow, pod), (_socket, address)) = (Slow::start().await, deaf());
+    let edge = Edge::start(app(&[("maxConnections", "1")], &[pod.address, address])).await;
+    let others = async {
+        slow.until_busy(&edge, 1).await;
+        let release = async {
+            edge.until(|edge| edge.metric("waiting") == "deis_router_waiting 8").await;
+            slow.let_go.add_permits(9);
+        };
+        let (seen, ()) = tokio::join!(join_all((0..8).map(|_| edge.get("/"))), release);
+        seen
+    };
+    let (served, waited) = tokio::join!(edge.get("/"), others);
+    let answers = waited.into_iter().chain([served]).map(|seen| (seen.status, seen.text)).collect::<Vec<_>>();
+    assert_eq!(answers, vec![(200, "done".to_owned()); 9]);
 }
 
 fn number(edge: &Edge, metric: &str) -> u64 {
@@ -88,11 +132,11 @@ async fn who_leaves_the_table_is_ejected_no_more() {
 async fn few_requests_are_tried_twice() {
     let dead = [deaf(), deaf(), deaf()];
     let edge = Edge::start(app(&[], &[dead[0].1, dead[1].1, dead[2].1])).await;
-    assert_eq!(said(&edge, 45).await, [(502, "backend-failed".to_owned())]);
+    assert_eq!(said(&edge, 150).await, [(502, "backend-failed".to_owned())]);
     let (retries, refused) = (number(&edge, "retries_total"), number(&edge, "retries_refused_total"));
-    assert_eq!(retries + refused, 45);
-    // Ten, and one more for each time that one of the three was tried on purpose.
-    assert!((10..=20).contains(&retries), "{retries} of 45");
+    // A hundred, and one more for each time that one of the three was tried on purpose.
+    assert!((100..=130).contains(&retries), "{retries} of 150");
+    assert!((150..=180).contains(&(retries + refused)), "{retries} and {refused} of 150");
 }
 
 /// An app that closes each connection after its first answer, when it is told to; it tells what it hears.

@@ -13,6 +13,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
+use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -25,14 +26,14 @@ use crate::upgrade::parrot;
 
 /// An app that answers when it is let, and counts.
 #[derive(Clone)]
-struct Slow {
-    let_go: Arc<Semaphore>,
+pub(crate) struct Slow {
+    pub(crate) let_go: Arc<Semaphore>,
     at_once: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
 
 impl Slow {
-    async fn start() -> (Self, App) {
+    pub(crate) async fn start() -> (Self, App) {
         let slow = Self { let_go: Arc::new(Semaphore::new(0)), at_once: Arc::default(), most: Arc::default() };
         let handle = slow.clone();
         let app = App::start(move |_| {
@@ -48,7 +49,7 @@ impl Slow {
         (handle, app.await)
     }
 
-    async fn until_busy(&self, edge: &Edge, count: usize) {
+    pub(crate) async fn until_busy(&self, edge: &Edge, count: usize) {
         edge.until(|_| self.at_once.load(Ordering::SeqCst) == count).await;
     }
 }
@@ -99,7 +100,8 @@ async fn who_waits_too_long_is_told_so() {
     let (served, refused) = tokio::join!(edge.get("/"), refused);
     assert_eq!(served.status, 200);
     assert_eq!((refused.status, refused.header("deis-error-code")), (503, "backend-busy"));
-    assert_eq!(refused.header("retry-after"), "5");
+    assert_eq!((refused.header("retry-after"), refused.header("connection")), ("5", "close"));
+    assert_eq!(served.header("connection"), "");
     assert!(refused.text.starts_with("This app has as many requests under way as it can take.\n"), "{}", refused.text);
     assert_eq!(edge.metric("busy_total"), "deis_router_busy_total 1");
 }
@@ -166,6 +168,44 @@ async fn who_waits_goes_to_a_pod_that_comes() {
     assert_eq!((served.text.as_str(), came.text.as_str()), ("done", "new"));
 }
 
+/// Whatever becomes of other apps meanwhile.
+#[tokio::test]
+async fn who_waits_is_served_in_turn() {
+    let (begun, turns) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Semaphore::new(0)));
+    let (tell, let_go) = (Arc::clone(&begun), Arc::clone(&turns));
+    let pod = App::start(move |request| {
+        tell.lock().push(request.uri().path().to_owned());
+        let let_go = Arc::clone(&let_go);
+        async move {
+            let_go.acquire().await.unwrap().forget();
+            text("done")
+        }
+    })
+    .await;
+    let edge = Edge::start(app(&[("maxConnections", "1")], &[pod.address])).await;
+    let asked = Semaphore::new(1);
+    let ask = async |n: usize| {
+        // Each when the one before has its place in the line.
+        edge.until(|_| asked.available_permits() > n).await;
+        edge.get(&format!("/{n}")).await
+    };
+    let proceed = async {
+        edge.until(|_| begun.lock().len() == 1).await;
+        for n in 1..5 {
+            asked.add_permits(1);
+            until_waiting(&edge, n).await;
+        }
+        for (served, event) in other(&pod).into_iter().enumerate() {
+            edge.change(event).await;
+            turns.add_permits(1);
+            edge.until(|_| begun.lock().len() == served + 2).await;
+        }
+        turns.add_permits(3);
+    };
+    tokio::join!(ask(0), ask(1), ask(2), ask(3), ask(4), proceed);
+    assert_eq!(*begun.lock(), ["/0", "/1", "/2", "/3", "/4"]);
+}
+
 /// The app "other", served by one pod.
 fn other(pod: &App) -> [Event; 2] {
     let key = ServiceKey { namespace: "other".to_owned(), name: "other".to_owned() };
@@ -182,13 +222,13 @@ fn other(pod: &App) -> [Event; 2] {
     [Event::Service(service), Event::Slice(Slice { name: "other".to_owned(), service: key, ports, endpoints })]
 }
 
-/// One app with all its requests, waiting ones included, has half of the router's connections at most.
+/// One app with all its requests, waiting ones included, has a quarter of the router's connections at most.
 #[tokio::test]
 async fn nobody_else_pays_for_a_slow_app() {
     let ((slow, pod), saying) = (Slow::start().await, App::saying("hello").await);
     let mut events = app(&[("maxConnections", "1")], &[pod.address]);
     events.extend(other(&saying));
-    let edge = launch(&["--max-connections", "8"], events).await;
+    let edge = launch(&["--max-connections", "16"], events).await;
     let many = async { tokio::join!(edge.get("/1"), edge.get("/2"), edge.get("/3"), edge.get("/4")) };
     let meanwhile = async {
         until_waiting(&edge, 3).await;

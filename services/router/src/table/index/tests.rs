@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::backend::Choice;
+use crate::backend::{Choice, Picked};
 use crate::table::Host;
 use crate::table::facts::Endpoint;
 
@@ -204,7 +204,8 @@ impl std::io::Write for Log {
 /// The addresses that are chosen for requests.
 fn chosen(table: &Table, avoid: Option<&Arc<Backend>>) -> BTreeSet<String> {
     let route = table.service(&key("app")).unwrap();
-    let choices = (0..200).filter_map(|_| match route.choose(avoid) {
+    let tried = avoid.map(|failed| Picked::at(failed, usize::MAX).unwrap().tried());
+    let choices = (0..200).filter_map(|_| match route.choose(tried.as_ref()) {
         Choice::Picked(picked) => Some(picked.lease.backend().address().ip().to_string()),
         Choice::Full | Choice::Nothing => None,
     });
