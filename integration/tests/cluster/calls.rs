@@ -2,9 +2,9 @@
 //! time that passes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::support::{Developer, Platform, node};
 
@@ -42,29 +42,47 @@ async fn a_deploy_asks_the_api_server_for_no_more_than_it_needs() {
     app.was_scaled(0, true);
 }
 
+/// A request, as far as it matters here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    stage: String,
+    verb: String,
+    #[serde(default)]
+    object_ref: Object,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Object {
+    namespace: String,
+    resource: String,
+    subresource: String,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    logs: PathBuf,
+}
+
 /// Everything that the controller has asked for in the app's namespace: verb and resource, and how often.
 async fn requests(app: &str) -> BTreeMap<String, usize> {
-    let status: Value = serde_json::from_str(&node(&["status", "--output=json"]).await).unwrap();
-    let logs = Path::new(status["logs"].as_str().unwrap());
+    let status: Status = serde_json::from_str(&node(&["status", "--output=json"]).await).unwrap();
     let mut made = BTreeMap::new();
     // A log that is full stays beside its successor.
-    for file in std::fs::read_dir(logs).unwrap() {
+    for file in std::fs::read_dir(status.logs).unwrap() {
         let file = file.unwrap();
         if !file.file_name().to_str().is_some_and(|name| name.starts_with("audit")) {
             continue;
         }
         let text = std::fs::read_to_string(file.path()).unwrap();
         // The last line may be half written.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _rest)| whole);
         for line in whole.lines().filter(|line| line.contains(app) && line.contains(CONTROLLER)) {
-            let event: Value = serde_json::from_str(line).unwrap();
-            let object = &event["objectRef"];
-            if event["stage"] == "ResponseComplete" && object["namespace"] == app {
-                let name = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
-                let verb = event["verb"].as_str().unwrap();
-                *made
-                    .entry(format!("{verb} {} {}", name("resource"), name("subresource")).trim_end().to_owned())
-                    .or_insert(0) += 1;
+            let Event { stage, verb, object_ref: object } = serde_json::from_str(line).unwrap();
+            if stage == "ResponseComplete" && object.namespace == app {
+                let name = format!("{verb} {} {}", object.resource, object.subresource);
+                *made.entry(name.trim_end().to_owned()).or_insert(0) += 1;
             }
         }
     }

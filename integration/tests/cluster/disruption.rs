@@ -7,6 +7,7 @@ use kube::api::EvictParams;
 use crate::support::{Developer, Platform, is_ready};
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "what somebody does with kubectl")]
 async fn a_drain_takes_no_more_than_an_app_can_spare() {
     let platform = Platform::connect().await;
     let developer = Developer::register(&platform, "drained").await;

@@ -143,17 +143,14 @@ impl Backend {
         &self.open
     }
 
-    /// The connection that became idle last, unless that is longer ago than `limit`.
+    /// Of those that were taken for a request within `limit`, the connection that became idle last.
     pub(crate) fn take_idle(&self, limit: Duration) -> Option<Connection> {
         let mut idle = self.idle.lock();
         let idle = idle.as_mut()?;
-        while let Some(last) = idle.pop() {
-            if last.has_rested(limit) {
-                idle.push(last);
-                return None;
-            }
-            if last.resume() {
-                return Some(last);
+        while let Some(index) = idle.iter().rposition(|connection| !connection.was_asked_before(limit)) {
+            let connection = idle.remove(index);
+            if connection.resume() {
+                return Some(connection);
             }
         }
         None

@@ -42,9 +42,10 @@ impl Connection {
         !self.is_over() && self.kept.rest(own)
     }
 
-    /// Whether it has been idle for longer than this.
-    pub(crate) fn has_rested(&self, limit: Duration) -> bool {
-        self.kept.rested().is_some_and(|rested| rested > limit)
+    /// Whether it was taken for its newest request longer ago than this. From then on, and not from the end of the answer as it reached us,
+    /// the pod may have had nothing to do: much of an answer may wait in buffers for a slow client.
+    pub(crate) fn was_asked_before(&self, limit: Duration) -> bool {
+        self.kept.asked() > limit
     }
 
     /// Takes an idle one for a request; whether it is still open. The kernel is asked: on a busy machine it knows for a while that the

@@ -19,8 +19,8 @@ use crate::demand::Guest;
 use crate::presence::Presence;
 use crate::table::Route;
 
-/// A connection idle for longer may be closed by the pod just as the next request comes: only for requests that may be sent twice.
-/// Servers give up idle connections after a second or more, and while there are requests all the time none is idle for as long as this.
+/// A connection that was taken for its last request longer ago may be closed by the pod just as the next one comes: only for requests that
+/// may be sent twice. Servers give up connections that have been idle for a second or more.
 const SURE: Duration = Duration::from_millis(200);
 /// How long an address may take to accept a connection while there are others to try.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -40,6 +40,8 @@ pub(super) struct Kept {
     made: Instant,
     /// [`BUSY`], [`CLOSED`], or since when it is idle: in milliseconds after `made`, and one more.
     state: AtomicU64,
+    /// When it was taken for the newest request: in milliseconds after `made`.
+    asked: AtomicU64,
     /// Whether it counts for the bound, while it is idle.
     is_shared: AtomicBool,
 }
@@ -51,6 +53,7 @@ impl Kept {
             pool: Arc::clone(pool),
             made: Instant::now(),
             state: AtomicU64::new(BUSY),
+            asked: AtomicU64::new(0),
             is_shared: AtomicBool::new(false),
         }
     }
@@ -63,7 +66,7 @@ impl Kept {
         }
         self.is_shared.store(!own, Ordering::SeqCst);
         self.pool.idle.fetch_add(1, Ordering::Relaxed);
-        let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(CLOSED - 2) + 1;
+        let now = self.age() + 1;
         let rests = self.state.compare_exchange(BUSY, now, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if !rests {
             self.uncount();
@@ -74,7 +77,21 @@ impl Kept {
     /// It is needed again; whether it is still there.
     pub(super) fn resume(&self) -> bool {
         let since = self.state.load(Ordering::SeqCst);
-        since != BUSY && since != CLOSED && self.leave(since, BUSY)
+        let is_there = since != BUSY && since != CLOSED && self.leave(since, BUSY);
+        if is_there {
+            self.asked.store(self.age(), Ordering::SeqCst);
+        }
+        is_there
+    }
+
+    /// How long ago it was taken for its newest request.
+    pub(super) fn asked(&self) -> Duration {
+        Duration::from_millis(self.age().saturating_sub(self.asked.load(Ordering::SeqCst)))
+    }
+
+    /// Milliseconds since it was made.
+    fn age(&self) -> u64 {
+        u64::try_from(self.made.elapsed().as_millis()).unwrap_or(CLOSED - 2)
     }
 
     /// For how long it has been idle.
@@ -179,6 +196,20 @@ mod tests {
         }
         assert!(used.rest(false));
         deadline(LIMIT, expires).await.unwrap();
+    }
+
+    /// From then on the pod may have nothing to do, however long the answer takes to those who asked.
+    #[tokio::test]
+    async fn it_is_known_when_it_was_taken() {
+        let pool = Arc::new(Pool::new(2, Duration::from_millis(20)));
+        let kept = Kept::new(&Arc::new(Pool::new(2, LIMIT)));
+        idle_for(&pool).await;
+        let before = kept.asked();
+        assert!(before >= Duration::from_millis(20));
+        assert!(kept.rest(false));
+        assert!(kept.asked() >= before, "not that it is idle");
+        assert!(kept.resume());
+        assert!(kept.asked() < before);
     }
 
     /// As long as it takes to give up another one, twice.
