@@ -134,7 +134,7 @@ fn missing(assignment: &Assignment, controller: &Controller) -> Option<Failure> 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use deis_api::{ProcType, ReleaseVersion};
     use deis_kube::apply::Seen;
@@ -149,28 +149,7 @@ mod tests {
     const NOW: Duration = Duration::ZERO;
 
     fn assignment() -> Assignment {
-        Assignment {
-            app: "a".parse().unwrap(),
-            domains: BTreeSet::new(),
-            unsettled: None,
-            restarting: BTreeSet::new(),
-            allow_root: false,
-            destroying: false,
-            release: ReleaseVersion::FIRST,
-            deploying: true,
-            image: Some("i".to_owned()),
-            sha: None,
-            phase: Default::default(),
-            processes: BTreeMap::from([(ProcType::web(), 1)]),
-            shape: Default::default(),
-            autoscale: BTreeMap::new(),
-            autoscaled: BTreeMap::new(),
-            procfile: BTreeMap::new(),
-            pulled: None,
-            values: BTreeMap::new(),
-            summary: String::new(),
-            created: jiff::Timestamp::UNIX_EPOCH,
-        }
+        Assignment { processes: BTreeMap::from([(ProcType::web(), 1)]), ..Assignment::bare("a") }
     }
 
     fn world(trouble: Option<Trouble>, refusal: Option<&str>) -> World {

@@ -227,6 +227,35 @@ impl Assignment {
 }
 
 #[cfg(test)]
+impl Assignment {
+    /// The first release of an app, being deployed, without processes or anything else that somebody asked for.
+    pub(crate) fn bare(app: &str) -> Self {
+        Self {
+            app: app.parse().unwrap(),
+            domains: BTreeSet::new(),
+            unsettled: None,
+            restarting: BTreeSet::new(),
+            allow_root: false,
+            destroying: false,
+            release: ReleaseVersion::FIRST,
+            deploying: true,
+            image: Some("i".to_owned()),
+            sha: None,
+            phase: ReleasePhase::None,
+            processes: BTreeMap::new(),
+            shape: Shape::default(),
+            autoscale: BTreeMap::new(),
+            autoscaled: BTreeMap::new(),
+            procfile: BTreeMap::new(),
+            pulled: None,
+            values: BTreeMap::new(),
+            summary: String::new(),
+            created: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::deploy::world::Controller;
@@ -245,26 +274,12 @@ mod tests {
 
     fn assignment(values: &[(&str, &str)]) -> Assignment {
         Assignment {
-            app: "a".parse().unwrap(),
-            domains: BTreeSet::new(),
-            unsettled: None,
-            restarting: BTreeSet::new(),
-            allow_root: false,
-            destroying: false,
             release: ReleaseVersion::FIRST.next(),
-            deploying: true,
-            image: Some("i".to_owned()),
             sha: Some("a".repeat(40).parse().unwrap()),
-            phase: ReleasePhase::None,
             processes: BTreeMap::from([("worker".parse().unwrap(), 1), (ProcType::cmd(), 2)]),
-            shape: Shape::default(),
-            autoscale: BTreeMap::new(),
-            autoscaled: BTreeMap::new(),
-            procfile: BTreeMap::new(),
-            pulled: None,
             values: values.iter().map(|(key, value)| ((*key).to_owned(), SecretString::from(*value))).collect(),
             summary: "bob deployed aaaaaaa".to_owned(),
-            created: jiff::Timestamp::UNIX_EPOCH,
+            ..Assignment::bare("a")
         }
     }
 

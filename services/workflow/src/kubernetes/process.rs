@@ -66,17 +66,8 @@ mod tests {
         let checks = probes::parse(serde_json::from_value(checks).unwrap()).unwrap();
         let limits = |limit: &str| BTreeMap::from([("web".parse().unwrap(), limit.to_owned())]);
         Assignment {
-            app: "shop".parse().unwrap(),
-            domains: [].into(),
-            unsettled: None,
-            restarting: [].into(),
-            allow_root: false,
-            destroying: false,
             release: ReleaseVersion::FIRST.next(),
-            deploying: true,
             image: Some("127.0.0.1:5555/shop@sha256:00".to_owned()),
-            sha: None,
-            phase: Default::default(),
             processes: ["web", "worker"].map(|kind| (kind.parse().unwrap(), 1)).into(),
             shape: Shape {
                 memory: limits("256M/1G"),
@@ -84,13 +75,7 @@ mod tests {
                 tags: [("disk".to_owned(), "ssd".to_owned())].into(),
                 healthcheck: probes::merge(&BTreeMap::new(), checks).unwrap(),
             },
-            autoscale: BTreeMap::new(),
-            autoscaled: BTreeMap::new(),
-            procfile: BTreeMap::new(),
-            pulled: None,
-            values: BTreeMap::new(),
-            summary: String::new(),
-            created: jiff::Timestamp::UNIX_EPOCH,
+            ..Assignment::bare("shop")
         }
     }
 

@@ -4,7 +4,6 @@ use deis_api::Hostname;
 use deis_kube::apply::Seen;
 
 use super::*;
-use crate::deploy::goal::ReleasePhase;
 use crate::deploy::no_node::NoNode;
 use crate::deploy::probe::Unhealthy;
 use crate::deploy::world::{Budget, Record};
@@ -53,26 +52,13 @@ impl Row {
             updated: at("00:00:00"),
         };
         let assignment = Assignment {
-            app: app.id.clone(),
             domains: [Hostname::from(&app.id)].into(),
-            unsettled: None,
-            restarting: [].into(),
-            allow_root: false,
-            destroying: false,
             release: version(2),
             deploying: false,
             image: Some("127.0.0.1:5555/shop@sha256:00".to_owned()),
-            sha: None,
-            phase: ReleasePhase::None,
             processes: [(web(), replicas)].into(),
-            autoscale: BTreeMap::new(),
-            autoscaled: BTreeMap::new(),
-            procfile: BTreeMap::new(),
-            pulled: None,
-            shape: Default::default(),
-            values: BTreeMap::new(),
-            summary: String::new(),
             created: at("00:59:20"),
+            ..Assignment::bare(app.id.as_str())
         };
         let world = World { controllers: vec![controller(2, web(), replicas)], ..World::default() };
         Self {

@@ -1,34 +1,13 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use deis_api::ReleaseVersion;
 use jiff::Timestamp;
 
 use super::*;
 use crate::images::Pulled;
 
 fn assignment() -> Assignment {
-    Assignment {
-        app: "shop".parse().unwrap(),
-        domains: BTreeSet::new(),
-        unsettled: None,
-        restarting: BTreeSet::new(),
-        allow_root: false,
-        destroying: false,
-        release: ReleaseVersion::FIRST,
-        deploying: true,
-        image: Some("i".to_owned()),
-        sha: None,
-        phase: Default::default(),
-        processes: BTreeMap::from([(ProcType::web(), 1), ("worker".parse().unwrap(), 1)]),
-        shape: Default::default(),
-        autoscale: BTreeMap::new(),
-        autoscaled: BTreeMap::new(),
-        procfile: BTreeMap::new(),
-        pulled: None,
-        values: BTreeMap::new(),
-        summary: String::new(),
-        created: Timestamp::UNIX_EPOCH,
-    }
+    let processes = BTreeMap::from([(ProcType::web(), 1), ("worker".parse().unwrap(), 1)]);
+    Assignment { processes, ..Assignment::bare("shop") }
 }
 
 fn told(assignment: &Assignment, kind: &str, trouble: &Trouble) -> String {
