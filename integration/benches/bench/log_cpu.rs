@@ -10,18 +10,17 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
-use serde_json::Value;
 
 use crate::cpu::{Process, until};
-use crate::exec::{command, run};
+use crate::exec::command;
 use crate::figure::{Figure, Unit};
-use crate::support::{Developer, Platform, Repository};
+use crate::support::{Developer, Platform, Repository, node_logs};
 
 const LINES: usize = 1_000_000;
 /// Of a line's text.
@@ -78,14 +77,6 @@ pub(crate) async fn measure(platform: &Platform, developer: &Developer<'_>) -> V
             goal: None,
         },
     ]
-}
-
-/// `/var/log` of the test node.
-async fn node_logs() -> PathBuf {
-    let node = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/debug/deis-node");
-    let status = run(command(node.to_str().unwrap()).args(["status", "--output=json"])).await;
-    let status: Value = serde_json::from_str(&status).unwrap();
-    status.get("logs").and_then(Value::as_str).expect("the node has a folder").into()
 }
 
 /// Writes a file as the node's runtime does; returns what only its last line has in it.

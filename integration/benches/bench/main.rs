@@ -26,12 +26,13 @@ mod scale;
 #[path = "../../tests/cluster/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests on the node need more of it")]
 mod support;
+mod table;
 mod up;
 
 use std::process::ExitCode;
 
-use self::figure::Figure;
 use self::support::{Developer, Platform};
+use self::table::Table;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -41,8 +42,7 @@ async fn main() -> ExitCode {
     let platform = Platform::connect_alone().await;
     let developer = Developer::register(&platform, "bench").await;
 
-    let mut table = Table { broken: 0 };
-    table.line(&Figure::header());
+    let mut table = Table::begin();
     if wanted("memory") {
         // First: what the services hold before anybody works them.
         table.figures(memory::measure(&platform).await);
@@ -79,24 +79,5 @@ async fn main() -> ExitCode {
     if wanted("up") {
         table.figures(up::given());
     }
-    ExitCode::from(u8::from(table.broken > 0))
-}
-
-/// Prints each figure as soon as it is known.
-struct Table {
-    broken: usize,
-}
-
-impl Table {
-    fn figures(&mut self, figures: impl IntoIterator<Item = Figure>) {
-        for figure in figures {
-            self.broken += usize::from(!figure.holds());
-            self.line(&figure.to_string());
-        }
-    }
-
-    #[expect(clippy::print_stdout, reason = "the table is what the bench is for")]
-    fn line(&self, line: &str) {
-        println!("{line}");
-    }
+    table.end()
 }

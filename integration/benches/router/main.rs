@@ -29,14 +29,16 @@ mod relay;
 mod rounds;
 mod router;
 mod sandbox;
+#[path = "../bench/table.rs"]
+mod table;
 mod world;
 
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::figure::Figure;
 use self::rounds::Rounds;
+use self::table::Table;
 use self::world::World;
 
 const NAMES: [&str; 5] = ["router-cpu", "router-latency", "router-change", "router-memory", "router-start"];
@@ -76,8 +78,7 @@ async fn measure(chosen: Vec<&'static str>) -> ExitCode {
     let (clusters, routers) = (&world.clusters, &world.routers);
     let (fewest, most) = (clusters.first().unwrap(), clusters.last().unwrap());
 
-    let mut table = Table { broken: 0 };
-    table.line(&Figure::header());
+    let mut table = Table::begin();
     if wanted("router-cpu") || wanted("router-latency") {
         let rounds =
             tokio::task::block_in_place(|| Rounds::take(routers.last().unwrap(), &world.nginx, &world.haproxy));
@@ -97,24 +98,5 @@ async fn measure(chosen: Vec<&'static str>) -> ExitCode {
     if wanted("router-start") {
         table.figures(cold_start::measure(&world.starts(), most).await);
     }
-    ExitCode::from(u8::from(table.broken > 0))
-}
-
-/// Prints each figure as soon as it is known.
-struct Table {
-    broken: usize,
-}
-
-impl Table {
-    fn figures(&mut self, figures: impl IntoIterator<Item = Figure>) {
-        for figure in figures {
-            self.broken += usize::from(!figure.holds());
-            self.line(&figure.to_string());
-        }
-    }
-
-    #[expect(clippy::print_stdout, reason = "the table is what the bench is for")]
-    fn line(&self, line: &str) {
-        println!("{line}");
-    }
+    table.end()
 }

@@ -30,12 +30,8 @@ func main() {
 async fn an_app_grows_with_its_load_and_stays_so_through_a_deploy() {
     let platform = Platform::connect().await;
     let developer = Developer::register(&platform, "growing").await;
-    let repository = developer.repository("go").await;
-    std::fs::write(repository.path().join("main.go"), PROGRAM).unwrap();
-    std::fs::remove_file(repository.path().join("main_test.go")).unwrap();
-    let commit = repository.commit("Burn when told").await;
-    let app = App::named_in(&platform, &repository.deis(&["create"]).await.succeeded().stdout);
-    drop(repository.git(&["push", "deis", "master"]).await.succeeded());
+    let (repository, commit) = developer.program(PROGRAM).await;
+    let app = repository.pushed_app().await;
     app.was_pushed(&commit, true);
     // So little that the machine does not mind.
     drop(repository.deis(&["limits:set", "--cpu", "web=50m/100m"]).await.succeeded());

@@ -2,11 +2,10 @@
 //! time that passes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::support::{Developer, Platform, node};
+use crate::support::{Developer, Platform, node_logs};
 
 /// Requests for a release, however many pods it has. What changes while a run ends has another one look: five for each.
 const FOR_A_RELEASE: usize = 30;
@@ -60,17 +59,11 @@ struct Object {
     subresource: String,
 }
 
-#[derive(Deserialize)]
-struct Status {
-    logs: PathBuf,
-}
-
 /// Everything that the controller has asked for in the app's namespace: verb and resource, and how often.
 async fn requests(app: &str) -> BTreeMap<String, usize> {
-    let status: Status = serde_json::from_str(&node(&["status", "--output=json"]).await).unwrap();
     let mut made = BTreeMap::new();
     // A log that is full stays beside its successor.
-    for file in std::fs::read_dir(status.logs).unwrap() {
+    for file in std::fs::read_dir(node_logs().await).unwrap() {
         let file = file.unwrap();
         if !file.file_name().to_str().is_some_and(|name| name.starts_with("audit")) {
             continue;

@@ -8,7 +8,7 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use self::victim::{Victim, cannot_be_pulled, ended, image_of, is_unschedulable, moment, was_killed_for_memory};
-use crate::support::{App, Developer, Platform, eventually, is_ready};
+use crate::support::{Developer, Platform, eventually, is_ready};
 
 /// For how long processes that may still come up are waited for: time enough for one that does.
 const PATIENCE: &str = "DEIS_DEPLOY_TIMEOUT=20";
@@ -68,13 +68,8 @@ async fn every_failure_is_told_soon_and_by_its_name() {
     // How soon is a matter of the machine too.
     let platform = Platform::connect_alone().await;
     let developer = Developer::register(&platform, "failing").await;
-    let repository = developer.repository("go").await;
-    std::fs::write(repository.path().join("main.go"), PROGRAM).unwrap();
-    std::fs::remove_file(repository.path().join("main_test.go")).unwrap();
-    repository.commit("Fail as told").await;
-    let created = repository.deis(&["create"]).await.succeeded();
-    let app = App::named_in(&platform, &created.stdout);
-    drop(repository.git(&["push", "deis", "master"]).await.succeeded());
+    let (repository, _commit) = developer.program(PROGRAM).await;
+    let app = repository.pushed_app().await;
     let victim = Victim { platform: &platform, repository: &repository, app: &app, told: Default::default() };
     // Ends are quick then.
     let grace = "KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS=1";

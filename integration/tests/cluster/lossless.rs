@@ -29,7 +29,7 @@ struct Returned {
 async fn no_change_costs_a_request() {
     let platform = Platform::connect_alone().await;
     let developer = Developer::register(&platform, "lossless").await;
-    let (repository, app) = Load::pushed_app(&platform, &developer).await;
+    let (repository, app) = Load::pushed_app(&developer).await;
     drop(repository.deis(&["scale", "web=2"]).await.succeeded());
     app.was_scaled(2, true);
     drop(repository.deis(&["config:set", "NUMBER=first"]).await.succeeded());
@@ -60,7 +60,7 @@ async fn no_change_costs_a_request() {
 async fn without_draining_changes_cost_requests() {
     let platform = Platform::connect_alone().await;
     let developer = Developer::register(&platform, "lossy").await;
-    let (repository, app) = Load::pushed_app(&platform, &developer).await;
+    let (repository, app) = Load::pushed_app(&developer).await;
     drop(repository.deis(&["scale", "web=2"]).await.succeeded());
     app.was_scaled(2, true);
     let undrained = "KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS=1";

@@ -17,7 +17,7 @@ const RATE: u32 = 50;
 async fn apps_serve_while_the_platform_goes_to_another_version_and_back() {
     let platform = Platform::connect_alone().await;
     let developer = Developer::register(&platform, "loyal").await;
-    let (repository, app) = Load::pushed_app(&platform, &developer).await;
+    let (repository, app) = Load::pushed_app(&developer).await;
     drop(repository.deis(&["scale", "web=2"]).await.succeeded());
     app.was_scaled(2, true);
     let mut history = worked(&repository, &app, "FIRST").await;

@@ -77,10 +77,17 @@ impl<'a> Developer<'a> {
     /// An app that runs one of `examples/`, with the repository it was pushed from.
     pub(crate) async fn pushed_app(&self, example: &str) -> (Repository<'_>, App<'_>) {
         let repository = self.repository(example).await;
-        let created = repository.deis(&["create"]).await.succeeded();
-        let app = App::named_in(self.platform, &created.stdout);
-        drop(repository.git(&["push", "deis", "master"]).await.succeeded());
+        let app = repository.pushed_app().await;
         (repository, app)
+    }
+
+    /// A repository of the Go example with another program in its place, and its commit.
+    pub(crate) async fn program(&self, source: &str) -> (Repository<'_>, String) {
+        let repository = self.repository("go").await;
+        std::fs::write(repository.path().join("main.go"), source).unwrap();
+        std::fs::remove_file(repository.path().join("main_test.go")).unwrap();
+        let commit = repository.commit("Another program").await;
+        (repository, commit)
     }
 
     async fn run<S: AsRef<OsStr>>(
@@ -127,7 +134,15 @@ impl<'a> Developer<'a> {
     }
 }
 
-impl Repository<'_> {
+impl<'a> Repository<'a> {
+    /// A new app that runs what is committed.
+    pub(crate) async fn pushed_app(&self) -> App<'a> {
+        let created = self.deis(&["create"]).await.succeeded();
+        let app = App::named_in(self.developer.platform, &created.stdout);
+        drop(self.git(&["push", "deis", "master"]).await.succeeded());
+        app
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

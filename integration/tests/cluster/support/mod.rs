@@ -28,7 +28,7 @@ pub(crate) use forward::Forward;
 pub(crate) use helm::helm;
 pub(crate) use http::{ask, until_answers};
 pub(crate) use load::Load;
-pub(crate) use node::node;
+pub(crate) use node::{node, node_logs};
 pub(crate) use output::{Output, without_figures};
 pub(crate) use parts::{PARTS, recovered};
 pub(crate) use platform::{MACHINE, Platform};

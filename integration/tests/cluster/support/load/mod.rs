@@ -38,17 +38,9 @@ pub(crate) struct Report {
 
 impl Load {
     /// Pushes an app that can answer all this; it listens where PORT says, closes idle connections after a second, and ends gracefully.
-    pub(crate) async fn pushed_app<'a>(
-        platform: &'a Platform,
-        developer: &'a Developer<'a>,
-    ) -> (Repository<'a>, App<'a>) {
-        let repository = developer.repository("go").await;
-        std::fs::write(repository.path().join("main.go"), include_str!("app.go")).unwrap();
-        std::fs::remove_file(repository.path().join("main_test.go")).unwrap();
-        drop(repository.commit("Answer in many ways").await);
-        let created = repository.deis(&["create"]).await.succeeded();
-        let app = App::named_in(platform, &created.stdout);
-        drop(repository.git(&["push", "deis", "master"]).await.succeeded());
+    pub(crate) async fn pushed_app<'a>(developer: &'a Developer<'a>) -> (Repository<'a>, App<'a>) {
+        let (repository, _commit) = developer.program(include_str!("app.go")).await;
+        let app = repository.pushed_app().await;
         (repository, app)
     }
 
