@@ -285,7 +285,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     /// and to leave those alone that are about to go.
     async fn observe(&mut self, assignment: &Assignment) -> World {
         let (served, app) = (assignment.served(), &self.grant.app);
-        let mut asked = false;
+        let mut have_answered = true;
         loop {
             let observed = self.world.observe(app, served.as_ref(), &self.reachable);
             self.generation = observed.generation;
@@ -302,11 +302,13 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             let ours = observed.controllers.iter().filter(|controller| controller.version == assignment.release);
             let unknown = ours.flat_map(|controller| &controller.pods).filter(|pod| pod.ready && !pod.reachable);
             let unknown = unknown.map(|pod| pod.uid.clone()).collect::<BTreeSet<_>>();
-            if asked || unknown.is_empty() {
+            if unknown.is_empty() || !have_answered {
                 return observed;
             }
-            self.reachable.extend(self.world.reachable(app, &unknown).await);
-            asked = true;
+            let found = self.world.reachable(app, &unknown).await;
+            // Then others may have got ready meanwhile: nothing else that happens would have the routers asked for those.
+            have_answered = unknown.is_subset(&found);
+            self.reachable.extend(found);
         }
     }
 

@@ -88,6 +88,16 @@ async fn routers_that_do_not_answer_are_waited_for_and_then_left_behind() {
     assert!(sandbox.0.lock().now >= Duration::from_secs(120));
 }
 
+/// Nothing else happens after that which would end a wait.
+#[tokio::test]
+async fn a_pod_that_gets_ready_while_the_routers_are_asked_for_others_is_asked_for_at_once() {
+    let sandbox = Sandbox::upgrading(Fate::Serves);
+    sandbox.0.lock().happens_meanwhile = true;
+    let told = settle(&sandbox).await;
+    assert!(told.contains(&"web: 0 of 2 pods ready".to_owned()), "{told:?}");
+    assert!(!told.contains(&"web: 1 of 2 pods ready".to_owned()), "{told:?}");
+}
+
 #[tokio::test]
 async fn a_conflict_is_another_look() {
     let sandbox = Sandbox::upgrading(Fate::Serves);

@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) now: Duration,
     pub(super) routers_answer: bool,
+    /// Something happens each time that they are asked for pods.
+    pub(super) happens_meanwhile: bool,
     /// The newest epoch of which the process that is at work has asked all routers.
     pub(super) announced: i64,
     pub(super) log: Vec<String>,
@@ -67,6 +69,7 @@ impl Sandbox {
             autoscalers: Vec::new(),
             now: Duration::ZERO,
             routers_answer: true,
+            happens_meanwhile: false,
             announced: 0,
             log: Vec::new(),
             conflicts: BTreeMap::new(),
@@ -337,7 +340,11 @@ impl Surroundings for Sandbox {
     }
 
     async fn reachable(&self, _app: &AppName, uids: &BTreeSet<String>) -> BTreeSet<String> {
-        if self.0.lock().routers_answer { uids.clone() } else { BTreeSet::new() }
+        let mut state = self.0.lock();
+        if state.happens_meanwhile {
+            state.cluster.tick();
+        }
+        if state.routers_answer { uids.clone() } else { BTreeSet::new() }
     }
 
     async fn drained(&self, _app: &AppName, epoch: i64) {
