@@ -195,6 +195,13 @@ impl Controller {
         self.pods.len().saturating_sub(usize::try_from(self.replicas).unwrap_or(usize::MAX))
     }
 
+    /// Of how many of its pods the routers are told that they go, but for those that Kubernetes has yet to delete.
+    #[must_use]
+    pub fn told(&self) -> u32 {
+        let excess = u32::try_from(self.excess()).unwrap_or(u32::MAX);
+        count(self.pods.iter().filter(|pod| pod.draining)).saturating_sub(excess)
+    }
+
     /// How many of its pods Kubernetes counts as ready.
     #[must_use]
     pub fn ready(&self) -> u32 {

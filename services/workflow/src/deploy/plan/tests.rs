@@ -74,6 +74,30 @@ fn pods_are_replaced_one_by_one() {
     insta::assert_yaml_snapshot!(story);
 }
 
+/// With each half of a batch that serves, as many pods go and the next ones come; the other half is on its way meanwhile.
+#[test]
+fn the_next_pods_come_before_the_whole_batch_serves() {
+    let mut simulation = Simulation::serving(OLD, &processes(&[("web", 10)]));
+    let goal = goal(new(), &[("web", 10)], Some(4));
+    let mut story = Vec::new();
+    loop {
+        let world = simulation.world(&every_pod(&simulation));
+        match plan(&goal, &world) {
+            Plan::Act(actions) => {
+                actions.iter().for_each(|action| simulation.take(goal.release, action));
+                let replicas = simulation.controllers.values().map(|controller| controller.replicas).sum::<u32>();
+                assert!(replicas <= 14, "a batch too many at most: {:?}", simulation.replicas());
+                let told = simulation.drain.leaving.len();
+                story.push(format!("{}, the routers know of {told}", simulation.replicas().join(", ")));
+            }
+            // One thing after the other.
+            Plan::Wait(_) => assert!(simulation.tick()),
+            Plan::Done => break,
+        }
+    }
+    insta::assert_yaml_snapshot!(story);
+}
+
 #[test]
 fn a_process_type_that_is_gone_goes_after_the_others_first_batches() {
     let mut simulation = Simulation::serving(OLD, &processes(&[("web", 5), ("clock", 1)]));
