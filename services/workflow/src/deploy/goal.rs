@@ -16,6 +16,8 @@ use crate::images::Pulled;
 pub struct Goal {
     /// The release that is to serve.
     pub release: ReleaseVersion,
+    /// Whether it may yet fail: nobody knows that it serves.
+    pub deploying: bool,
     /// Its process types with the replicas that they are to have: as many as were asked for, or as an autoscaler in charge says.
     pub processes: BTreeMap<ProcType, u32>,
     /// How process types are to be scaled when all is done.
@@ -44,7 +46,7 @@ impl Goal {
     #[cfg(test)]
     pub(super) fn of(release: ReleaseVersion) -> Self {
         let (processes, autoscale, autoscaled, restarting, refused) = Default::default();
-        Self { release, processes, autoscale, autoscaled, batch: None, restarting, refused }
+        Self { release, deploying: false, processes, autoscale, autoscaled, batch: None, restarting, refused }
     }
 
     /// How a process type is to be scaled. One that is to have no pods is not: an autoscaler leaves that as it is.
@@ -139,6 +141,7 @@ impl Assignment {
         let batch = self.number("DEIS_DEPLOY_BATCHES").filter(|size| *size > 0);
         Goal {
             release: self.release,
+            deploying: self.deploying,
             processes,
             autoscale: self.autoscale.clone(),
             autoscaled: self.autoscaled.clone(),

@@ -95,17 +95,21 @@ pub fn plan<'a>(goal: &'a Goal, world: &'a World) -> Plan<'a> {
     }
     let first_batches =
         goal.processes.iter().all(|(kind, wanted)| roll::first_batch_serves(goal, world, kind, *wanted));
-    let mut actions = Vec::new();
-    for proc_type in proc_types(goal, world) {
-        roll::advance(goal, world, proc_type, first_batches, &mut actions);
-    }
     let waiting = waiting(goal, world);
+    let (mut actions, mut complete) = (Vec::new(), BTreeSet::new());
+    for proc_type in proc_types(goal, world) {
+        let already = actions.len();
+        roll::advance(goal, world, proc_type, first_batches, &mut actions);
+        if actions.len() == already && !waiting.iter().any(|waiting| waiting.proc_type == *proc_type) {
+            complete.insert(proc_type);
+        }
+    }
     let is_over = actions.is_empty() && waiting.is_empty();
     if is_over {
         let left_over = world.controllers.iter().filter(|controller| controller.version != goal.release);
         actions.extend(left_over.map(Action::Delete));
-        actions.extend(autoscale::hand_over(goal, world));
     }
+    actions.extend(autoscale::hand_over(goal, world, &complete));
     actions.extend(budgets::budgets(goal, world, is_over));
     let actions = drain::drain(world, actions, is_over);
     match (actions.is_empty(), waiting.is_empty()) {

@@ -260,6 +260,9 @@ impl<W: Effects + Surroundings> Run<'_, W> {
                 }
                 if assignment.deploying {
                     self.world.succeed(&self.grant, assignment.release).await?;
+                    if !assignment.autoscale.is_empty() {
+                        return Ok(None);
+                    }
                 }
                 if let Some(intent) = assignment.unsettled {
                     self.world.settle(&self.grant, intent).await?;

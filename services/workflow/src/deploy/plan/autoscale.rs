@@ -54,10 +54,13 @@ fn is_in_charge(goal: &Goal, world: &World, kind: &ProcType) -> bool {
         && world.controller(goal.release, kind).is_some_and(is_to_stay)
 }
 
-/// Gives the numbers away again when all is done.
-pub(super) fn hand_over<'a>(goal: &'a Goal, world: &'a World) -> Vec<Action<'a>> {
+/// Gives the numbers of process types away again that are `complete`; of a release that may yet fail, none before it is known to be good.
+pub(super) fn hand_over<'a>(goal: &'a Goal, world: &'a World, complete: &BTreeSet<&ProcType>) -> Vec<Action<'a>> {
+    if goal.deploying {
+        return Vec::new();
+    }
     let action = |kind| {
-        goal.rule(kind)?;
+        goal.rule(kind).filter(|_| complete.contains(kind))?;
         let is_done = || {
             let is_right = |autoscaler| is_right(goal, autoscaler);
             world.autoscaler(kind).is_some_and(is_right) || goal.is_refused(Extra::Autoscaler, kind)

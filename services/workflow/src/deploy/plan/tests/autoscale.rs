@@ -102,3 +102,26 @@ fn an_autoscaler_in_charge_is_made_right_before_anything_else() {
     world.autoscalers = vec![autoscaler(Some((OLD, rule)))];
     assert!(matches!(plan(&goal, &world), Plan::Act(actions) if matches!(actions[..], [Action::Grow(_, 6)])));
 }
+
+/// A worker that does not come up is no reason to leave web without its autoscaler.
+#[test]
+fn the_number_of_a_type_that_is_complete_is_given_away_while_another_is_not() {
+    let (given, mut world) = in_charge();
+    world.autoscalers.clear();
+    world.controllers[1].pods[0].ready = false;
+    let web = ProcType::web();
+    let goal = Goal { autoscaled: BTreeMap::new(), ..given.clone() };
+    assert_eq!(plan(&goal, &world), only(Action::Entrust(&web)));
+    assert_eq!(plan(&given, &world), only(Action::HandOver(&web)));
+    world.autoscalers = vec![autoscaler(Some((OLD, RULE)))];
+    assert!(matches!(plan(&given, &world), Plan::Wait(_)), "for worker");
+}
+
+/// It would be the old release's pods that are scaled if this one fails.
+#[test]
+fn a_release_that_may_yet_fail_gives_no_number_away() {
+    let (given, mut world) = in_charge();
+    world.autoscalers.clear();
+    let goal = Goal { autoscaled: BTreeMap::new(), deploying: true, ..given };
+    assert_eq!(plan(&goal, &world), Plan::Done);
+}
