@@ -39,7 +39,7 @@ pub use self::perms::{Collaborators, Grant, Transfer};
 pub use self::pod::{Pod, PodList, Scale};
 pub use self::release::{PROGRESS_MEDIA_TYPE, Release, ReleaseProgress, Rollback, RolledBack};
 pub use self::secret::Secret;
-pub use self::settings::{AppSettings, Autoscale, SettingsPatch};
+pub use self::settings::{AppSettings, Autoscale, SettingsPatch, Tls, TlsPatch, Whitelist};
 pub use self::time::Time;
 
 /// Major and minor version of the contract, the value of header [`API_VERSION_HEADER`].

@@ -213,7 +213,10 @@ mod tests {
     #[test]
     fn what_others_added_does_not_matter_and_what_they_changed_does() {
         let app = "peachy-waxworks".parse().unwrap();
-        let desired = objects::service(&app, &[(&app).into()].into());
+        let desired = objects::service(
+            &app,
+            &objects::Routing { domains: [(&app).into()].into(), ..objects::Routing::default() },
+        );
         let mut current = desired.clone();
         current.annotations_mut().insert(labels::FENCE.to_owned(), "7".to_owned());
         current.annotations_mut().insert(labels::DRAIN.to_owned(), Drain::default().to_string());

@@ -26,6 +26,12 @@ pub const BACKEND: &str = "router.deis.io/backend";
 pub const ROUTABLE: &str = "router.deis.io/routable";
 /// Annotation on a Service: its hosts, separated by commas; a name without a dot is completed with the platform's domain.
 pub const DOMAINS: &str = "router.deis.io/domains";
+/// Annotation on a Service: whether the routers answer 503 in its stead.
+pub const MAINTENANCE: &str = "router.deis.io/maintenance";
+/// Annotation on a Service: the addresses and networks that may call, separated by commas; all when it is empty.
+pub const WHITELIST: &str = "router.deis.io/whitelist";
+/// Annotation on a Service: whether the routers send plain requests to https.
+pub const ENFORCE_TLS: &str = "router.deis.io/ssl.enforce";
 /// Annotation on a Service: the pods that are about to be deleted; see [`Drain`](crate::objects::Drain). Written before they are,
 /// and owned by nobody else: [`ensure`](crate::apply::ensure) leaves it as it is.
 pub const DRAIN: &str = "router.deis.io/drain";

@@ -96,7 +96,7 @@ mod tests {
             collaborators: ["carol".parse().unwrap()].into(),
             structure: Default::default(),
             desired_release: ReleaseVersion::FIRST,
-            autoscale: Default::default(),
+            settings: Default::default(),
             autoscaled: Default::default(),
             allow_root: false,
             destroying: None,

@@ -18,6 +18,9 @@ pub enum Error {
         /// Its code.
         code: Code,
     },
+    /// An entry of a list is not what it must be; the contract has a shape of its own for that.
+    #[error("{0}")]
+    List(String),
     /// The logic says no.
     #[error("{message}")]
     Refused {
@@ -104,6 +107,7 @@ impl Error {
     pub const fn code(&self) -> Code {
         match self {
             Self::Field { code, .. } | Self::Refused { code, .. } => *code,
+            Self::List(_) => Code::InvalidArgument,
             Self::Missing(_) => Code::NotFound,
             Self::NotAuthenticated => Code::NotAuthenticated,
             Self::InvalidToken => Code::InvalidCredentials,

@@ -98,13 +98,13 @@ impl Keeper {
     async fn is_settled(&self, app: &AppName) -> Result<bool, Error> {
         // An app that was deleted, or a namespace that only looks like one.
         let Some(assignment) = self.ledger.desired(app).await? else { return Ok(true) };
-        let mut world = self.kubernetes.observe(app, assignment.served().as_ref(), &BTreeSet::new());
+        let mut world = self.kubernetes.observe(app, assignment.routed().as_ref(), &BTreeSet::new());
         // Which pods the routers know is a matter for the run itself.
         world.controllers.iter_mut().flat_map(|controller| &mut controller.pods).for_each(|pod| pod.reachable = true);
         let goal = assignment.goal(&world);
         // Waiting is nobody's work but Kubernetes'.
         let nothing_new = !assignment.deploying && assignment.unsettled.is_none();
-        let is_served = self.kubernetes.is_served(app, &assignment.domains);
+        let is_served = self.kubernetes.is_served(app, &assignment.routing);
         Ok(nothing_new && is_served && matches!(plan(&goal, &world), Plan::Done | Plan::Wait(_)))
     }
 }

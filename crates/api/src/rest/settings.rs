@@ -44,6 +44,30 @@ pub struct SettingsPatch {
     pub label: Option<BTreeMap<String, Option<String>>>,
 }
 
+/// `/v2/apps/{id}/whitelist/`: addresses and networks.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Whitelist {
+    pub addresses: Vec<String>,
+}
+
+/// `/v2/apps/{id}/tls/`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Tls {
+    pub uuid: Uuid,
+    pub owner: String,
+    pub app: String,
+    /// Nothing as long as nobody has said anything: then the platform's own setting holds.
+    pub https_enforced: Option<bool>,
+    pub created: Time,
+    pub updated: Time,
+}
+
+/// `POST /v2/apps/{id}/tls/`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct TlsPatch {
+    pub https_enforced: bool,
+}
+
 /// How many pods a process type has: between `min` and `max`, so that they use `cpu_percent` of the CPU that they ask for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]

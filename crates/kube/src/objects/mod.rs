@@ -17,5 +17,5 @@ pub use controller::{Amount, CPU, MEMORY, Process, Program, Start, controller, r
 pub use drain::Drain;
 pub use namespace::namespace;
 pub use secrets::{REGISTRY, environment, pull_secret};
-pub use service::service;
+pub use service::{Routing, Rules, service};
 pub use settings::{read_router_settings, router_settings};

@@ -1,25 +1,69 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use deis_api::{AppName, Hostname};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde::{Deserialize, Serialize};
 
 use crate::labels;
 
 /// The name of the port that a served process listens on; pods of two releases may give it different numbers.
 pub(super) const PORT_NAME: &str = "http";
 
+/// What the routers are told of an app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// The names that it is served under.
+    pub domains: BTreeSet<Hostname>,
+    /// Whether it is, for whom, and how.
+    pub rules: Rules,
+}
+
+/// What users say about how the routers are to serve an app. What nobody has said anything about is left as it stands on the Service:
+/// an operator may have.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
+pub struct Rules {
+    /// Whether it is served at all.
+    pub routable: bool,
+    /// Whether everybody is told that it is being worked on (503).
+    pub maintenance: Option<bool>,
+    /// The addresses and networks that may call, as they were written; empty for all.
+    pub whitelist: Option<BTreeSet<String>>,
+    /// Whether plain requests are sent to https.
+    pub https_enforced: Option<bool>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { routable: true, maintenance: None, whitelist: None, https_enforced: None }
+    }
+}
+
+impl Rules {
+    fn annotations(&self) -> impl Iterator<Item = (String, String)> {
+        let whitelist = self.whitelist.as_ref();
+        let whitelist = whitelist.map(|addresses| addresses.iter().map(String::as_str).collect::<Vec<_>>().join(","));
+        let all = [
+            (labels::MAINTENANCE, self.maintenance.map(|on| on.to_string())),
+            (labels::WHITELIST, whitelist),
+            (labels::ENFORCE_TLS, self.https_enforced.map(|on| on.to_string())),
+        ];
+        all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)))
+    }
+}
+
 /// An app's Service. Its selector is the same for life and never names a release, so pods of two releases and canaries are
-/// served side by side. The routers serve it under these domains.
+/// served side by side.
 #[must_use]
-pub fn service(app: &AppName, domains: &BTreeSet<Hostname>) -> Service {
+pub fn service(app: &AppName, routing: &Routing) -> Service {
     let mut selector = labels::of_app(app);
     selector.insert(labels::BACKEND.to_owned(), "true".to_owned());
     let mut all = labels::of_app(app);
-    all.insert(labels::ROUTABLE.to_owned(), "true".to_owned());
-    let domains = domains.iter().map(Hostname::as_str).collect::<Vec<_>>().join(",");
-    let annotations = BTreeMap::from([(labels::DOMAINS.to_owned(), domains)]);
+    all.insert(labels::ROUTABLE.to_owned(), routing.rules.routable.to_string());
+    let domains = routing.domains.iter().map(Hostname::as_str).collect::<Vec<_>>().join(",");
+    let annotations = [(labels::DOMAINS.to_owned(), domains)].into_iter().chain(routing.rules.annotations());
     let port = ServicePort {
         name: Some(PORT_NAME.to_owned()),
         port: 80,
@@ -32,7 +76,7 @@ pub fn service(app: &AppName, domains: &BTreeSet<Hostname>) -> Service {
             name: Some(app.to_string()),
             namespace: Some(app.to_string()),
             labels: Some(all),
-            annotations: Some(annotations),
+            annotations: Some(annotations.collect()),
             ..ObjectMeta::default()
         },
         spec: Some(ServiceSpec { selector: Some(selector), ports: Some(vec![port]), ..ServiceSpec::default() }),
@@ -42,9 +86,32 @@ pub fn service(app: &AppName, domains: &BTreeSet<Hostname>) -> Service {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    fn routing(rules: Rules) -> Routing {
+        let domains = ["peachy-waxworks", "example.com"].map(|domain| domain.parse().unwrap());
+        Routing { domains: domains.into(), rules }
+    }
+
     #[test]
     fn serves_every_release() {
-        let domains = ["peachy-waxworks", "example.com"].map(|domain| domain.parse().unwrap());
-        insta::assert_yaml_snapshot!(super::service(&"peachy-waxworks".parse().unwrap(), &domains.into()));
+        insta::assert_yaml_snapshot!(service(&"peachy-waxworks".parse().unwrap(), &routing(Rules::default())));
+    }
+
+    #[test]
+    fn says_what_somebody_has_said_of_it() {
+        let shown = |rules: Rules| {
+            let metadata = service(&"peachy-waxworks".parse().unwrap(), &routing(rules)).metadata;
+            (metadata.labels.unwrap()[labels::ROUTABLE].clone(), metadata.annotations.unwrap())
+        };
+        let whitelist = Some(["10.0.0.0/8", "192.0.2.7"].map(str::to_owned).into());
+        let all = Rules { routable: false, maintenance: Some(true), whitelist, https_enforced: Some(true) };
+        let none = Rules {
+            routable: true,
+            maintenance: Some(false),
+            whitelist: Some(BTreeSet::new()),
+            https_enforced: Some(false),
+        };
+        insta::assert_yaml_snapshot!([shown(all), shown(none)]);
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use deis_api::{AppName, Code, Hostname};
+use deis_kube::objects::Routing;
 
 use super::name;
 use crate::deploy::Cluster;
@@ -54,7 +55,8 @@ pub async fn create(
         }
         None => insert_random(ledger, cluster, reserved, owner, structure).await?,
     };
-    if let Err(error) = cluster.furnish(&app.id, &BTreeSet::from([Hostname::from(&app.id)]), app.allow_root, 0).await {
+    let routing = Routing { domains: [Hostname::from(&app.id)].into(), ..Routing::default() };
+    if let Err(error) = cluster.furnish(&app.id, &routing, app.allow_root, 0).await {
         // Nothing is left of an app that was refused.
         ledger.delete_app(&app.id).await?;
         tracing::error!(app = %app.id, %error, "an app was refused by Kubernetes");

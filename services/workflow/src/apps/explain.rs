@@ -122,7 +122,7 @@ pub async fn explained(
 ) -> Result<Explanation, Error> {
     let assignment = ledger.desired(&app.id).await?.ok_or(Error::Missing(Kind::App))?;
     let newest = ledger.releases(&app.id, Window { limit: 1, offset: 0 }).await?.items.into_iter().next();
-    let served = assignment.served();
+    let served = assignment.routed();
     let mut reachable = BTreeSet::new();
     let mut world = pods.world(&app.id, served.as_ref(), &reachable);
     let of_served = world.controllers.iter().filter(|controller| Some(&controller.proc_type) == served.as_ref());
@@ -137,7 +137,7 @@ pub async fn explained(
         assignment: &assignment,
         newest: newest.as_ref(),
         world: &world,
-        is_served: pods.is_served(&app.id, &assignment.domains),
+        is_served: pods.is_served(&app.id, &assignment.routing),
         now: Timestamp::now(),
     }))
 }
@@ -308,7 +308,23 @@ fn unrouted(facts: &Facts<'_>) -> Vec<Problem> {
     let Facts { app, assignment, world, .. } = facts;
     let mut problems = Vec::new();
     let Some(kind) = assignment.served().filter(|_| assignment.image.is_some()) else { return problems };
-    if assignment.domains.is_empty() {
+    let rules = &assignment.routing.rules;
+    if !rules.routable {
+        let cause = Cause {
+            code: Code::NotRouted,
+            sentence: format!("Routing is switched off for {}, so no router serves it.", app.id),
+            next: format!("Switch it on: deis routing:enable -a {}.", app.id),
+        };
+        problems.push(Problem::new(cause));
+    } else if rules.maintenance == Some(true) {
+        let cause = Cause {
+            code: Code::Maintenance,
+            sentence: format!("{} is in maintenance: the routers answer 503 in its stead.", app.id),
+            next: format!("When the work is done: deis maintenance:off -a {}.", app.id),
+        };
+        problems.push(Problem::new(cause));
+    }
+    if assignment.routing.domains.is_empty() {
         let cause = Cause {
             code: Code::NotRouted,
             sentence: format!("{} has no domain, so no router serves it.", app.id),

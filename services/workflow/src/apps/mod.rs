@@ -1,6 +1,5 @@
 //! Apps: creating and destroying them, scaling and restarting them, naming their domains, showing their pods, explaining how they are.
 
-mod autoscale;
 mod create;
 mod destroy;
 mod domains;
@@ -10,8 +9,8 @@ mod pods;
 mod restart;
 mod root;
 mod scale;
+mod settings;
 
-pub use autoscale::{AutoscalePatch, TOO_FEW, autoscale};
 pub use create::{ReservedNames, create};
 pub use destroy::{destroy, destroyed};
 pub use domains::{add_domain, parse_domain, remove_domain};
@@ -20,6 +19,7 @@ pub use pods::pod_views;
 pub use restart::{Restart, Selection, restart, restarted};
 pub use root::{allow_root, forbid_root};
 pub use scale::{Scaled, scale, scaled};
+pub use settings::{Addresses, SettingsPatch, TOO_FEW, addresses, change_settings};
 
 use std::time::Duration;
 

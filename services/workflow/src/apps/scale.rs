@@ -123,7 +123,7 @@ fn check(ground: &Ground, counts: &Structure) -> Result<(), Error> {
             let message = format!("Invalid scaling format: at most {MOST} pods of {kind} are possible");
             return Err(Error::refused(Code::InvalidArgument, message));
         }
-        let rule = ground.app.autoscale.get(kind).filter(|_| *count > 0);
+        let rule = ground.app.settings.autoscale.get(kind).filter(|_| *count > 0);
         if let Some(rule) = rule.filter(|rule| !(rule.min..=rule.max).contains(count)) {
             let message = format!(
                 "{kind} is scaled by its load, between {} and {} pods: name a number within that for it to go on from, 0 for none, or \

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
-use deis_kube::objects::Drain;
+use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_kube::objects::{Drain, Routing};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
@@ -58,13 +58,7 @@ pub trait Cluster: Send + Sync + 'static {
     /// Whether some node has all these labels.
     fn has_node<'a>(&'a self, tags: &'a Tags) -> BoxFuture<'a, Result<bool, EffectError>>;
     /// Makes the namespace, Service and pull Secret of an app be what they should be.
-    fn furnish<'a>(
-        &'a self,
-        app: &'a AppName,
-        domains: &'a BTreeSet<Hostname>,
-        allow_root: bool,
-        fence: i64,
-    ) -> Done<'a>;
+    fn furnish<'a>(&'a self, app: &'a AppName, routing: &'a Routing, allow_root: bool, fence: i64) -> Done<'a>;
     /// Makes the environment of a release be what it should be.
     fn equip<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a>;
     /// Creates the pod that runs the release phase.
@@ -114,8 +108,8 @@ pub trait PodList: Send + Sync + 'static {
     fn pods(&self, app: &AppName) -> Vec<PodView>;
     /// What exists of an app, as [`Cluster::observe`].
     fn world(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World;
-    /// Whether an app's Service is what it should be under these domains.
-    fn is_served(&self, app: &AppName, domains: &BTreeSet<Hostname>) -> bool;
+    /// Whether an app's Service is what it should be.
+    fn is_served(&self, app: &AppName, routing: &Routing) -> bool;
 }
 
 /// All routers that are alive.

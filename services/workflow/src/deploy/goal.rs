@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deis_api::rest::Autoscale;
-use deis_api::{AppName, GitSha, Hostname, ProcType, ReleaseVersion};
-use deis_kube::objects::Amount;
+use deis_api::{AppName, GitSha, ProcType, ReleaseVersion};
+use deis_kube::objects::{Amount, Routing};
 use k8s_openapi::api::core::v1::Probe;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -74,8 +74,8 @@ impl Goal {
 pub struct Assignment {
     /// The app.
     pub app: AppName,
-    /// The names that it is served under.
-    pub domains: BTreeSet<Hostname>,
+    /// What the routers are told of it.
+    pub routing: Routing,
     /// What is wanted now, if it is not known that the cluster is like that.
     pub unsettled: Option<i64>,
     /// The uids of pods that are to be replaced in place.
@@ -168,6 +168,12 @@ impl Assignment {
         [ProcType::web(), ProcType::cmd()].into_iter().find(|served| self.processes.contains_key(served))
     }
 
+    /// The process type that routers serve now.
+    #[must_use]
+    pub fn routed(&self) -> Option<ProcType> {
+        self.served().filter(|_| self.routing.rules.routable)
+    }
+
     /// The port of the served process type; only an image from elsewhere may leave it open.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
@@ -235,7 +241,7 @@ impl Assignment {
     pub(crate) fn bare(app: &str) -> Self {
         Self {
             app: app.parse().unwrap(),
-            domains: BTreeSet::new(),
+            routing: Routing::default(),
             unsettled: None,
             restarting: BTreeSet::new(),
             allow_root: false,

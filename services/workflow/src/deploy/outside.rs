@@ -38,7 +38,7 @@ impl Effects for Outside {
     }
 
     async fn prepare(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
-        self.cluster.furnish(&grant.app, &assignment.domains, assignment.allow_root, grant.fence).await?;
+        self.cluster.furnish(&grant.app, &assignment.routing, assignment.allow_root, grant.fence).await?;
         self.cluster.equip(grant, assignment).await
     }
 

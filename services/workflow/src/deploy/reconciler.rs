@@ -7,7 +7,8 @@ mod phase;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion};
+use deis_api::{AppName, Code, ProcType, ReleaseVersion};
+use deis_kube::objects::Routing;
 use futures_util::future::BoxFuture;
 
 use self::claims::Claims;
@@ -112,8 +113,8 @@ struct Run<'a, W> {
     claims: Claims,
     /// The newest generation of the world that was looked at.
     generation: u64,
-    /// The release, the domains and the leave to run as root, for which Secrets, Service and namespace are known to be right.
-    prepared: Option<(ReleaseVersion, BTreeSet<Hostname>, bool)>,
+    /// The release, what routers are told and the leave to run as root, for which Secrets, Service and namespace are known to be right.
+    prepared: Option<(ReleaseVersion, Routing, bool)>,
     /// What Kubernetes has refused and the release can do without: it is not asked for again.
     refused: BTreeSet<(Extra, ProcType)>,
     /// Why pods could not be replaced in place, if so.
@@ -204,7 +205,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     }
 
     async fn advance(&mut self, assignment: &Assignment) -> Result<Option<Ending>, EffectError> {
-        let furniture = (assignment.release, assignment.domains.clone(), assignment.allow_root);
+        let furniture = (assignment.release, assignment.routing.clone(), assignment.allow_root);
         if self.prepared.as_ref() != Some(&furniture) {
             self.world.prepare(&self.grant, assignment).await?;
             self.prepared = Some(furniture);
@@ -287,7 +288,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     /// Looks at the world, until the routers have been asked for ready pods of which they have not said yet that they can choose them,
     /// and to leave those alone that are about to go.
     async fn observe(&mut self, assignment: &Assignment) -> World {
-        let (served, app) = (assignment.served(), &self.grant.app);
+        let (served, app) = (assignment.routed(), &self.grant.app);
         let mut have_answered = true;
         loop {
             let observed = self.world.observe(app, served.as_ref(), &self.reachable);

@@ -1,8 +1,9 @@
 //! From Kubernetes' objects to the world of the plan, and to the pods that people see.
 
+use deis_kube::objects::Routing;
 use std::collections::BTreeSet;
 
-use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
+use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_kube::apply::{self, Seen};
 use deis_kube::objects::Drain;
 use deis_kube::{labels, names, objects, pod_state};
@@ -150,8 +151,8 @@ fn refusal(object: &ReplicationController) -> Option<String> {
 }
 
 /// Whether the app's Service is what it should be.
-pub(super) fn is_served(objects: &Objects, app: &AppName, domains: &BTreeSet<Hostname>) -> bool {
-    let wanted = objects::service(app, domains);
+pub(super) fn is_served(objects: &Objects, app: &AppName, routing: &Routing) -> bool {
+    let wanted = objects::service(app, routing);
     objects.services.get(app.as_str()).is_some_and(|service| apply::is_as_described(service, &wanted))
 }
 
@@ -278,10 +279,10 @@ mod tests {
             world(objects, &app(), Some(&ProcType::web()), &reachable, NOW.parse().unwrap())
         };
         assert_eq!((look(&objects).service, look(&objects).controllers[0].serving()), (None, 1));
-        let mut service = deis_kube::objects::service(&app(), &BTreeSet::new());
+        let mut service = deis_kube::objects::service(&app(), &Routing::default());
         let drain = Drain { epoch: 7, leaving: ["web-1".to_owned(), "gone".to_owned()].into() };
         service.metadata.annotations.as_mut().unwrap().insert(labels::DRAIN.to_owned(), drain.to_string());
-        assert!(apply::is_as_described(&service, &deis_kube::objects::service(&app(), &BTreeSet::new())));
+        assert!(apply::is_as_described(&service, &deis_kube::objects::service(&app(), &Routing::default())));
         objects.services.insert("a".to_owned(), service);
         let world = look(&objects);
         assert_eq!((world.draining(), world.service.unwrap().drain), (Some(7), drain));
@@ -366,15 +367,15 @@ mod tests {
     #[test]
     fn a_service_that_somebody_changed_is_not_what_it_should_be() {
         let app = "a".parse().unwrap();
-        let domains = BTreeSet::from([Hostname::from(&app)]);
+        let routing = Routing { domains: [deis_api::Hostname::from(&app)].into(), ..Routing::default() };
         let mut objects = Objects::default();
-        assert!(!is_served(&objects, &app, &domains), "it is gone");
-        let mut service = deis_kube::objects::service(&app, &domains);
+        assert!(!is_served(&objects, &app, &routing), "it is gone");
+        let mut service = deis_kube::objects::service(&app, &routing);
         objects.services.insert("a".to_owned(), service.clone());
-        assert!(is_served(&objects, &app, &domains));
+        assert!(is_served(&objects, &app, &routing));
         service.metadata.annotations.as_mut().unwrap().insert(labels::DOMAINS.to_owned(), "stolen".to_owned());
         objects.services.insert("a".to_owned(), service);
-        assert!(!is_served(&objects, &app, &domains));
+        assert!(!is_served(&objects, &app, &routing));
     }
 
     #[test]

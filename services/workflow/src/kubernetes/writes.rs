@@ -1,7 +1,8 @@
+use deis_kube::objects::Routing;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
+use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_bootstrap::deadline;
 use deis_kube::objects::Drain;
 use deis_kube::{Error as KubeError, apply, delete, events, labels, objects};
@@ -70,8 +71,8 @@ impl Kubernetes {
 
     /// Whether the app's Service is what it should be, as far as the watches know.
     #[must_use]
-    pub fn is_served(&self, app: &AppName, domains: &BTreeSet<Hostname>) -> bool {
-        self.cache.read(app, |objects| observe::is_served(objects, app, domains))
+    pub fn is_served(&self, app: &AppName, routing: &Routing) -> bool {
+        self.cache.read(app, |objects| observe::is_served(objects, app, routing))
     }
 
     pub(super) fn api<K>(&self, app: &AppName) -> Api<K>
@@ -91,8 +92,8 @@ impl PodList for Kubernetes {
         self.observe(app, served, reachable)
     }
 
-    fn is_served(&self, app: &AppName, domains: &BTreeSet<Hostname>) -> bool {
-        Self::is_served(self, app, domains)
+    fn is_served(&self, app: &AppName, routing: &Routing) -> bool {
+        Self::is_served(self, app, routing)
     }
 }
 
@@ -120,13 +121,7 @@ impl Cluster for Kubernetes {
         })
     }
 
-    fn furnish<'a>(
-        &'a self,
-        app: &'a AppName,
-        domains: &'a BTreeSet<Hostname>,
-        allow_root: bool,
-        fence: i64,
-    ) -> Done<'a> {
+    fn furnish<'a>(&'a self, app: &'a AppName, routing: &'a Routing, allow_root: bool, fence: i64) -> Done<'a> {
         Box::pin(async move {
             // Every run comes by here before its first look: what is not listed yet would be missing to it.
             if deadline(LISTS_PATIENCE, self.cache.complete()).await.is_err() {
@@ -140,7 +135,7 @@ impl Cluster for Kubernetes {
             let password = password.ok_or_else(|| EffectError::Refused("The pull key cannot be used.".to_owned()))?;
             let (services, secrets) = (self.api::<Service>(app), self.api::<Secret>(app));
             try_join!(
-                apply::ensure(&services, objects::service(app, domains), fence),
+                apply::ensure(&services, objects::service(app, routing), fence),
                 apply::ensure(&secrets, objects::pull_secret(app, &password), fence),
             )?;
             Ok(())
@@ -380,8 +375,8 @@ mod tests {
         let client = Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
         let (cache, app) = (Cache::default(), "shop".parse().unwrap());
         let kubernetes = Kubernetes::new(client, cache.clone(), PullKey::from(b"key".to_vec()));
-        let domains = BTreeSet::new();
-        let furnish = || async { kubernetes.furnish(&app, &domains, false, 1).await.unwrap_err().to_string() };
+        let routing = Routing::default();
+        let furnish = || async { kubernetes.furnish(&app, &routing, false, 1).await.unwrap_err().to_string() };
         cache.lacks(1);
         assert_eq!(furnish().await, "Kubernetes has yet to list what is there, trying again.");
         cache.lacks(0);

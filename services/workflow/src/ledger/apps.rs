@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::rest::Autoscale;
 use deis_api::{AppName, Code, ProcType, ReleaseVersion, Username};
+use deis_kube::objects::Rules;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -13,6 +14,20 @@ pub type Structure = BTreeMap<ProcType, u32>;
 
 /// Process type to the rule that it is scaled by.
 pub type Autoscales = BTreeMap<ProcType, Autoscale>;
+
+/// Notes of an app's owners.
+pub type Labels = BTreeMap<String, String>;
+
+/// What users say about an app that makes no release.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppSettings {
+    /// How the routers are to serve it.
+    pub rules: Rules,
+    /// How process types are scaled that have no fixed number of pods.
+    pub autoscale: Autoscales,
+    /// Notes.
+    pub labels: Labels,
+}
 
 /// An app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +44,8 @@ pub struct App {
     pub allow_root: bool,
     /// The replicas asked for.
     pub structure: Structure,
-    /// How process types are scaled that have no fixed number of pods.
-    pub autoscale: Autoscales,
+    /// What was said about it that makes no release.
+    pub settings: AppSettings,
     /// The process types whose number is an autoscaler's, and the release whose controller has it: what `structure` says is old then.
     pub autoscaled: BTreeMap<ProcType, ReleaseVersion>,
     /// The release that is to serve.
@@ -82,8 +97,8 @@ pub struct Restructured {
     pub structure: Structure,
 }
 
-/// Decides how an app is to be scaled.
-pub type Rescale<'a> = Box<dyn FnOnce(&Ground) -> Result<Autoscales, Error> + Send + 'a>;
+/// Decides what an app's settings are to be.
+pub type SettingsDecision<'a> = Box<dyn FnOnce(&Ground) -> Result<AppSettings, Error> + Send + 'a>;
 
 /// Agrees to a change of an app, or refuses it.
 pub type Consent<'a> = Box<dyn FnOnce(&Ground) -> Result<(), Error> + Send + 'a>;
@@ -104,8 +119,8 @@ pub trait Apps: Send + Sync + 'static {
     fn delete_app<'a>(&'a self, id: &'a AppName) -> Answer<'a, ()>;
     /// Changes the numbers of some of an app's process types.
     fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, Restructured>;
-    /// Changes how an app is scaled; answers the app since.
-    fn rescale<'a>(&'a self, id: &'a AppName, decide: Rescale<'a>) -> Answer<'a, App>;
+    /// Changes an app's settings; answers the app since.
+    fn set_settings<'a>(&'a self, id: &'a AppName, decide: SettingsDecision<'a>) -> Answer<'a, App>;
     /// Lets an app's images run as root, or not any more; that is refused while a deploy is under way.
     fn set_allow_root<'a>(&'a self, id: &'a AppName, allow: bool, consent: Consent<'a>) -> Answer<'a, ()>;
     /// Gives an app its structure back, unless it has been changed again.

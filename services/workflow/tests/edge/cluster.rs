@@ -2,11 +2,12 @@
 
 mod looks;
 
+use deis_kube::objects::Routing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deis_api::rest::Autoscale;
-use deis_api::{AppName, Hostname, ProcType, ReleaseVersion};
+use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
 use deis_workflow::configs::tags::Tags;
@@ -45,7 +46,7 @@ struct State {
     autoscalers: BTreeMap<(AppName, ProcType), (ReleaseVersion, Autoscale)>,
     reports: Vec<String>,
     allow_root: BTreeMap<AppName, bool>,
-    domains: BTreeMap<AppName, BTreeSet<Hostname>>,
+    routing: BTreeMap<AppName, Routing>,
     /// What Services say, with the fence it was written under.
     drains: BTreeMap<AppName, (Drain, i64)>,
     /// What keeps namespaces from going away, and whether that was noticed.
@@ -98,15 +99,9 @@ impl Cluster for TestCluster {
         Box::pin(async move { Ok(has_all) })
     }
 
-    fn furnish<'a>(
-        &'a self,
-        app: &'a AppName,
-        domains: &'a BTreeSet<Hostname>,
-        allow_root: bool,
-        _fence: i64,
-    ) -> Done<'a> {
+    fn furnish<'a>(&'a self, app: &'a AppName, routing: &'a Routing, allow_root: bool, _fence: i64) -> Done<'a> {
         self.write(|state| {
-            state.domains.insert(app.clone(), domains.clone());
+            state.routing.insert(app.clone(), routing.clone());
             state.allow_root.insert(app.clone(), allow_root);
             Ok(())
         })
@@ -299,7 +294,7 @@ impl Cluster for TestCluster {
         let controllers = controllers.collect();
         let (name, resource_version) = (app.to_string(), drain.epoch.to_string());
         let seen = Seen { uid: name.clone(), name, resource_version, fence };
-        let service = state.domains.contains_key(app).then_some(Service { seen, drain });
+        let service = state.routing.contains_key(app).then_some(Service { seen, drain });
         let budgets = state.budgets.iter().filter(|(owner, _)| owner == app).map(|(_, kind)| {
             let (name, resource_version) = (format!("{app}-{kind}"), "1".to_owned());
             let seen = Seen { uid: name.clone(), name, resource_version, fence: 0 };

@@ -25,4 +25,5 @@ mod restart;
 mod routers;
 mod sandbox;
 mod scale;
+mod settings;
 mod sharing;

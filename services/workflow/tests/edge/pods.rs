@@ -1,8 +1,9 @@
 //! What reads see of the cluster in memory.
 
+use deis_kube::objects::Routing;
 use std::collections::BTreeSet;
 
-use deis_api::{AppName, Hostname, ProcType};
+use deis_api::{AppName, ProcType};
 use deis_workflow::deploy::world::World;
 use deis_workflow::deploy::{Cluster as _, PodList, PodView};
 use jiff::Timestamp;
@@ -34,7 +35,7 @@ impl PodList for TestCluster {
         world
     }
 
-    fn is_served(&self, app: &AppName, domains: &BTreeSet<Hostname>) -> bool {
-        self.domains(app.as_str()).iter().map(String::as_str).eq(domains.iter().map(Hostname::as_str))
+    fn is_served(&self, app: &AppName, routing: &Routing) -> bool {
+        self.routing(app.as_str()).as_ref() == Some(routing)
     }
 }

@@ -37,7 +37,14 @@ pub(super) fn of(facts: &Facts<'_>, problems: &[Problem]) -> (State, String) {
     let deploying =
         if assignment.deploying { format!("; {} is being deployed", assignment.release) } else { String::new() };
     let told = first.told();
-    if served.is_some() && assignment.domains.is_empty() {
+    let rules = &assignment.routing.rules;
+    if served.is_some() && !rules.routable {
+        return (State::Down, format!("{app} cannot be reached: routing is switched off; {told}."));
+    }
+    if served.is_some() && rules.maintenance == Some(true) {
+        return (State::Down, format!("{app} is in maintenance; {told}{deploying}."));
+    }
+    if served.is_some() && assignment.routing.domains.is_empty() {
         return (State::Down, format!("{app} cannot be reached: it has no domain; {told}."));
     }
     if unknown > 0 {

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use deis_api::Hostname;
 use deis_kube::apply::Seen;
+use deis_kube::objects::Routing;
 
 use super::*;
 use crate::deploy::no_node::NoNode;
@@ -44,7 +45,7 @@ impl Row {
             collaborators: [].into(),
             structure: BTreeMap::new(),
             desired_release: version(2),
-            autoscale: BTreeMap::new(),
+            settings: Default::default(),
             autoscaled: BTreeMap::new(),
             allow_root: false,
             destroying: None,
@@ -52,7 +53,7 @@ impl Row {
             updated: at("00:00:00"),
         };
         let assignment = Assignment {
-            domains: [Hostname::from(&app.id)].into(),
+            routing: Routing { domains: [Hostname::from(&app.id)].into(), ..Routing::default() },
             release: version(2),
             deploying: false,
             image: Some("127.0.0.1:5555/shop@sha256:00".to_owned()),
@@ -237,7 +238,10 @@ fn whatever_is_the_matter_is_told_with_what_to_do() {
             row.world.controllers[0].pods.pop();
             row.world.controllers.push(controller(3, web(), 0));
         })),
-        ("no domain", Row::serving(1).with(|row| row.assignment.domains.clear())),
+        ("no domain", Row::serving(1).with(|row| row.assignment.routing.domains.clear())),
+        ("routing switched off", Row::serving(1).with(|row| row.assignment.routing.rules.routable = false)),
+        ("in maintenance", Row::serving(1).with(|row| row.assignment.routing.rules.maintenance = Some(true))),
+        ("not in maintenance any more", Row::serving(1).with(|row| row.assignment.routing.rules.maintenance = Some(false))),
         ("unknown to a router", Row::serving(2).with(|row| row.pod(0).reachable = false)),
         ("started again", Row::serving(1).with(|row| {
             row.pod(0).trouble = Some(Trouble::OutOfMemory);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use deis_api::rest::Autoscale;
 use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
-use deis_kube::objects::Drain;
+use deis_kube::objects::{Drain, Routing};
 use parking_lot::Mutex;
 
 use self::sandbox::{Sandbox, State};

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::rest::Autoscale;
 use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_kube::objects::Routing;
 use secrecy::SecretString;
 
 use crate::deploy::effects::{EffectError, Grant};
@@ -95,7 +96,7 @@ impl Ledger {
         let row = &self.releases[&self.desired];
         Assignment {
             app: app.clone(),
-            domains: BTreeSet::new(),
+            routing: Routing::default(),
             unsettled: (self.intent != self.settled).then_some(self.intent),
             restarting: self.restarts.clone(),
             allow_root: false,

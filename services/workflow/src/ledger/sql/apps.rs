@@ -8,7 +8,7 @@ use super::domains::{insert_domain, want};
 use super::releases::{ground, is_deploying};
 use super::{SqlLedger, Transaction, now, rows, violated};
 use crate::error::{Error, Kind};
-use crate::ledger::apps::{Consent, Rescale, Restructure, Restructured};
+use crate::ledger::apps::{AppSettings, Consent, Restructure, Restructured, SettingsDecision};
 use crate::ledger::{Answer, App, Apps, Listed, NewApp, Structure, Target, Window};
 
 impl Apps for SqlLedger {
@@ -113,13 +113,14 @@ impl Apps for SqlLedger {
         })
     }
 
-    fn rescale<'a>(&'a self, id: &'a AppName, decide: Rescale<'a>) -> Answer<'a, App> {
+    fn set_settings<'a>(&'a self, id: &'a AppName, decide: SettingsDecision<'a>) -> Answer<'a, App> {
         Box::pin(async move {
             let mut tx = self.database.begin().await?;
             let before = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
-            let autoscale = decide(&before)?;
-            let set = tx.query("UPDATE apps SET autoscale = $2 WHERE id = $1").bind(id.as_str());
-            set.bind(Json(&autoscale)).execute().await?;
+            let AppSettings { rules, autoscale, labels } = decide(&before)?;
+            let set = tx.query("UPDATE apps SET rules = $2, autoscale = $3, labels = $4 WHERE id = $1");
+            let set = set.bind(id.as_str()).bind(Json(&rules)).bind(Json(&autoscale)).bind(Json(&labels));
+            set.execute().await?;
             want(&mut tx, id).await?;
             let after = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
             tx.commit().await?;

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_kube::objects::Routing;
 use secrecy::SecretString;
 use sqlx::types::Json;
 
@@ -197,7 +198,7 @@ impl SqlLedger {
         // One statement, so that structure, release and config belong together.
         let row = self.database.query(
             "SELECT releases.*, apps.structure, apps.intent, apps.settled, apps.destroying, apps.allow_root,
-                    apps.autoscale, apps.autoscaled,
+                    apps.autoscale, apps.autoscaled, apps.rules,
                     configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
                     (SELECT string_agg(domain, ' ') FROM domains WHERE app = apps.id) AS domains,
                     (SELECT string_agg(pod_uid, ' ') FROM restarts WHERE app = apps.id) AS restarting,
@@ -276,7 +277,7 @@ fn assignment(app: &AppName, row: &Row) -> Result<Assignment, Error> {
     let (intent, settled) = (row.try_get::<i64>("intent")?, row.try_get::<i64>("settled")?);
     Ok(Assignment {
         app: app.clone(),
-        domains: rows::names(row, "domains")?,
+        routing: Routing { domains: rows::names(row, "domains")?, rules: rows::rules(row)? },
         allow_root: row.try_get("allow_root")?,
         destroying: row.try_get::<Option<i64>>("destroying")?.is_some(),
         restarting: rows::words(row, "restarting")?.into_iter().collect(),

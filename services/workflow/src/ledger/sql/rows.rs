@@ -1,5 +1,7 @@
 //! From rows to records. What stands in the ledger was checked when it was written; a row that does not parse is a defect.
 
+use crate::ledger::{AppSettings, Labels};
+use deis_kube::objects::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{Code, ProcType, ReleaseVersion};
@@ -51,7 +53,7 @@ pub(super) fn app(row: &Row) -> Result<App, Error> {
         collaborators: names(row, "collaborators")?,
         allow_root: row.try_get("allow_root")?,
         structure: structure(row)?,
-        autoscale: autoscale(row)?,
+        settings: app_settings(row)?,
         autoscaled: autoscaled(row)?,
         desired_release: version(row, "desired_release")?,
         destroying: row.try_get::<Option<i64>>("destroying")?.map(moment).transpose()?,
@@ -63,6 +65,17 @@ pub(super) fn app(row: &Row) -> Result<App, Error> {
 /// Process type to replicas asked for.
 pub(super) fn structure(row: &Row) -> Result<Structure, Error> {
     Ok(row.try_get::<Json<Structure>>("structure")?.0)
+}
+
+/// What was said about an app that makes no release.
+fn app_settings(row: &Row) -> Result<AppSettings, Error> {
+    let labels = row.try_get::<Json<Labels>>("labels")?.0;
+    Ok(AppSettings { rules: rules(row)?, autoscale: autoscale(row)?, labels })
+}
+
+/// How the routers are to serve an app.
+pub(super) fn rules(row: &Row) -> Result<Rules, Error> {
+    Ok(row.try_get::<Json<Rules>>("rules")?.0)
 }
 
 /// Process type to the rule that it is scaled by.

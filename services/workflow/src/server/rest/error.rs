@@ -29,6 +29,7 @@ impl IntoResponse for ApiError {
         let message = self.0.to_string();
         let body = match self.0 {
             Error::Field { field, .. } => ErrorBody::field(field, message),
+            Error::List(_) => ErrorBody::List(vec![message]),
             Error::Missing(_) => ErrorBody::Text(message),
             Error::DeployFailed(_) => ErrorBody::detail(format!("(app::deploy): {message}")),
             _ => ErrorBody::detail(message),

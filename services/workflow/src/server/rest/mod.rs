@@ -26,6 +26,8 @@ mod restart;
 mod root;
 mod scale;
 mod settings;
+mod tls;
+mod whitelist;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -65,6 +67,8 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps/{app}/explain", get(explain::show)),
         ("/v2/apps/{app}/logs", get(logs::show)),
         ("/v2/apps/{app}/settings", get(settings::show).post(settings::change)),
+        ("/v2/apps/{app}/tls", get(tls::show).post(tls::change)),
+        ("/v2/apps/{app}/whitelist", get(whitelist::list).post(whitelist::add).delete(whitelist::remove)),
         ("/v2/apps/{app}/builds", get(builds::list).post(pull::pull)),
         ("/v2/apps/{app}/builds/running", delete(builds::cancel)),
         ("/v2/apps/{app}/builds/cache", delete(builds::clear_cache)),

@@ -1,9 +1,7 @@
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use deis_api::{Code, ProcType, rest};
+use deis_api::{ProcType, rest};
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -11,8 +9,8 @@ use super::apps::find;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
-use crate::access::Verb;
-use crate::apps::{self, AutoscalePatch};
+use crate::access::{Actor, Verb};
+use crate::apps::{self, Addresses, SettingsPatch};
 use crate::error::Error;
 use crate::ledger::App;
 use crate::server::{Reading, Workflow};
@@ -34,27 +32,39 @@ pub(super) async fn change(
     Path(id): Path<String>,
     body: Object,
 ) -> Result<(StatusCode, Json<rest::AppSettings>), ApiError> {
-    let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
-    let patch = patch(body.decode(&[])?)?;
-    let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
-    let changing = async move { apps::autoscale(work.ledger.as_ref(), &work.deployer, &user, &id, patch).await };
-    let app = workflow.to_the_end("change settings", changing).await?;
+    let app = apply(&workflow, &actor, Verb::Change, &id, || patch(body.decode(&[])?)).await?;
     Ok((StatusCode::CREATED, Json(shown(app))))
 }
 
-fn patch(body: rest::SettingsPatch) -> Result<AutoscalePatch, Error> {
-    // What every app has may be said again.
-    let unsupported = [
-        ("maintenance", body.maintenance == Some(true)),
-        ("routable", body.routable == Some(false)),
-        ("whitelist", body.whitelist.is_some_and(|addresses| !addresses.is_empty())),
-        ("label", body.label.is_some_and(|labels| !labels.is_empty())),
-    ];
-    if let Some((field, _)) = unsupported.into_iter().find(|(_, given)| *given) {
-        let message = "This platform does not have this kind of setting yet.".to_owned();
-        return Err(Error::Field { field, message, code: Code::FailedPrecondition });
-    }
-    body.autoscale.unwrap_or_default().into_iter().map(|(kind, rule)| rule_of(&kind, rule)).collect()
+/// Changes settings of an app, if the actor may; what is asked for is read when he may.
+pub(super) async fn apply(
+    workflow: &Workflow,
+    actor: &Actor,
+    verb: Verb,
+    id: &str,
+    read: impl FnOnce() -> Result<SettingsPatch, Error>,
+) -> Result<App, ApiError> {
+    let (user, app) = find(workflow.ledger.as_ref(), actor, verb, id).await?;
+    let patch = read()?;
+    let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
+    let changing = async move { apps::change_settings(work.ledger.as_ref(), &work.deployer, &user, &id, patch).await };
+    Ok(workflow.to_the_end("change settings", changing).await?)
+}
+
+fn patch(body: rest::SettingsPatch) -> Result<SettingsPatch, Error> {
+    let whitelist = body.whitelist.map(|addresses| match apps::addresses(addresses) {
+        Ok(addresses) => Ok(Addresses::Only(addresses)),
+        Err(message) => Err(Error::field("whitelist", message)),
+    });
+    let rules = body.autoscale.unwrap_or_default().into_iter().map(|(kind, rule)| rule_of(&kind, rule));
+    Ok(SettingsPatch {
+        maintenance: body.maintenance,
+        routable: body.routable,
+        whitelist: whitelist.transpose()?,
+        https_enforced: None,
+        autoscale: rules.collect::<Result<_, _>>()?,
+        labels: body.label.unwrap_or_default(),
+    })
 }
 
 fn rule_of(kind: &str, rule: Option<Value>) -> Result<(ProcType, Option<rest::Autoscale>), Error> {
@@ -70,15 +80,16 @@ fn rule_of(kind: &str, rule: Option<Value>) -> Result<(ProcType, Option<rest::Au
 }
 
 fn shown(app: App) -> rest::AppSettings {
+    let settings = app.settings;
     rest::AppSettings {
         uuid: app.uuid,
         owner: app.owner.to_string(),
         app: app.id.to_string(),
-        maintenance: false,
-        routable: true,
-        whitelist: Vec::new(),
-        autoscale: app.autoscale.into_iter().map(|(kind, rule)| (kind.to_string(), rule)).collect(),
-        label: BTreeMap::new(),
+        maintenance: settings.rules.maintenance.unwrap_or(false),
+        routable: settings.rules.routable,
+        whitelist: settings.rules.whitelist.unwrap_or_default().into_iter().collect(),
+        autoscale: settings.autoscale.into_iter().map(|(kind, rule)| (kind.to_string(), rule)).collect(),
+        label: settings.labels,
         created: app.created.into(),
         updated: app.updated.into(),
     }

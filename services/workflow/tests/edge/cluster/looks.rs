@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::rest::Autoscale;
 use deis_api::{AppName, ProcType};
+use deis_kube::objects::Routing;
 
 use super::{State, TestCluster};
 
@@ -13,10 +14,15 @@ impl TestCluster {
         self.state.lock().foreign.insert(name.parse().unwrap());
     }
 
+    /// What the routers are told of an app.
+    pub(crate) fn routing(&self, app: &str) -> Option<Routing> {
+        self.state.lock().routing.get(&app.parse().unwrap()).cloned()
+    }
+
     /// The names that an app's Service has.
     pub(crate) fn domains(&self, app: &str) -> Vec<String> {
         let state = self.state.lock();
-        state.domains[&app.parse().unwrap()].iter().map(ToString::to_string).collect()
+        state.routing[&app.parse().unwrap()].domains.iter().map(ToString::to_string).collect()
     }
 
     /// The pods that the routers are told not to choose.

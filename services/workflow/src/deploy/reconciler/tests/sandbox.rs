@@ -300,7 +300,7 @@ impl Surroundings for Sandbox {
         }
         Ok(Assignment {
             app: grant.app.clone(),
-            domains: state.domains.clone(),
+            routing: Routing { domains: state.domains.clone(), ..Routing::default() },
             unsettled: state.unsettled,
             restarting: state.restarting.clone(),
             allow_root: state.root_after.is_some_and(|writes| state.log.len() >= writes),
