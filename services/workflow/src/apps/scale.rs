@@ -4,7 +4,7 @@ use deis_api::{AppName, Code, ProcType, Username};
 
 use crate::deploy::{Deployer, Ending, PodList};
 use crate::error::{Error, Kind};
-use crate::ledger::{App, Ground, Ledger, Restructured, Structure};
+use crate::ledger::{App, Ground, Ledger, Structure};
 
 /// At most so many pods of a process type.
 pub(super) const MOST: u32 = 10_000;
@@ -14,10 +14,8 @@ pub(super) const MOST: u32 = 10_000;
 pub struct Scaled {
     /// The numbers of pods that were asked for,
     asked: Structure,
-    /// those of all process types that were wanted before,
+    /// and those of the same process types that were wanted before; one that had none is not in it.
     before: Structure,
-    /// and since.
-    after: Structure,
 }
 
 /// Records how many pods of process types are wanted.
@@ -30,47 +28,60 @@ pub async fn scale(
     deployer: &Deployer,
     user: &Username,
     app: &AppName,
-    counts: Structure,
+    asked: Structure,
 ) -> Result<Scaled, Error> {
-    let decide = {
-        let counts = counts.clone();
-        Box::new(move |ground: &Ground| {
-            check(ground, &counts)?;
-            Ok(counts)
-        })
+    let mut before = Structure::new();
+    let decide = |ground: &Ground| {
+        check(ground, &asked)?;
+        before = numbers(pods, &ground.app, &asked);
+        Ok(asked.clone())
     };
-    let Restructured { before, structure: after } = ledger.restructure(app, decide).await?;
-    let before = numbers(pods, before);
-    if before != after {
-        let said = words(&counts);
+    ledger.restructure(app, Box::new(decide)).await?;
+    if before != asked {
+        let said = words(&asked);
         tracing::info!(%app, "{user} scaled pods {said}");
         deployer.events().record(app, "scale", format!("{user} scaled pods {said}"));
     }
-    Ok(Scaled { asked: counts, before, after })
+    Ok(Scaled { asked, before })
 }
 
 /// Waits until as many pods serve as was recorded.
 ///
 /// # Errors
-/// [`Error::Refused`] when the pods do not come up: then the old numbers hold again; and when others hold in the end than were asked for.
+/// [`Error::Refused`] when the pods do not come up: then the old numbers hold again, unless somebody has scaled since; and when others
+/// hold in the end than were asked for.
 pub async fn scaled(ledger: &dyn Ledger, deployer: &Deployer, app: &AppName, change: &Scaled) -> Result<(), Error> {
-    let Scaled { asked, before, after } = change;
+    let Scaled { asked, before } = change;
     match deployer.converge(app).ended().await {
         Ok(Ending::Settled) => check_holds(ledger, app, asked).await,
         Ok(Ending::Destroyed) => Err(Error::Missing(Kind::App)),
         // Not ours to take back: a repeat of what another process may still be waiting for.
-        Ok(Ending::Stuck(failure)) if before == after => {
+        Ok(Ending::Stuck(failure)) if before == asked => {
             Err(Error::refused(Code::Unavailable, format!("(scale): {}", failure.message)))
         }
         Ok(Ending::Stuck(failure)) => {
-            ledger.undo_restructure(app, before, after).await?;
+            let undone = ledger.undo_restructure(app, before, asked).await?;
             drop(deployer.converge(app));
-            let message = format!("(scale): {} The old numbers hold again.", failure.message);
+            let message = format!("(scale): {} {}", failure.message, holding(asked, before, &undone));
             deployer.events().record(app, "scale", format!("{message} ({})", failure.code));
             Err(Error::refused(Code::Unavailable, message))
         }
         Err(error) => Err(Error::refused(Code::Unavailable, format!("(scale): {error}"))),
     }
+}
+
+/// Which numbers hold after those that were asked for were taken back from these process types.
+fn holding(asked: &Structure, before: &Structure, undone: &BTreeSet<ProcType>) -> String {
+    let kept = asked.keys().filter(|kind| !undone.contains(*kind)).map(ToString::to_string).collect::<Vec<_>>();
+    if kept.is_empty() {
+        return "The old numbers hold again.".to_owned();
+    }
+    let since = format!("has scaled {} since, and that holds.", kept.join(" and "));
+    if undone.is_empty() {
+        return format!("Somebody {since}");
+    }
+    let old = undone.iter().map(|kind| (kind.clone(), before.get(kind).copied().unwrap_or(0))).collect();
+    format!("It is {} again; somebody {since}", words(&old))
 }
 
 /// What is settled need not be what was asked for: while a repeat waits, the first may have failed, which takes its numbers back.
@@ -93,15 +104,17 @@ fn words(counts: &Structure) -> String {
     counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" ")
 }
 
-/// The numbers that an app had: as many as were asked for, or as an autoscaler has set.
-fn numbers(pods: &dyn PodList, app: App) -> Structure {
-    let mut structure = app.structure;
-    if !app.autoscaled.is_empty() {
+/// The numbers that the `asked` process types of an app have: as many as were asked for before, or as an autoscaler has set.
+fn numbers(pods: &dyn PodList, app: &App, asked: &Structure) -> Structure {
+    let recorded = asked.keys().filter_map(|kind| Some((kind.clone(), *app.structure.get(kind)?)));
+    let mut numbers = recorded.collect::<Structure>();
+    let autoscaled = app.autoscaled.iter().filter(|(kind, _)| asked.contains_key(*kind)).collect::<Vec<_>>();
+    if !autoscaled.is_empty() {
         let world = pods.world(&app.id, None, &BTreeSet::new());
-        let live = app.autoscaled.iter().filter_map(|(kind, release)| world.controller(*release, kind));
-        structure.extend(live.map(|controller| (controller.proc_type.clone(), controller.replicas)));
+        let live = autoscaled.into_iter().filter_map(|(kind, release)| world.controller(*release, kind));
+        numbers.extend(live.map(|controller| (controller.proc_type.clone(), controller.replicas)));
     }
-    structure
+    numbers
 }
 
 /// Whether an app can have so many pods.

@@ -88,15 +88,6 @@ pub struct NewApp {
 /// Decides what structure an app is to have. What it names is as it says from then on, and no autoscaler's number.
 pub type Restructure<'a> = Box<dyn FnOnce(&Ground) -> Result<Structure, Error> + Send + 'a>;
 
-/// A structure that was changed.
-#[derive(Clone, Debug)]
-pub struct Restructured {
-    /// The app before.
-    pub before: App,
-    /// The structure since.
-    pub structure: Structure,
-}
-
 /// Decides what an app's settings are to be.
 pub type SettingsDecision<'a> = Box<dyn FnOnce(&Ground) -> Result<AppSettings, Error> + Send + 'a>;
 
@@ -118,11 +109,17 @@ pub trait Apps: Send + Sync + 'static {
     /// Deletes an app with all that belongs to it.
     fn delete_app<'a>(&'a self, id: &'a AppName) -> Answer<'a, ()>;
     /// Changes the numbers of some of an app's process types.
-    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, Restructured>;
+    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, ()>;
     /// Changes an app's settings; answers the app since.
     fn set_settings<'a>(&'a self, id: &'a AppName, decide: SettingsDecision<'a>) -> Answer<'a, App>;
     /// Lets an app's images run as root, or not any more; that is refused while a deploy is under way.
     fn set_allow_root<'a>(&'a self, id: &'a AppName, allow: bool, consent: Consent<'a>) -> Answer<'a, ()>;
-    /// Gives an app its structure back, unless it has been changed again.
-    fn undo_restructure<'a>(&'a self, id: &'a AppName, from: &'a Structure, to: &'a Structure) -> Answer<'a, ()>;
+    /// Gives the process types of `to` the numbers back that they had in `from`, or none where they had none. One that has another number
+    /// by now, or an autoscaler's, keeps it; answers which ones got theirs back.
+    fn undo_restructure<'a>(
+        &'a self,
+        id: &'a AppName,
+        from: &'a Structure,
+        to: &'a Structure,
+    ) -> Answer<'a, BTreeSet<ProcType>>;
 }

@@ -17,7 +17,7 @@ pub mod sql;
 use futures_util::future::BoxFuture;
 
 pub use accounts::{Accounts, NewUser, User};
-pub use apps::{App, AppSettings, Apps, Autoscales, Labels, NewApp, Restructured, Structure};
+pub use apps::{App, AppSettings, Apps, Autoscales, Labels, NewApp, Structure};
 pub use builds::{Build, BuildLog, BuildState, Builds, FailedBuild, NewBuild};
 pub use deploys::Deploys;
 pub use domains::{Domain, Domains};

@@ -1,7 +1,9 @@
+use deis_workflow::apps;
 use serde_json::{Value, json};
 
-use super::push::{deploy, image};
+use super::push::{build, deploy, events, image};
 use super::sandbox::{Answer, Sandbox, stable};
+use super::scale::record;
 
 const SETTINGS: &str = "/v2/apps/shop/settings/";
 
@@ -136,4 +138,29 @@ async fn a_scale_that_fails_gives_back_what_the_autoscaler_had_set() {
     assert_eq!(refused.status.as_u16(), 503, "{refused:?}");
     sandbox.cluster.eventually(|cluster| !cluster.autoscalers("shop").is_empty()).await;
     is(&sandbox, &["v2 web 5"], &["v2 web 2-8 75%"]);
+}
+
+/// The number of a process type that nobody asked for is no part of a scale.
+#[tokio::test]
+async fn a_scale_beside_an_autoscaler_leaves_its_number_alone() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let mut request = build("shop", &image("shop", "1"));
+    request.processes.insert("worker".to_owned(), "./work".to_owned());
+    assert_eq!(events(&sandbox, request).await, ["v2 created", "v2 deployed"]);
+    set(&sandbox, &token, json!({ "web": { "min": 1, "max": 8, "cpu_percent": 75 } })).await;
+    sandbox.cluster.autoscale("shop", 5);
+    let (first, repeat) = (record(&sandbox, &[("worker", 3)]).await, record(&sandbox, &[("worker", 3)]).await);
+    sandbox.cluster.crash_from_now_on();
+    let (ledger, deployer) = (sandbox.workflow.ledger.as_ref(), &sandbox.workflow.deployer);
+    let app = "shop".parse().unwrap();
+    let told = apps::scaled(ledger, deployer, &app, &repeat).await.unwrap_err().to_string();
+    assert!(!told.contains("hold"), "a repeat takes nothing back: {told}");
+    let told = apps::scaled(ledger, deployer, &app, &first).await.unwrap_err().to_string();
+    assert!(told.ends_with("The old numbers hold again."), "{told}");
+    assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.body["structure"], json!({ "web": 1 }));
+    sandbox.cluster.eventually(|cluster| cluster.controllers().contains(&"v2 worker 0".to_owned())).await;
+    is(&sandbox, &["v2 web 5", "v2 worker 0"], &["v2 web 1-8 75%"]);
+    let recorded = sandbox.logger.events("shop", 9).await;
+    assert_eq!(recorded.iter().filter(|event| event.ends_with("scaled pods worker=3")).count(), 1, "{recorded:?}");
 }

@@ -1,11 +1,8 @@
-use std::collections::BTreeMap;
-
-use deis_api::ProcType;
-use deis_workflow::apps;
+use deis_workflow::apps::{self, Scaled};
 use reqwest::Method;
 use serde_json::json;
 
-use super::push::{deploy, image};
+use super::push::{build, deploy, events, image};
 use super::sandbox::Sandbox;
 
 #[tokio::test]
@@ -72,6 +69,14 @@ async fn the_old_numbers_hold_when_the_new_ones_cannot_be_had() {
     assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.body["structure"], json!({ "web": 1 }));
 }
 
+/// A scale of shop by bob that nobody waits for yet.
+pub(crate) async fn record(sandbox: &Sandbox, asked: &[(&str, u32)]) -> Scaled {
+    let (ledger, pods) = (sandbox.workflow.ledger.as_ref(), sandbox.workflow.pods.as_ref());
+    let (app, bob) = ("shop".parse().unwrap(), "bob".parse().unwrap());
+    let asked = asked.iter().map(|(kind, count)| (kind.parse().unwrap(), *count)).collect();
+    apps::scale(ledger, pods, &sandbox.workflow.deployer, &bob, &app, asked).await.unwrap()
+}
+
 /// Two ask for the same; what the first is told and takes back must not be a success for the second.
 #[tokio::test]
 async fn a_repeat_of_a_scale_that_failed_is_no_success() {
@@ -79,18 +84,8 @@ async fn a_repeat_of_a_scale_that_failed_is_no_success() {
     let token = sandbox.app("shop").await;
     deploy(&sandbox, "shop", &image("shop", "1")).await;
     let (ledger, deployer) = (sandbox.workflow.ledger.as_ref(), &sandbox.workflow.deployer);
-    let (app, bob) = ("shop".parse().unwrap(), "bob".parse().unwrap());
-    let ask = || {
-        apps::scale(
-            ledger,
-            sandbox.workflow.pods.as_ref(),
-            deployer,
-            &bob,
-            &app,
-            BTreeMap::from([(ProcType::web(), 3)]),
-        )
-    };
-    let (first, repeat) = (ask().await.unwrap(), ask().await.unwrap());
+    let app = "shop".parse().unwrap();
+    let (first, repeat) = (record(&sandbox, &[("web", 3)]).await, record(&sandbox, &[("web", 3)]).await);
     sandbox.cluster.crash_from_now_on();
     let told = apps::scaled(ledger, deployer, &app, &first).await.unwrap_err();
     assert!(told.to_string().ends_with("The old numbers hold again."), "{told}");
@@ -101,4 +96,30 @@ async fn a_repeat_of_a_scale_that_failed_is_no_success() {
     let events = sandbox.logger.events("shop", 8).await;
     assert!(events.iter().any(|event| event.starts_with("scale: (scale): The process web ended")), "{events:?}");
     assert_eq!(sandbox.get("/v2/apps/shop/", &token).await.body["structure"], json!({ "web": 1 }));
+}
+
+/// Whoever scales later has the last word, also over what an earlier one takes back.
+#[tokio::test]
+async fn a_scale_that_fails_takes_back_only_what_nobody_has_changed_since() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let mut request = build("shop", &image("shop", "1"));
+    request.processes.insert("worker".to_owned(), "./work".to_owned());
+    request.processes.insert("mailer".to_owned(), "./mail".to_owned());
+    assert_eq!(events(&sandbox, request).await, ["v2 created", "v2 deployed"]);
+    let (ledger, deployer) = (sandbox.workflow.ledger.as_ref(), &sandbox.workflow.deployer);
+    let app = "shop".parse().unwrap();
+    let first = record(&sandbox, &[("web", 3), ("worker", 2), ("mailer", 1)]).await;
+    let second = record(&sandbox, &[("worker", 4)]).await;
+    let third = record(&sandbox, &[("worker", 5)]).await;
+    sandbox.cluster.crash_from_now_on();
+    let mut told = Vec::new();
+    for change in [&first, &second, &third] {
+        let refusal = apps::scaled(ledger, deployer, &app, change).await.unwrap_err();
+        let structure = &sandbox.get("/v2/apps/shop/", &token).await.body["structure"];
+        let (_, end) =
+            refusal.to_string().split_once("exit code 1. ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        told.push(format!("{end} {structure}"));
+    }
+    insta::assert_yaml_snapshot!("which_numbers_hold", told);
 }

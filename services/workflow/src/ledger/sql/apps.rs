@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion, Username};
 use sqlx::types::Json;
@@ -8,7 +8,7 @@ use super::domains::{insert_domain, want};
 use super::releases::{ground, is_deploying};
 use super::{SqlLedger, Transaction, now, rows, violated};
 use crate::error::{Error, Kind};
-use crate::ledger::apps::{AppSettings, Consent, Restructure, Restructured, SettingsDecision};
+use crate::ledger::apps::{AppSettings, Consent, Restructure, SettingsDecision};
 use crate::ledger::{Answer, App, Apps, Listed, NewApp, Structure, Target, Window};
 
 impl Apps for SqlLedger {
@@ -92,7 +92,7 @@ impl Apps for SqlLedger {
         })
     }
 
-    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, Restructured> {
+    fn restructure<'a>(&'a self, id: &'a AppName, decide: Restructure<'a>) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.database.begin().await?;
             let ground = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
@@ -109,7 +109,7 @@ impl Apps for SqlLedger {
                 set_structure(&mut tx, id, &structure).await?;
             }
             tx.commit().await?;
-            Ok(Restructured { before, structure })
+            Ok(())
         })
     }
 
@@ -145,13 +145,29 @@ impl Apps for SqlLedger {
         })
     }
 
-    fn undo_restructure<'a>(&'a self, id: &'a AppName, from: &'a Structure, to: &'a Structure) -> Answer<'a, ()> {
+    fn undo_restructure<'a>(
+        &'a self,
+        id: &'a AppName,
+        from: &'a Structure,
+        to: &'a Structure,
+    ) -> Answer<'a, BTreeSet<ProcType>> {
         Box::pin(async move {
-            let undone = self.database.query(
-                "UPDATE apps SET structure = $2, intent = intent + 1, updated = $4 WHERE id = $1 AND structure = $3",
-            );
-            undone.bind(id.as_str()).bind(Json(from)).bind(Json(to)).bind(now()).execute().await?;
-            Ok(())
+            let mut tx = self.database.begin().await?;
+            let row = tx.query_for_update("SELECT structure, autoscaled FROM apps WHERE id = $1");
+            let row = row.bind(id.as_str()).fetch_optional().await?.ok_or(Error::Missing(Kind::App))?;
+            let (mut structure, autoscaled) = (rows::structure(&row)?, rows::autoscaled(&row)?);
+            let holds = |(kind, count): &(&ProcType, &u32)| {
+                structure.get(*kind) == Some(*count) && !autoscaled.contains_key(*kind)
+            };
+            let ours = to.iter().filter(holds).map(|(kind, _)| kind.clone()).collect::<BTreeSet<_>>();
+            structure.retain(|kind, _| !ours.contains(kind));
+            let old = ours.iter().filter_map(|kind| Some((kind.clone(), *from.get(kind)?)));
+            structure.extend(old);
+            if !ours.is_empty() {
+                set_structure(&mut tx, id, &structure).await?;
+            }
+            tx.commit().await?;
+            Ok(ours)
         })
     }
 }
