@@ -29,6 +29,9 @@ pub enum Repeat {
     Deletes,
     /// The same of an app: the second finds no app.
     Destroys,
+    /// It says how things are to be, but when the first was heard and done, the second is told that it changes nothing, or that what it
+    /// takes away is not there.
+    Sets,
     /// It would be done twice, or refused for being done already: only what was certainly not heard is asked again.
     Doubles,
 }
@@ -67,6 +70,9 @@ pub async fn repeat(
         let begin = Instant::now();
         let failure = match attempt().await {
             Err(failure) if perhaps_heard && repeat.is_done(&failure) => return Ok(Vec::new()),
+            Err(failure) if perhaps_heard && repeat.is_undecided(&failure) => {
+                return Err(failure.hint("The first try, whose answer was lost, may have done it all the same."));
+            }
             Err(failure) => failure,
             answer => return answer,
         };
@@ -99,8 +105,16 @@ impl Repeat {
         failure.cause::<Refused>().is_some_and(|refused| match self {
             Self::Deletes => refused.code() == Some(Code::NotFound) && !refused.is_unknown_app(),
             Self::Destroys => refused.is_unknown_app(),
+            Self::Sets => matches!(refused.code(), Some(Code::NothingChanged | Code::NotSet)),
             Self::Joins | Self::Doubles => false,
         })
+    }
+
+    /// Whether what the second is told is the same when the first was done and when it never was allowed: who takes a right away may have
+    /// had it himself.
+    fn is_undecided(self, failure: &Failure) -> bool {
+        let code = failure.cause::<Refused>().and_then(Refused::code);
+        matches!(self, Self::Deletes | Self::Destroys) && code == Some(Code::PermissionDenied)
     }
 }
 
@@ -160,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_broke_is_asked_again() {
-        for kind in [Repeat::Joins, Repeat::Deletes, Repeat::Destroys] {
+        for kind in [Repeat::Joins, Repeat::Deletes, Repeat::Destroys, Repeat::Sets] {
             assert_eq!(tried(kind, &[|| Err(lost()), || Err(unreachable()), done]).await, "3 tries: done");
             let router: [fn() -> _; 4] = [
                 || Err(refused(502, "backend-failed")),
@@ -221,5 +235,17 @@ mod tests {
         let first: [fn() -> _; 2] = [|| Err(refused(503, "no-backend")), || Err(missing("Domain"))];
         let told = tried(Repeat::Deletes, &first).await;
         assert_eq!(told, "2 tries: \"No Domain matches the given query.\"", "nobody had heard the first");
+    }
+
+    #[tokio::test]
+    async fn what_is_as_asked_for_at_the_second_try_was_set_by_the_first() {
+        let changed_nothing = || Err(refused(409, "nothing-changed"));
+        assert_eq!(tried(Repeat::Sets, &[|| Err(lost()), changed_nothing]).await, "2 tries: ");
+        assert_eq!(tried(Repeat::Sets, &[|| Err(lost()), || Err(refused(422, "not-set"))]).await, "2 tries: ");
+        assert_eq!(tried(Repeat::Sets, &[changed_nothing]).await, "1 tries: No.");
+        let unheard: [fn() -> _; 2] = [|| Err(refused(503, "no-backend")), changed_nothing];
+        assert_eq!(tried(Repeat::Sets, &unheard).await, "2 tries: No.", "nobody had heard the first");
+        let other: [fn() -> _; 2] = [|| Err(lost()), || Err(refused(400, "already-exists"))];
+        assert!(!tried(Repeat::Sets, &other).await.ends_with("tries: "), "somebody else has it");
     }
 }

@@ -27,7 +27,7 @@ async fn change(
     let autoscale = Some(BTreeMap::from([(kind.to_string(), rule)]));
     let progress = context.ui.progress(label)?;
     let patch = SettingsPatch { autoscale, ..SettingsPatch::default() };
-    session.post(&["settings", ""], &patch, Repeat::Doubles).await?;
+    session.post(&["settings", ""], &patch, Repeat::Sets).await?;
     Ok(progress.done("done")?)
 }
 

@@ -143,6 +143,38 @@ fn nothing_is_taken_from_an_app_that_is_not_there() {
     insta::assert_snapshot!(told.concat() + &removed);
 }
 
+/// What is told is that it is as it was asked for, whichever of the two tries has made it so.
+#[test]
+fn what_is_set_at_the_second_try_was_set_by_the_first() {
+    let refused = |status, code| Act::Answer(status, code, json!({"detail": "bob changed nothing"}));
+    let told = [
+        ("autoscale:set web --min=1 --max=2 --cpu-percent=75", 409, "nothing-changed"),
+        ("autoscale:unset web", 422, "not-set"),
+        ("domains:add www.example.com", 400, "nothing-changed"),
+        ("domains:add www.example.com", 400, "already-exists"),
+    ]
+    .map(|(line, status, code)| {
+        let mortal = Mortal::start([Act::Die, refused(status, code)]);
+        let told = mortal.run(&format!("{line} -a earthy-instinct"));
+        let (requests, keys) = mortal.asked();
+        assert_eq!((requests.len(), keys), (2, 1));
+        format!("{told}\n\n")
+    });
+    insta::assert_snapshot!(told.concat());
+}
+
+/// Whether the first was heard cannot be told from what the second is told, or the second would do it once more.
+#[test]
+fn who_cannot_know_whether_it_was_done_is_told_so() {
+    let forbidden = Act::Answer(403, "permission-denied", json!({"detail": "You do not have permission."}));
+    let revoked = Mortal::start([Act::Die, forbidden]).run("perms:delete alice -a earthy-instinct");
+    let told = ["apps:transfer alice -a earthy-instinct", "builds:cancel -a earthy-instinct"].map(|line| {
+        let told = Mortal::start([Act::Die]).run(line);
+        format!("{told}\n\n")
+    });
+    insta::assert_snapshot!(told.concat() + &revoked);
+}
+
 /// A second restart would be one more.
 #[test]
 fn what_would_be_done_twice_is_not_asked_again() {
@@ -172,12 +204,17 @@ fn who_hears_of_a_broken_controller_is_told_what_goes_on() {
 
 #[test]
 fn a_person_at_a_terminal_is_told_once_that_it_goes_on() {
-    let mortal = Mortal::start([Act::Die, Act::Die, changed()]);
+    let shown = on_a_terminal(&Mortal::start([Act::Die, Act::Die, changed()]));
+    assert_eq!(shown.matches("The controller went away; asking again…").count(), 1, "{shown}");
+    assert!(shown.contains("Creating config... done"), "{shown}");
+}
+
+/// What a person sees who sets a variable.
+fn on_a_terminal(mortal: &Mortal) -> String {
     let machine = Machine::usual();
     let proxy = format!("http_proxy=http://{}", mortal.address);
     let mut child = on_terminal(&machine, "config:set POWERED_BY=Kubernetes -a earthy-instinct", &proxy);
     let shown = read_to_end(&mut child);
     assert!(child.wait().unwrap().success());
-    assert_eq!(shown.matches("The controller went away; asking again…").count(), 1, "{shown}");
-    assert!(shown.contains("Creating config... done"), "{shown}");
+    shown
 }

@@ -2,7 +2,7 @@ use clap::Args;
 use deis_api::rest;
 use deis_cli::Failure;
 
-use crate::api::Repeat;
+use crate::api::{OrGoneOn as _, Repeat};
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -20,7 +20,10 @@ impl Transfer {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Transferring {} to {}... ", session.app, self.username))?;
-        session.post(&[""], &rest::Transfer { owner: self.username }, Repeat::Doubles).await?;
+        let goes_on =
+            format!("It may have been given away all the same; 'deis info -a {}' shows whose it is.", session.app);
+        let transfer = rest::Transfer { owner: self.username };
+        session.post(&[""], &transfer, Repeat::Doubles).or_gone_on(&goes_on, None).await?;
         Ok(progress.done("done")?)
     }
 }

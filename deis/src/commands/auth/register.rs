@@ -3,7 +3,7 @@ use deis_api::rest::{Registration, Secret, User};
 use deis_cli::Failure;
 
 use super::{CredentialArgs, login};
-use crate::api::{Repeat, Wait};
+use crate::api::{OrGoneOn as _, Repeat, Wait};
 use crate::client_file::ClientFile;
 use crate::context::{Context, ProfileArgs};
 use crate::controller::Controller;
@@ -29,7 +29,8 @@ impl Register {
         let api = context.api(controller.clone(), self.token(context, &controller), self.credentials.ssl_verify)?;
         api.expect_controller().await?;
         let registration = self.registration()?;
-        match api.post::<_, User>(&["auth", "register", ""], &registration, Wait::Short, Repeat::Doubles).await {
+        let registering = api.post::<_, User>(&["auth", "register", ""], &registration, Wait::Short, Repeat::Doubles);
+        match registering.or_gone_on("You may be registered all the same; 'deis login' tells.", None).await {
             Ok(user) => context.ui.line(format_args!("Registered {}", user.username))?,
             Err(failure) => {
                 context.ui.warn_text("Registration failed: ")?;

@@ -20,7 +20,7 @@ impl Add {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Adding {} to {}... ", self.domain, session.app))?;
-        session.post(&["domains", ""], &rest::NewDomain { domain: self.domain }, Repeat::Doubles).await?;
+        session.post(&["domains", ""], &rest::NewDomain { domain: self.domain }, Repeat::Sets).await?;
         Ok(progress.done("done")?)
     }
 }

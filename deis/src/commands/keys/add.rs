@@ -36,7 +36,7 @@ impl Add {
         };
         let progress = context.ui.progress(format!("Uploading {} to deis... ", key.file_name()))?;
         let request = NewKey { id: name.unwrap_or(key.id), public: key.text };
-        session.api.post::<_, IgnoredAny>(&["keys", ""], &request, Wait::Short, Repeat::Doubles).await?;
+        session.api.post::<_, IgnoredAny>(&["keys", ""], &request, Wait::Short, Repeat::Sets).await?;
         Ok(progress.done("done")?)
     }
 }

@@ -35,6 +35,8 @@ async fn ids_and_keys_are_unique_over_all_users() {
         sandbox.post("/v2/keys/", &eve, json!({ "id": "mine", "public": "ssh-ed25519 ???" })).await,
         sandbox.post("/v2/keys/", &eve, json!({ "id": "mine" })).await,
         sandbox.post("/v2/keys/", &eve, json!({ "id": "a/b", "public": OTHER })).await,
+        sandbox.post("/v2/keys/", &bob, json!({ "id": "laptop", "public": KEY })).await,
+        sandbox.post("/v2/keys/", &bob, json!({ "id": "laptop", "public": OTHER })).await,
     ];
     insta::assert_yaml_snapshot!(answers.iter().map(|answer| answer.line()).collect::<Vec<_>>());
 }

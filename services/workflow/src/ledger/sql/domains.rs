@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use deis_api::{AppName, Code, Hostname, Username};
 
-use super::{SqlLedger, Transaction, now, rows, violated};
+use super::{SqlLedger, Transaction, now, rows};
 use crate::error::Error;
 use crate::ledger::{Answer, Domain, Domains, Listed, Window};
 
@@ -56,17 +56,22 @@ pub(super) async fn insert_domain(
     domain: &Hostname,
     field: &'static str,
 ) -> Result<Domain, Error> {
-    let row = tx.query("INSERT INTO domains (domain, app, owner, created) VALUES ($1, $2, $3, $4) RETURNING *");
-    let row = row.bind(domain.as_str()).bind(app.as_str()).bind(owner.as_str()).bind(now()).fetch_one().await;
-    let row = row.map_err(|error| match violated(&error) {
-        Some("domains_pkey" | "domains.domain") => Error::Field {
-            field,
-            message: format!("The domain {domain} is already in use by another app"),
-            code: Code::AlreadyExists,
-        },
-        _ => error.into(),
-    })?;
-    rows::domain(&row)
+    let row = tx.query(
+        "INSERT INTO domains (domain, app, owner, created) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING *",
+    );
+    let row = row.bind(domain.as_str()).bind(app.as_str()).bind(owner.as_str()).bind(now()).fetch_optional().await?;
+    if let Some(row) = row {
+        return rows::domain(&row);
+    }
+    // Who asks again because the first answer was lost must be able to tell.
+    let taken = tx.query("SELECT 1 FROM domains WHERE domain = $1 AND app = $2").bind(domain.as_str());
+    let is_own = taken.bind(app.as_str()).fetch_optional().await?.is_some();
+    let (code, message) = if is_own {
+        (Code::NothingChanged, format!("{app} has the domain {domain} already"))
+    } else {
+        (Code::AlreadyExists, format!("The domain {domain} is already in use by another app"))
+    };
+    Err(Error::Field { field, message, code })
 }
 
 /// Notes that the cluster is to be brought to something new.

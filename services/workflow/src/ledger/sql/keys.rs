@@ -4,6 +4,9 @@ use super::{SqlLedger, rows, violated};
 use crate::error::Error;
 use crate::ledger::{Answer, Key, Keys, Listed, Window};
 
+/// What clients know this refusal by.
+const IN_USE: &str = "Public Key is already in use";
+
 impl Keys for SqlLedger {
     fn keys<'a>(&'a self, owner: &'a Username, window: Window) -> Answer<'a, Listed<Key>> {
         Box::pin(async move {
@@ -35,13 +38,21 @@ impl Keys for SqlLedger {
             );
             let added = added.bind(key.uuid).bind(key.owner.as_str()).bind(key.id.as_str()).bind(&key.public);
             let added = added.bind(&key.blob).bind(&key.fingerprint).bind(key.created.as_millisecond());
-            let taken =
-                |field, message: &str| Error::Field { field, message: message.to_owned(), code: Code::AlreadyExists };
-            added.execute().await.map(drop).map_err(|error| match violated(&error) {
-                Some("keys_id" | "keys.id") => taken("id", "SSH Key with this id already exists."),
-                Some("keys_blob" | "keys.blob") => taken("public", "Public Key is already in use"),
-                _ => error.into(),
-            })
+            let Err(error) = added.execute().await else { return Ok(()) };
+            let (field, message) = match violated(&error) {
+                Some("keys_id" | "keys.id") => ("id", "SSH Key with this id already exists."),
+                Some("keys_blob" | "keys.blob") => ("public", IN_USE),
+                _ => return Err(error.into()),
+            };
+            // Who asks again because the first answer was lost must be able to tell.
+            let same = self.database.query("SELECT 1 FROM keys WHERE owner = $1 AND id = $2 AND blob = $3");
+            let same = same.bind(key.owner.as_str()).bind(key.id.as_str()).bind(&key.blob).fetch_optional().await?;
+            let (field, message, code) = match same {
+                // Of both constraints the databases name another one.
+                Some(_) => ("public", IN_USE, Code::NothingChanged),
+                None => (field, message, Code::AlreadyExists),
+            };
+            Err(Error::Field { field, message: message.to_owned(), code })
         })
     }
 
