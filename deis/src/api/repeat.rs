@@ -49,7 +49,7 @@ enum Fate {
 
 fn fate(failure: &Failure) -> Option<Fate> {
     match (failure.cause::<Error>(), failure.cause::<Refused>().and_then(Refused::code)) {
-        (Some(Error::Unreachable(..)), _) | (_, Some(Code::NoBackend)) => Some(Fate::Unheard),
+        (Some(Error::Unreachable(..)), _) | (_, Some(Code::NoBackend | Code::BackendBusy)) => Some(Fate::Unheard),
         // The router's words: the controller's own refusals have other codes.
         (Some(Error::Lost(..)), _) | (_, Some(Code::BackendFailed | Code::BackendTimedOut)) => Some(Fate::PerhapsHeard),
         _ => None,
@@ -92,7 +92,7 @@ pub async fn repeat(
         };
         let Some(delay) = delays.next().filter(|_| may_try) else { return Err(worst) };
         if is_first {
-            tell();
+            tell(&worst);
         }
         broken = Some(worst);
         until(end_of(delay)).await;
@@ -119,10 +119,14 @@ impl Repeat {
 }
 
 /// To a person only: a script has no use for it.
-fn tell() {
+fn tell(failure: &Failure) {
     if io::stderr().is_terminal() {
+        let why = match failure.cause::<Refused>().and_then(Refused::code) {
+            Some(Code::BackendBusy) => "The controller has too much to do",
+            _ => "The controller went away",
+        };
         // In the place of the mark that moves, which comes back on the next line. A terminal that is gone adds nothing.
-        let _unwritten = Ui::system().warn_text("\r\u{1b}[KThe controller went away; asking again…\n");
+        let _unwritten = Ui::system().warn_text(format!("\r\u{1b}[K{why}; asking again…\n"));
     }
 }
 
@@ -213,6 +217,8 @@ mod tests {
         assert!(tried(Repeat::Doubles, &[|| Err(lost()), done]).await.starts_with("1 tries"));
         assert!(tried(Repeat::Doubles, &[|| Err(refused(502, "backend-failed")), done]).await.starts_with("1 tries"));
         assert_eq!(tried(Repeat::Doubles, &[|| Err(refused(503, "no-backend")), done]).await, "2 tries: done");
+        assert_eq!(tried(Repeat::Doubles, &[|| Err(refused(503, "backend-busy")), done]).await, "2 tries: done");
+        assert_eq!(tried(Repeat::Doubles, &[|| Err(refused(503, "backend-busy"))]).await, "11 tries: No.");
         let worse: [fn() -> _; 2] = [|| Err(refused(503, "no-backend")), || Err(lost())];
         let told = tried(Repeat::Doubles, &worse).await;
         assert!(told.starts_with("2 tries: the connection to http://deis.example.com broke"), "{told}");
@@ -243,7 +249,7 @@ mod tests {
         assert_eq!(tried(Repeat::Sets, &[|| Err(lost()), changed_nothing]).await, "2 tries: ");
         assert_eq!(tried(Repeat::Sets, &[|| Err(lost()), || Err(refused(422, "not-set"))]).await, "2 tries: ");
         assert_eq!(tried(Repeat::Sets, &[changed_nothing]).await, "1 tries: No.");
-        let unheard: [fn() -> _; 2] = [|| Err(refused(503, "no-backend")), changed_nothing];
+        let unheard: [fn() -> _; 2] = [|| Err(refused(503, "backend-busy")), changed_nothing];
         assert_eq!(tried(Repeat::Sets, &unheard).await, "2 tries: No.", "nobody had heard the first");
         let other: [fn() -> _; 2] = [|| Err(lost()), || Err(refused(400, "already-exists"))];
         assert!(!tried(Repeat::Sets, &other).await.ends_with("tries: "), "somebody else has it");

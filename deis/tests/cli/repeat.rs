@@ -175,6 +175,21 @@ fn who_cannot_know_whether_it_was_done_is_told_so() {
     insta::assert_snapshot!(told.concat() + &revoked);
 }
 
+/// The router has handed nothing on: what must not be done twice is asked again as well.
+#[test]
+fn what_found_no_place_at_the_controller_is_asked_again() {
+    let list = done(200, pods(&[("earthy-instinct-v2-web-wydts", "web")])["results"].clone());
+    let busy = || router(503, "backend-busy");
+    let mortal = Mortal::start([busy(), busy(), list]);
+    let told = mortal.run("ps:restart -a earthy-instinct");
+    assert!(told.contains("done in") && !told.contains("stderr"), "{told}");
+    assert_eq!(mortal.asked().0.len(), 3);
+
+    let mortal = Mortal::start([busy(), busy(), changed()]);
+    let shown = on_a_terminal(&mortal);
+    assert_eq!(shown.matches("The controller has too much to do; asking again…").count(), 1, "{shown}");
+}
+
 /// A second restart would be one more.
 #[test]
 fn what_would_be_done_twice_is_not_asked_again() {
