@@ -71,24 +71,29 @@ where
 }
 
 /// Makes an object be as described: one that is otherwise goes, and another one is made in its place. For objects whose fields exclude
-/// each other, where what somebody has added by hand would keep ours from being accepted. Writes nothing when it is so already.
+/// each other, where what somebody has added by hand would keep ours from being accepted. Writes nothing when it is so already, or is what
+/// was made of this description before. Answers what there is.
 ///
 /// # Errors
 /// [`Error::Fenced`] when the object carries a higher fence than `fence`, [`Error::Conflict`] when it changed between the
-/// look and the write.
-pub async fn remake<K>(api: &Api<K>, desired: K, fence: i64) -> Result<(), Error>
+/// look and the write, [`Error::Refused`] when finalizers keep it.
+pub async fn remake<K>(api: &Api<K>, desired: K, is_made: impl FnOnce(&K) -> bool, fence: i64) -> Result<K, Error>
 where
     K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned + Debug,
 {
     let name = desired.name_any();
     let object = format!("{} {name}", K::kind(&()));
     if let Some(current) = api.get_opt(&name).await.map_err(|error| Error::of(&object, error))? {
-        if is_as_described(&current, &desired) {
-            return Ok(());
+        if is_as_described(&current, &desired) || is_made(&current) {
+            return Ok(current);
         }
-        delete::seen(api, &Seen::of(&current), fence).await?;
+        let keep = delete::seen(api, &Seen::of(&current), fence).await?;
+        if !keep.is_empty() {
+            let message = format!("another one is being deleted, but its finalizers keep it: {}", keep.join(", "));
+            return Err(Error::Refused { object, message });
+        }
     }
-    create(api, desired, fence).await.map(drop)
+    create(api, desired, fence).await
 }
 
 /// Creates an object that must not exist yet.
@@ -271,7 +276,8 @@ mod tests {
             async move { Ok::<_, kube::Error>(response) }
         });
         let budgets = Api::namespaced(kube::Client::new(answer, "a"), "a");
-        let done = remake(&budgets, objects::budget(&"a".parse().unwrap(), &"web".parse().unwrap()), fence).await;
+        let desired = objects::budget(&"a".parse().unwrap(), &"web".parse().unwrap());
+        let done = remake(&budgets, desired, |_| false, fence).await.map(drop);
         let requests = std::iter::from_fn(|| requests.try_recv().ok()).collect();
         (requests, done)
     }

@@ -9,14 +9,15 @@ use serde::de::DeserializeOwned;
 use crate::Error;
 use crate::apply::Seen;
 
-/// Deletes an object as it was seen, together with what it owns. One that is gone already is fine.
+/// Deletes an object as it was seen, together with what it owns. One that is gone already is fine. Answers the finalizers that keep it, if
+/// some do.
 ///
 /// The default of v1 controllers orphans their pods, and the app's Service would then serve them for ever: hence the propagation
 /// policy, and hence this is the only place that deletes one.
 ///
 /// # Errors
 /// [`Error::Conflict`] when it is not the version that was seen, [`Error::Fenced`] when it carries a higher fence than `fence`.
-pub async fn seen<K>(api: &Api<K>, seen: &Seen, fence: i64) -> Result<(), Error>
+pub async fn seen<K>(api: &Api<K>, seen: &Seen, fence: i64) -> Result<Vec<String>, Error>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
@@ -33,16 +34,18 @@ where
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let deleted = api.delete(&seen.name, &params).await;
     match deleted.map_err(|error| Error::of(&object, error)) {
-        Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
+        Ok(answer) => Ok(answer.left().map(finalizers).unwrap_or_default()),
+        Err(Error::NotFound { .. }) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
-/// Deletes the object of this name that has this uid; another one that has the name by now stays. One that is gone already is fine.
+/// Deletes the object of this name that has this uid; another one that has the name by now stays. One that is gone already is fine. Answers
+/// the finalizers that keep it, if some do.
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Refused`].
-pub async fn uid<K>(api: &Api<K>, name: &str, uid: &str) -> Result<(), Error>
+pub async fn uid<K>(api: &Api<K>, name: &str, uid: &str) -> Result<Vec<String>, Error>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
@@ -52,9 +55,14 @@ where
     let deleted = api.delete(name, &params).await;
     match deleted.map_err(|error| Error::of(&format!("{} {name}", K::kind(&())), error)) {
         // A conflict is another uid: the name was used again.
-        Ok(_) | Err(Error::NotFound { .. } | Error::Conflict { .. }) => Ok(()),
+        Ok(answer) => Ok(answer.left().map(finalizers).unwrap_or_default()),
+        Err(Error::NotFound { .. } | Error::Conflict { .. }) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+fn finalizers<K: Resource>(object: K) -> Vec<String> {
+    object.meta().finalizers.clone().unwrap_or_default()
 }
 
 /// Deletes an object of ours that no fence guards, by name: a build pod belongs to the builder that made it. One that is gone

@@ -15,6 +15,7 @@ use kube::{Api, Client, Resource};
 use parking_lot::Mutex;
 use tokio::sync::watch as signal;
 
+use super::extras::Remembered;
 use crate::deploy::probe::{Probe, Unhealthy};
 
 /// The Events that tell what probes found. They say nothing else, and no label tells an app's: of all pods there are few.
@@ -42,6 +43,7 @@ pub(super) struct Objects {
     pub(super) autoscalers: BTreeMap<String, HorizontalPodAutoscaler>,
     /// Pod to what each probe found last, with the name of the Event that tells it.
     unhealthy: BTreeMap<String, BTreeMap<Probe, (String, Unhealthy)>>,
+    pub(super) remembered: Remembered,
     generation: signal::Sender<u64>,
 }
 
@@ -217,6 +219,11 @@ impl Cache {
     /// Looks at one app.
     pub(super) fn read<T>(&self, app: &AppName, look: impl FnOnce(&Objects) -> T) -> T {
         look(self.apps.lock().entry(app.clone()).or_default())
+    }
+
+    /// Keeps something beside what the watches tell of an app.
+    pub(super) fn note<T>(&self, app: &AppName, note: impl FnOnce(&mut Objects) -> T) -> T {
+        note(self.apps.lock().entry(app.clone()).or_default())
     }
 
     /// The generations of one app as they come.

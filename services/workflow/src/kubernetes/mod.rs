@@ -2,6 +2,7 @@
 
 mod cache;
 mod demolish;
+mod extras;
 mod logs;
 mod observe;
 mod process;

@@ -65,7 +65,11 @@ fn budgets(objects: &Objects, app: &AppName) -> Vec<Budget> {
         let desired = objects::budget(app, &proc_type);
         // One of another name is none that we look after.
         let is_ours = object.metadata.name == desired.metadata.name;
-        let is_right = apply::is_as_described(object, &desired);
+        let made = object.metadata.name.as_ref().and_then(|name| objects.remembered.budgets.get(name));
+        let is_made = made.is_some_and(|made| made.is(object, &desired));
+        // In the place of one that is going nothing can be made.
+        let is_going = object.metadata.deletion_timestamp.is_some();
+        let is_right = is_made || is_going || apply::is_as_described(object, &desired);
         is_ours.then(|| Budget { seen: Seen::of(object), proc_type, is_right })
     });
     budgets.collect()
@@ -77,9 +81,12 @@ fn autoscalers(objects: &Objects, app: &AppName) -> Vec<Autoscaler> {
         let (version, proc_type) = (labels::version(&object.metadata), labels::proc_type(&object.metadata)?);
         // One of another name is none that we look after.
         let is_ours = object.metadata.name == Some(names::of_type(app, &proc_type));
-        let scales = version.zip(objects::autoscale_rule(object)).filter(|(version, rule)| {
-            apply::is_as_described(object, &objects::autoscaler(app, *version, &proc_type, *rule))
-        });
+        let described = |version, rule| objects::autoscaler(app, version, &proc_type, rule);
+        let made = object.metadata.name.as_ref().and_then(|name| objects.remembered.autoscalers.get(name));
+        let made = made.filter(|(version, rule, made)| made.is(object, &described(*version, *rule)));
+        let own = version.zip(objects::autoscale_rule(object));
+        let own = own.filter(|(version, rule)| apply::is_as_described(object, &described(*version, *rule)));
+        let scales = made.map(|(version, rule, _)| (*version, *rule)).or(own);
         is_ours.then(|| Autoscaler { seen: Seen::of(object), proc_type, scales })
     });
     autoscalers.collect()

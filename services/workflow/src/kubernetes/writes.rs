@@ -5,14 +5,12 @@ use std::time::Duration;
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_bootstrap::deadline;
 use deis_kube::objects::Drain;
-use deis_kube::{Error as KubeError, apply, delete, events, labels, objects};
+use deis_kube::{Error as KubeError, apply, delete, labels, objects};
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::try_join;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod as KubePod, ReplicationController, Secret, Service};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod as KubePod, ReplicationController, Secret, Service};
 use kube::api::{ListParams, LogParams};
 use kube::{Api, Client};
 use secrecy::{ExposeSecret as _, SecretSlice};
@@ -58,7 +56,7 @@ impl PullKey {
 #[derive(Clone)]
 pub struct Kubernetes {
     client: Client,
-    cache: Cache,
+    pub(super) cache: Cache,
     pull_key: PullKey,
 }
 
@@ -198,41 +196,26 @@ impl Cluster for Kubernetes {
     }
 
     fn protect<'a>(&'a self, grant: &'a Grant, proc_type: &'a ProcType) -> Done<'a> {
-        Box::pin(async move {
-            let budgets = self.api::<PodDisruptionBudget>(&grant.app);
-            Ok(apply::remake(&budgets, objects::budget(&grant.app, proc_type), grant.fence).await?)
-        })
+        Box::pin(self.give_budget(grant, proc_type))
     }
 
     fn unprotect<'a>(&'a self, grant: &'a Grant, budget: &'a Budget) -> Done<'a> {
-        Box::pin(async move {
-            let budgets = self.api::<PodDisruptionBudget>(&grant.app);
-            Ok(delete::seen(&budgets, &budget.seen, grant.fence).await?)
-        })
+        Box::pin(self.take_budget(grant, budget))
     }
 
     fn take_back<'a>(&'a self, grant: &'a Grant, autoscaler: &'a Autoscaler) -> Done<'a> {
-        Box::pin(async move {
-            let (autoscalers, seen) = (self.api::<HorizontalPodAutoscaler>(&grant.app), &autoscaler.seen);
-            // By its identity alone: its status changes with every look that it takes.
-            Ok(delete::uid(&autoscalers, &seen.name, &seen.uid).await?)
-        })
+        Box::pin(self.take_autoscaler(grant, autoscaler))
     }
 
     fn hand_over<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a> {
-        Box::pin(async move {
-            let Some(rule) = assignment.autoscale.get(proc_type) else { return Ok(()) };
-            let autoscalers = self.api::<HorizontalPodAutoscaler>(&grant.app);
-            let autoscaler = objects::autoscaler(&grant.app, assignment.release, proc_type, *rule);
-            apply::ensure(&autoscalers, autoscaler, grant.fence).await?;
-            Ok(())
-        })
+        Box::pin(self.give_autoscaler(grant, assignment, proc_type))
     }
 
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a> {
         Box::pin(async move {
             let controllers = self.api::<ReplicationController>(&grant.app);
-            Ok(delete::seen(&controllers, &controller.seen, grant.fence).await?)
+            delete::seen(&controllers, &controller.seen, grant.fence).await?;
+            Ok(())
         })
     }
 
@@ -271,12 +254,7 @@ impl Cluster for Kubernetes {
     }
 
     fn report<'a>(&'a self, app: &'a AppName, failure: &'a Failure) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let event = events::warning(app, failure.code, &failure.message, Timestamp::now());
-            if let Err(error) = events::record(&self.api::<Event>(app), &event).await {
-                tracing::warn!(%app, %error, "a failure cannot be reported as an Event");
-            }
-        })
+        Box::pin(self.event(app, failure.code, &failure.message))
     }
 
     fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
