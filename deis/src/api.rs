@@ -150,6 +150,11 @@ impl Api {
         decode_or_null(&self.call(self.request(Method::DELETE, segments), wait, repeat).await?)
     }
 
+    /// Deletes what the body names.
+    pub async fn delete_some<B: Serialize>(&self, segments: &[&str], body: &B, repeat: Repeat) -> Result<(), Failure> {
+        decode_or_null(&self.call(self.request(Method::DELETE, segments).json(body), Wait::Short, repeat).await?)
+    }
+
     /// An answer that is plain text; bytes that are no UTF-8 are shown as such.
     pub async fn text(&self, segments: &[&str]) -> Result<String, Failure> {
         let answer = self.call(self.request(Method::GET, segments), Wait::Short, Repeat::Joins).await?;

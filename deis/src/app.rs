@@ -127,6 +127,11 @@ impl AppSession {
         self.explain(self.session.api.delete(&self.path(segments), Wait::Short, repeat).await).await
     }
 
+    /// Deletes what the body names.
+    pub async fn delete_some<B: Serialize>(&self, segments: &[&str], body: &B, repeat: Repeat) -> Result<(), Failure> {
+        self.explain(self.session.api.delete_some(&self.path(segments), body, repeat).await).await
+    }
+
     /// An answer to be read line by line.
     pub async fn lines(
         &self,

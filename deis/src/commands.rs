@@ -14,15 +14,21 @@ mod explain;
 mod git;
 mod healthchecks;
 mod keys;
+mod labels;
 mod limits;
+mod maintenance;
 mod man;
 mod perms;
 mod ps;
 mod registry;
 mod releases;
+mod routing;
+mod settings;
 mod shortcuts;
 mod tags;
+mod tls;
 mod version;
+mod whitelist;
 
 use clap::Subcommand;
 use deis_cli::Failure;
@@ -109,12 +115,24 @@ pub enum Command {
     KeysAdd(keys::add::Add),
     #[command(name = "keys:remove")]
     KeysRemove(keys::remove::Remove),
+    #[command(name = "labels:list", visible_alias = "labels")]
+    LabelsList(labels::list::List),
+    #[command(name = "labels:set")]
+    LabelsSet(labels::set::Set),
+    #[command(name = "labels:unset")]
+    LabelsUnset(labels::unset::Unset),
     #[command(name = "limits:list", visible_alias = "limits")]
     LimitsList(limits::list::List),
     #[command(name = "limits:set")]
     LimitsSet(limits::set::Set),
     #[command(name = "limits:unset")]
     LimitsUnset(limits::unset::Unset),
+    #[command(name = "maintenance:info", visible_alias = "maintenance")]
+    MaintenanceInfo(maintenance::info::Info),
+    #[command(name = "maintenance:on")]
+    MaintenanceOn(maintenance::on::On),
+    #[command(name = "maintenance:off")]
+    MaintenanceOff(maintenance::off::Off),
     #[command(name = "perms:list", visible_aliases = ["perms", "sharing", "sharing:list"])]
     PermsList(perms::list::List),
     #[command(name = "perms:create", visible_alias = "sharing:add")]
@@ -141,6 +159,12 @@ pub enum Command {
     ReleasesRollback(releases::rollback::Rollback),
     #[command(name = "releases:watch")]
     ReleasesWatch(releases::watch::Watch),
+    #[command(name = "routing:info", visible_alias = "routing")]
+    RoutingInfo(routing::info::Info),
+    #[command(name = "routing:enable")]
+    RoutingEnable(routing::enable::Enable),
+    #[command(name = "routing:disable")]
+    RoutingDisable(routing::disable::Disable),
     #[command(name = "shortcuts:list", visible_alias = "shortcuts")]
     Shortcuts(shortcuts::Shortcuts),
     #[command(name = "tags:list", visible_alias = "tags")]
@@ -149,6 +173,18 @@ pub enum Command {
     TagsSet(tags::set::Set),
     #[command(name = "tags:unset")]
     TagsUnset(tags::unset::Unset),
+    #[command(name = "tls:info", visible_alias = "tls")]
+    TlsInfo(tls::info::Info),
+    #[command(name = "tls:enable")]
+    TlsEnable(tls::enable::Enable),
+    #[command(name = "tls:disable")]
+    TlsDisable(tls::disable::Disable),
+    #[command(name = "whitelist:list", visible_alias = "whitelist")]
+    WhitelistList(whitelist::list::List),
+    #[command(name = "whitelist:add")]
+    WhitelistAdd(whitelist::add::Add),
+    #[command(name = "whitelist:remove")]
+    WhitelistRemove(whitelist::remove::Remove),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
     Version(version::Version),
@@ -198,9 +234,15 @@ impl Command {
             Self::KeysList(command) => command.run(context).await,
             Self::KeysAdd(command) => command.run(context).await,
             Self::KeysRemove(command) => command.run(context).await,
+            Self::LabelsList(command) => command.run(context).await,
+            Self::LabelsSet(command) => command.run(context).await,
+            Self::LabelsUnset(command) => command.run(context).await,
             Self::LimitsList(command) => command.run(context).await,
             Self::LimitsSet(command) => command.run(context).await,
             Self::LimitsUnset(command) => command.run(context).await,
+            Self::MaintenanceInfo(command) => command.run(context).await,
+            Self::MaintenanceOn(command) => command.run(context).await,
+            Self::MaintenanceOff(command) => command.run(context).await,
             Self::PermsList(command) => command.run(context).await,
             Self::PermsCreate(command) => command.run(context).await,
             Self::PermsDelete(command) => command.run(context).await,
@@ -214,10 +256,19 @@ impl Command {
             Self::ReleasesInfo(command) => command.run(context).await,
             Self::ReleasesRollback(command) => command.run(context).await,
             Self::ReleasesWatch(command) => command.run(context).await,
+            Self::RoutingInfo(command) => command.run(context).await,
+            Self::RoutingEnable(command) => command.run(context).await,
+            Self::RoutingDisable(command) => command.run(context).await,
             Self::Shortcuts(command) => command.run(context),
             Self::TagsList(command) => command.run(context).await,
             Self::TagsSet(command) => command.run(context).await,
             Self::TagsUnset(command) => command.run(context).await,
+            Self::TlsInfo(command) => command.run(context).await,
+            Self::TlsEnable(command) => command.run(context).await,
+            Self::TlsDisable(command) => command.run(context).await,
+            Self::WhitelistList(command) => command.run(context).await,
+            Self::WhitelistAdd(command) => command.run(context).await,
+            Self::WhitelistRemove(command) => command.run(context).await,
             Self::Explain(command) => command.run(context).await,
             Self::Doctor(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,

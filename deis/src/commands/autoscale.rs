@@ -11,8 +11,8 @@ use deis_api::ProcType;
 use deis_api::rest::{Autoscale, SettingsPatch};
 use deis_cli::{Failure, Ui};
 
-use crate::api::Repeat;
 use crate::app::AppSession;
+use crate::commands::settings;
 use crate::context::Context;
 
 /// Gives a process type a rule, or takes it away.
@@ -25,10 +25,8 @@ async fn change(
 ) -> Result<(), Failure> {
     let rule = rule.map(serde_json::to_value).transpose()?;
     let autoscale = Some(BTreeMap::from([(kind.to_string(), rule)]));
-    let progress = context.ui.progress(label)?;
     let patch = SettingsPatch { autoscale, ..SettingsPatch::default() };
-    session.post(&["settings", ""], &patch, Repeat::Sets).await?;
-    Ok(progress.done("done")?)
+    settings::change(context, session, label, &patch).await
 }
 
 fn show(ui: &mut Ui, app: &str, rules: &BTreeMap<String, Autoscale>) -> io::Result<()> {

@@ -31,6 +31,7 @@ mod reference;
 mod registry;
 mod releases;
 mod repeat;
+mod settings;
 mod stub;
 mod tags;
 mod terminal;

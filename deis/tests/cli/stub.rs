@@ -176,6 +176,12 @@ pub fn app_settings(autoscale: Value) -> Value {
     })
 }
 
+pub fn tls(https_enforced: Value) -> Value {
+    json!({
+        "uuid": UUID, "owner": "bob", "app": "earthy-instinct", "https_enforced": https_enforced, "created": TIME, "updated": TIME
+    })
+}
+
 /// A config in which nothing but one part is set.
 pub fn config_of(part: &str, entries: Value) -> Value {
     let mut config = json!({
@@ -267,6 +273,12 @@ fn contract() -> BTreeMap<String, Answer> {
         (app_path("POST", "root/"), Answer::empty(204)),
         (app_path("DELETE", "root/"), Answer::empty(204)),
         (app_path("GET", "settings/"), Answer::new(200, app_settings(json!({})))),
+        (app_path("POST", "settings/"), Answer::new(201, app_settings(json!({})))),
+        (app_path("GET", "whitelist/"), Answer::new(200, json!({"addresses": ["10.0.0.0/8", "192.0.2.7"]}))),
+        (app_path("POST", "whitelist/"), Answer::new(201, json!({"addresses": ["10.0.0.0/8", "192.0.2.7"]}))),
+        (app_path("DELETE", "whitelist/"), Answer::empty(204)),
+        (app_path("GET", "tls/"), Answer::new(200, tls(json!(true)))),
+        (app_path("POST", "tls/"), Answer::new(201, tls(json!(true)))),
         (app_path("GET", "pods/"), Answer::new(200, web)),
         (app_path("GET", "explain/"), Answer::new(200, explanation())),
         (app_path("POST", "scale/"), Answer::empty(204)),

@@ -117,9 +117,10 @@ impl Machine {
             .lines()
             .filter_map(|line| line.split_once("__fish_deis_needs_command\" -f -a \"")?.1.split('"').next());
         let mut names = offered.filter(|name| !is_shortcut(name)).map(str::to_owned).collect::<Vec<_>>();
-        // A bare group stands for its list.
-        let lists = names.iter().filter_map(|name| Some(name.strip_suffix(":list")?.to_owned())).collect::<Vec<_>>();
-        names.retain(|name| !lists.contains(name));
+        // A bare group stands for its list, or for what it has in its stead.
+        let group = |name: &String| Some(name.strip_suffix(":list").or_else(|| name.strip_suffix(":info"))?.to_owned());
+        let bare = names.iter().filter_map(group).collect::<Vec<_>>();
+        names.retain(|name| !bare.contains(name));
         names
     }
 

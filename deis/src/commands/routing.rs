@@ -1,0 +1,5 @@
+//! Whether the routers serve an app.
+
+pub mod disable;
+pub mod enable;
+pub mod info;

@@ -1,0 +1,5 @@
+//! Who may call an app.
+
+pub mod add;
+pub mod list;
+pub mod remove;
