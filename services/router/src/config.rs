@@ -64,6 +64,10 @@ pub struct Config {
     #[arg(long, env = "DEIS_CLIENT_IDLE_SECONDS", default_value = "75", value_parser = seconds)]
     pub client_idle: Duration,
 
+    /// For how many seconds a client may take nothing of an answer that there is something of.
+    #[arg(long, env = "DEIS_CLIENT_STALL_SECONDS", default_value = "60", value_parser = seconds)]
+    pub client_stall: Duration,
+
     /// For how many seconds a request waits when all pods of its app have as many connections as they may.
     #[arg(long, env = "DEIS_PLACE_WAIT_SECONDS", default_value = "5", value_parser = seconds)]
     pub place_wait: Duration,

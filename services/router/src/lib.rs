@@ -140,6 +140,7 @@ pub async fn serve(
         cut: cut.clone(),
         pool,
         place_wait: config.place_wait,
+        client_stall: config.client_stall,
         // A few slow apps leave enough for all others.
         most_of_one_app: (config.max_connections / 4).max(1),
     });

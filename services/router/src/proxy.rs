@@ -9,6 +9,7 @@ mod exchange;
 mod headers;
 mod idle;
 mod kept;
+mod outlet;
 mod page;
 mod place;
 mod trace;
@@ -32,6 +33,7 @@ pub(crate) use connect::{Unreachable, connect_tcp};
 pub(crate) use connection::Connection;
 pub(crate) use idle::Stalled;
 pub use kept::Pool;
+pub(crate) use outlet::{Taken, while_taken};
 pub(crate) use tunnel::{tunnel, tunnel_websocket};
 
 /// Marks an answer as the last one of its connection, where a connection has one request at a time: whose app has more to do than it can
@@ -54,6 +56,8 @@ pub struct Proxy {
     pub pool: Arc<Pool>,
     /// How long a request waits for a place at a pod.
     pub place_wait: Duration,
+    /// How long a client may take nothing of an answer that there is something of.
+    pub client_stall: Duration,
     /// How many requests one app may have under way, over all its pods.
     pub most_of_one_app: usize,
 }

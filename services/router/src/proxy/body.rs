@@ -155,6 +155,14 @@ impl Answer {
         Self::Whole((!text.is_empty()).then(|| text.into()))
     }
 
+    /// The app that says it; none for a page of our own.
+    pub(super) fn app(&self) -> Option<&str> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Relayed(relayed) => Some(&relayed.app),
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn text(&self) -> String {
         match self {
@@ -167,6 +175,7 @@ impl Answer {
 /// A pod's answer on its way to the client. Read to its end it gives the connection back; dropped before, it closes it.
 #[derive(Debug)]
 pub struct Relayed {
+    pub(super) app: Arc<str>,
     pub(super) inner: Incoming,
     pub(super) idle: Idle,
     pub(super) connection: Option<Connection>,

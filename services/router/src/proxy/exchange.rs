@@ -83,6 +83,7 @@ impl Proxy {
         }
         prepare_response(&mut head);
         let relayed = Relayed {
+            app: Arc::clone(&route.app),
             inner,
             idle: Idle::new(limit),
             connection: Some(connection),

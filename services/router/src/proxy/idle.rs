@@ -1,9 +1,11 @@
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use deis_bootstrap::DeadlineExceeded;
+use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -20,10 +22,15 @@ impl Idle {
         Self { limit, timer: None, running: false }
     }
 
+    /// There was a step forward.
+    pub(super) fn step(&mut self) {
+        self.running = false;
+    }
+
     /// Passes on what was polled; an error instead when it has been pending for too long.
     pub(super) fn check<T>(&mut self, cx: &mut Context<'_>, polled: Poll<T>) -> Poll<Result<T, DeadlineExceeded>> {
         if let Poll::Ready(value) = polled {
-            self.running = false;
+            self.step();
             return Poll::Ready(Ok(value));
         }
         let until = Instant::now() + self.limit;
@@ -37,22 +44,32 @@ impl Idle {
     }
 }
 
-/// A connection whose other end must go on reading: it fails when nothing can be written for too long.
+/// A client's connection, whose other end must go on reading: it fails when nothing can be written for too long.
 #[derive(Debug)]
 pub(crate) struct Stalled<T> {
     io: T,
     idle: Idle,
+    address: SocketAddr,
+    /// Counts it once, when it fails.
+    count: Option<Counter>,
 }
 
 impl<T> Stalled<T> {
-    pub(crate) fn new(io: T, limit: Duration) -> Self {
-        Self { io, idle: Idle::new(limit) }
+    pub(crate) fn new(io: T, limit: Duration, address: SocketAddr, count: Counter) -> Self {
+        Self { io, idle: Idle::new(limit), address, count: Some(count) }
     }
 
     fn check<V>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<V>>) -> Poll<io::Result<V>> {
-        self.idle
-            .check(cx, polled)
-            .map(|result| result.map_err(|late| io::Error::new(io::ErrorKind::TimedOut, late))?)
+        let checked = ready!(self.idle.check(cx, polled));
+        Poll::Ready(checked.map_err(|late| self.fail(late))?)
+    }
+
+    fn fail(&mut self, late: DeadlineExceeded) -> io::Error {
+        if let Some(count) = self.count.take() {
+            count.inc();
+            tracing::info!(address = %self.address, reason = "client-stalled", "a connection was given up: its client took nothing of what is sent");
+        }
+        io::Error::new(io::ErrorKind::TimedOut, late)
     }
 }
 

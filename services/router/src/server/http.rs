@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deis_bootstrap::{Tasks, deadline};
+use deis_bootstrap::deadline;
 use http::StatusCode;
 use http::header::{CONNECTION, HeaderValue};
 use hyper::rt::{Executor, Read, Write};
@@ -17,11 +17,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::presence::Presence;
-use crate::proxy::{Last, Peer, Proxy, Stalled};
+use crate::proxy::{Last, Peer, Proxy, Stalled, Taken, while_taken};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// How long a client may refuse to take more of an answer.
-const STALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// A request's head, in bytes and in lines.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -68,8 +66,9 @@ impl Http {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let io = TokioIo::new(Stalled::new(io, STALL_LIMIT));
         let address = peer.address;
+        let stalled = self.proxy.traffic.stalled.clone();
+        let io = TokioIo::new(Stalled::new(io, self.proxy.client_stall, address, stalled));
         let ended = if http2 { self.serve_http2(io, peer).await } else { self.serve_http1(io, peer).await };
         if let Err(error) = ended {
             tracing::debug!(%address, %error, "a connection failed");
@@ -111,9 +110,9 @@ impl Http {
         let service = service_fn(move |request| {
             tell_asked.cancel();
             let (proxy, peer) = (Arc::clone(&proxy), peer.clone());
-            async move { Ok::<_, Infallible>(proxy.answer(request, peer).await) }
+            async move { Ok::<_, Infallible>(proxy.answer(request, peer).await.map(Taken::new)) }
         });
-        let mut builder = http2::Builder::new(Streams(self.proxy.tasks.clone()));
+        let mut builder = http2::Builder::new(Streams(Arc::clone(&self.proxy)));
         builder
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
@@ -140,15 +139,20 @@ impl Http {
     }
 }
 
-/// Runs the streams of HTTP/2 connections.
+/// Runs the streams of HTTP/2 connections, as long as clients take what there is for them.
 #[derive(Clone, Debug)]
-pub(crate) struct Streams(Tasks);
+pub(crate) struct Streams(Arc<Proxy>);
 
 impl<F> Executor<F> for Streams
 where
     F: Future<Output: Send> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        self.0.spawn("http/2 stream", stream);
+        let (limit, stalled) = (self.0.client_stall, self.0.traffic.stalled.clone());
+        self.0.tasks.spawn("http/2 stream", async move {
+            if while_taken(limit, stream).await.is_err() {
+                stalled.inc();
+            }
+        });
     }
 }

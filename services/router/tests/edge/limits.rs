@@ -54,13 +54,13 @@ impl Slow {
     }
 }
 
-async fn until_waiting(edge: &Edge, count: usize) {
+pub(crate) async fn until_waiting(edge: &Edge, count: usize) {
     let line = format!("deis_router_waiting {count}");
     edge.until(|edge| edge.metric("waiting") == line).await;
 }
 
 /// A router with these options, and what serves the app.
-async fn launch(options: &[&str], events: Vec<Event>) -> Edge {
+pub(crate) async fn launch(options: &[&str], events: Vec<Event>) -> Edge {
     let edge = Edge::launch(options, Arc::new(tempfile::tempdir().unwrap()), Arc::new(Authority::new())).await;
     edge.health.heal();
     for event in events {

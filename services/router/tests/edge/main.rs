@@ -11,6 +11,7 @@ mod limits;
 mod proxying;
 mod rules;
 mod settings;
+mod stalling;
 mod support;
 mod tls;
 mod upgrade;
