@@ -192,6 +192,8 @@ codes! {
     Maintenance = "maintenance", 503, UNAVAILABLE, true;
     /// The client's address is not on the app's allow list.
     AddressRefused = "address-refused", 403, PERMISSION_DENIED, false;
+    /// The body of a request came too slowly.
+    RequestTooSlow = "request-too-slow", 408, DEADLINE_EXCEEDED, true;
     /// The app refused or broke the connection.
     BackendFailed = "backend-failed", 502, UNAVAILABLE, true;
     /// The app did not answer in time.

@@ -64,7 +64,8 @@ pub struct Config {
     #[arg(long, env = "DEIS_CLIENT_IDLE_SECONDS", default_value = "75", value_parser = seconds)]
     pub client_idle: Duration,
 
-    /// For how many seconds a client may take nothing of an answer that there is something of.
+    /// For how many seconds a client may take nothing of an answer that there is something of, or send nothing of a request's body; in all the body
+    /// may take as long, and a second more for each 500 bytes.
     #[arg(long, env = "DEIS_CLIENT_STALL_SECONDS", default_value = "60", value_parser = seconds)]
     pub client_stall: Duration,
 

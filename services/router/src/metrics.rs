@@ -32,6 +32,7 @@ pub(crate) fn register(
         &traffic.retries_refused,
     );
     counter("busy", "Requests refused since the app had as many under way as it may", &traffic.busy);
+    counter("slow_uploads", "Requests refused since their bodies came too slowly", &traffic.slow_uploads);
     counter("stalled", "Answers given up since their clients took nothing of them for too long", &traffic.stalled);
     metrics.register("waiting", "Requests that wait for a place at a pod", traffic.waiting.clone());
     metrics.register("idle_connections", "Connections to pods that wait for a request", Idle(Arc::clone(pool)));

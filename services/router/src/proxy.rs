@@ -10,6 +10,7 @@ mod headers;
 mod idle;
 mod kept;
 mod outlet;
+mod pace;
 mod page;
 mod place;
 mod trace;
@@ -56,7 +57,7 @@ pub struct Proxy {
     pub pool: Arc<Pool>,
     /// How long a request waits for a place at a pod.
     pub place_wait: Duration,
-    /// How long a client may take nothing of an answer that there is something of.
+    /// How long a client may take nothing of an answer that there is something of, or send nothing of a request's body.
     pub client_stall: Duration,
     /// How many requests one app may have under way, over all its pods.
     pub most_of_one_app: usize,
@@ -85,8 +86,14 @@ impl Proxy {
             Err((route, refusal)) => (route, Err(refusal)),
         };
         let is_busy = matches!(result, Err(page::Refusal::Busy));
-        if is_busy {
-            self.traffic.busy.inc();
+        match &result {
+            Err(page::Refusal::Busy) => {
+                self.traffic.busy.inc();
+            }
+            Err(page::Refusal::TooSlow) => {
+                self.traffic.slow_uploads.inc();
+            }
+            _ => {}
         }
         let mut response = result.unwrap_or_else(|refusal| page::page(&refusal, accept.as_ref()));
         if is_busy {

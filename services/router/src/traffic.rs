@@ -21,6 +21,8 @@ pub struct Traffic {
     pub waiting: Gauge,
     /// Requests that found no place.
     pub busy: Counter,
+    /// Requests whose bodies came too slowly.
+    pub slow_uploads: Counter,
     /// Answers and connections that were given up since their clients took nothing of them.
     pub stalled: Counter,
 }

@@ -11,11 +11,9 @@ use hyper::body::Incoming;
 
 use super::connection::Connection;
 use super::idle::Idle;
+use super::pace::Pace;
 use crate::backend::Lease;
 use crate::demand::Guest;
-
-/// How long the rest of a request's body may keep a pod waiting.
-const UPLOAD_LIMIT: Duration = Duration::from_secs(60);
 
 /// A body broke off.
 #[derive(Debug, thiserror::Error)]
@@ -23,18 +21,17 @@ pub enum BodyError {
     /// The connection it came over failed.
     #[error("the body broke off")]
     Connection(#[from] hyper::Error),
-    /// Nothing came for too long.
-    #[error("the body came to a halt")]
-    Halted(#[from] DeadlineExceeded),
+    /// Nothing came for too long, or too little in all.
+    #[error("the body did not come in time")]
+    Late(#[from] DeadlineExceeded),
     /// It is longer than the app takes, which its head did not say.
     #[error("the body is larger than allowed")]
     TooLarge,
 }
 
-/// Whether a request failed since its body was longer than the app takes.
-pub(super) fn is_too_large(error: &hyper::Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    matches!(source, Some(BodyError::TooLarge))
+/// What was wrong with a request's body, if that is why it failed.
+pub(super) fn cause(error: &hyper::Error) -> Option<&BodyError> {
+    std::error::Error::source(error)?.downcast_ref()
 }
 
 /// A request's body on its way to a pod.
@@ -44,7 +41,7 @@ pub struct Upload(Option<Streaming>);
 #[derive(Debug)]
 struct Streaming {
     inner: Incoming,
-    idle: Idle,
+    pace: Pace,
     /// Bytes that may still come.
     left: u64,
     progress: Progress,
@@ -58,11 +55,21 @@ pub(super) struct Progress(Arc<Steps>);
 struct Steps {
     frames: AtomicU64,
     finished: AtomicBool,
+    answered: AtomicBool,
 }
 
 impl Progress {
     fn is_finished(&self) -> bool {
         self.0.finished.load(Ordering::Acquire)
+    }
+
+    /// The answer has begun.
+    pub(super) fn note_answer(&self) {
+        self.0.answered.store(true, Ordering::Relaxed);
+    }
+
+    fn is_answered(&self) -> bool {
+        self.0.answered.load(Ordering::Relaxed)
     }
 
     fn frames(&self) -> u64 {
@@ -92,8 +99,8 @@ impl Upload {
         Self(None)
     }
 
-    /// A request's body; nothing when its length is known to be beyond the limit.
-    pub(super) fn new(inner: Incoming, limit: Option<u64>) -> Option<Self> {
+    /// A request's body, which the client may be silent within for as long as `patience`; nothing when its length is known to be beyond the limit.
+    pub(super) fn new(inner: Incoming, limit: Option<u64>, patience: Duration) -> Option<Self> {
         let left = limit.unwrap_or(u64::MAX);
         if inner.size_hint().lower() > left {
             return None;
@@ -101,7 +108,7 @@ impl Upload {
         if inner.is_end_stream() {
             return Some(Self::none());
         }
-        Some(Self(Some(Streaming { inner, idle: Idle::new(UPLOAD_LIMIT), left, progress: Progress::default() })))
+        Some(Self(Some(Streaming { inner, pace: Pace::new(patience), left, progress: Progress::default() })))
     }
 
     pub(super) fn progress(&self) -> Option<Progress> {
@@ -118,12 +125,13 @@ impl Body for Upload {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(Streaming { inner, idle, left, progress }) = &mut self.0 else { return Poll::Ready(None) };
+        let Some(Streaming { inner, pace, left, progress }) = &mut self.0 else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *inner).poll_frame(cx);
-        let frame = ready!(idle.check(cx, polled))?.transpose()?;
+        let frame = ready!(pace.check(cx, polled, progress.is_answered()))?.transpose()?;
         if let Some(data) = frame.as_ref().and_then(Frame::data_ref) {
             let rest = left.checked_sub(data.len() as u64);
             *left = rest.ok_or(BodyError::TooLarge)?;
+            pace.came(data.len());
         }
         progress.0.frames.fetch_add(1, Ordering::Relaxed);
         if frame.is_none() || inner.is_end_stream() {

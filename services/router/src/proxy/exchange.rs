@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-use super::body::{self, Answer, Relayed, Upload, while_moving};
+use super::body::{self, Answer, BodyError, Progress, Relayed, Upload, while_moving};
 use super::client::Client;
 use super::connect::Unreachable;
 use super::headers::{prepare_request, prepare_response, wanted_upgrade};
@@ -55,7 +55,7 @@ impl Proxy {
         presence: &Arc<Presence>,
     ) -> Result<Response<Answer>, Refusal> {
         let (mut head, body) = request.into_parts();
-        let upload = Upload::new(body, route.settings.body_limit).ok_or(Refusal::TooLarge)?;
+        let upload = Upload::new(body, route.settings.body_limit, self.client_stall).ok_or(Refusal::TooLarge)?;
         let progress = upload.progress();
         let upgrade = wanted_upgrade(&head, !upload.is_none());
         let client_side = head.extensions.remove::<OnUpgrade>().filter(|_| upgrade.is_some());
@@ -69,6 +69,7 @@ impl Proxy {
             Some(limit) => deadline(limit, sending).await.unwrap_or(Err(Refusal::BackendTimedOut))?,
             None => sending.await?,
         };
+        progress.iter().for_each(Progress::note_answer);
         let (mut head, inner) = response.into_parts();
         let limit = route.settings.idle_limit;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -238,12 +239,13 @@ fn copied(request: Request<Upload>) -> (Request<Upload>, Option<Request<Upload>>
 
 /// Whose fault it is that there is no answer.
 fn refusal(error: &hyper::Error) -> Refusal {
-    if body::is_too_large(error) {
-        Refusal::TooLarge
-    } else if error.is_user() {
+    match body::cause(error) {
+        Some(BodyError::TooLarge) => Refusal::TooLarge,
+        Some(BodyError::Late(_)) => Refusal::TooSlow,
         // The only body we send is the client's.
-        Refusal::Malformed(StatusCode::BAD_REQUEST, Code::InvalidArgument, "The request's body did not arrive.")
-    } else {
-        Refusal::BackendFailed
+        _ if error.is_user() => {
+            Refusal::Malformed(StatusCode::BAD_REQUEST, Code::InvalidArgument, "The request's body did not arrive.")
+        }
+        _ => Refusal::BackendFailed,
     }
 }

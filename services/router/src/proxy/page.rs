@@ -29,6 +29,8 @@ pub(super) enum Refusal {
     BackendTimedOut,
     /// The request's body is longer than the app takes.
     TooLarge,
+    /// The request's body came too slowly.
+    TooSlow,
     /// The request cannot be understood, or its body did not arrive.
     Malformed(StatusCode, Code, &'static str),
 }
@@ -52,6 +54,7 @@ impl Refusal {
             Self::BackendFailed => Some(Code::BackendFailed),
             Self::BackendTimedOut => Some(Code::BackendTimedOut),
             Self::TooLarge => Some(Code::TooLarge),
+            Self::TooSlow => Some(Code::RequestTooSlow),
             Self::Malformed(_, code, _) => Some(*code),
         }
     }
@@ -116,6 +119,11 @@ impl Refusal {
                 "Content Too Large",
                 "The request's body is larger than this app takes.",
                 "An operator sets the limit: annotation router.deis.io/bodySize of the app's Service.",
+            ),
+            Self::TooSlow => (
+                "Request Timeout",
+                "The request's body came too slowly: it was given up, so that others have its place.",
+                "Please try again over a better connection.",
             ),
             Self::Malformed(_, _, problem) => ("Bad Request", *problem, "This is for whoever wrote the client."),
         };

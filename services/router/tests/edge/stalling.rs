@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use deis_bootstrap::deadline;
@@ -123,4 +124,55 @@ async fn a_client_of_http1_that_reads_nothing_is_given_up() {
     edge.until(|edge| edge.metric("connections") == "deis_router_connections 0").await;
     let heard = deadline(LIMIT, stream.read_to_end(&mut Vec::new())).await.unwrap();
     assert!(heard.map_or(true, |count| count < 20_000_000), "it is cut short");
+}
+
+/// Sends the head of a request with a body, then a byte of it whenever nothing has come back for a moment.
+async fn trickle(edge: &Edge) -> String {
+    let mut stream = TcpStream::connect(edge.http).await.unwrap();
+    let head = b"POST / HTTP/1.1\r\nhost: app.example.com\r\ncontent-length: 15\r\nconnection: close\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let mut answer = Vec::new();
+    for _ in 0..15 {
+        stream.write_all(b"x").await.unwrap();
+        let mut read = async || while stream.read_buf(&mut answer).await.is_ok_and(|count| count > 0) {};
+        if deadline(Duration::from_millis(200), read()).await.is_ok() {
+            return String::from_utf8(answer).unwrap();
+        }
+    }
+    drop(deadline(LIMIT, stream.read_to_end(&mut answer)).await.unwrap());
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_refused() {
+    let echo = App::echo().await;
+    let edge = launch(&["--client-stall", "1"], app(&[("maxConnections", "1")], &[echo.address])).await;
+    let answer = trickle(&edge).await;
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout"), "{answer}");
+    assert!(answer.contains("deis-error-code: request-too-slow") && answer.contains("connection: close"), "{answer}");
+    assert!(answer.contains("The request's body came too slowly"), "{answer}");
+    assert_eq!(edge.metric("slow_uploads_total"), "deis_router_slow_uploads_total 1");
+    assert_eq!(edge.get("/").await.status, 200, "its place is free");
+}
+
+/// Longer than a body may take that nobody has answered yet.
+#[tokio::test]
+async fn a_conversation_may_take_its_time() {
+    let parrot = App::start(|request| async move {
+        let heard = request.into_body().into_data_stream();
+        Response::new(http_body_util::BodyExt::boxed(StreamBody::new(heard.map(|bytes| bytes.map(Frame::data)))))
+    })
+    .await;
+    let edge = launch(&["--client-stall", "1"], app(&[], &[parrot.address])).await;
+    let answer = trickle(&edge).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.matches("\r\nx\r\n").count() == 15, "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_halts_is_refused() {
+    let echo = App::echo().await;
+    let edge = launch(&["--client-stall", "0"], app(&[], &[echo.address])).await;
+    let head = b"POST / HTTP/1.1\r\nhost: app.example.com\r\ncontent-length: 5\r\n\r\n";
+    let answer = edge.raw(head).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
