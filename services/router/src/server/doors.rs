@@ -71,7 +71,8 @@ impl Doors {
             let presence = Arc::new(Presence::new(&self.connections, room, self.active.token()));
             let cut = self.cut.clone();
             // Small writes are the last of something: there is nothing to wait for.
-            let served = stream.set_nodelay(true).map(|()| serve(stream, address, presence));
+            // In a box, for a task has room for its future several times.
+            let served = stream.set_nodelay(true).map(|()| Box::pin(serve(stream, address, presence)));
             if let Ok(served) = served {
                 self.tasks.spawn(name, async move {
                     tokio::select! {

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -24,22 +25,23 @@ pub struct Index {
     /// What the operator has set and can be obeyed.
     settings: BTreeMap<String, String>,
     services: Map<ServiceKey, Arc<Known>>,
-    /// Slices by name, of each Service.
+    /// The slices of each Service.
     slices: Map<ServiceKey, Slices>,
     /// Whose a slice is, by namespace and name: a deletion does not say.
     owners: HashMap<(String, String), ServiceKey>,
     /// The Services whose slices name a pod.
-    users: HashMap<String, BTreeSet<ServiceKey>>,
+    users: HashMap<String, Vec<ServiceKey>>,
     /// Pods that are not to be chosen any more although a slice may still name them.
     leaving: HashMap<String, Leaving>,
     /// The Services that name a host, the oldest first.
-    claims: HashMap<Arc<str>, BTreeSet<(i64, ServiceKey)>>,
+    claims: HashMap<Arc<str>, Vec<(i64, ServiceKey)>>,
     complete: Vec<Watch>,
     table: Table,
 }
 
-/// What it shares with the snapshots that were made of it is copied when it changes.
-pub(super) type Slices = Arc<BTreeMap<String, Slice>>;
+/// In order of their names, nearly always one: a tree would have room for eleven. What it shares with the snapshots that were made of it
+/// is copied when it changes.
+pub(super) type Slices = Arc<[Slice]>;
 
 #[derive(Debug)]
 pub(super) struct Known {
@@ -161,23 +163,29 @@ impl Index {
         let key = slice.service.clone();
         self.owners.insert(place, key.clone());
         for uid in pods(&slice) {
-            self.users.entry(uid.clone()).or_default().insert(key.clone());
+            put(self.users.entry(uid.clone()).or_default(), key.clone());
         }
-        let mut slices = self.slices.get(&key).cloned().unwrap_or_default();
-        let before = Arc::make_mut(&mut slices).insert(slice.name.clone(), slice);
-        self.slices.insert(key.clone(), slices);
+        let mut slices = self.slices.get(&key).map(|slices| slices.to_vec()).unwrap_or_default();
+        let before = match slices.binary_search_by(|known| known.name.cmp(&slice.name)) {
+            Ok(at) => slices.get_mut(at).map(|known| mem::replace(known, slice)),
+            Err(at) => {
+                slices.insert(at, slice);
+                None
+            }
+        };
+        self.slices.insert(key.clone(), slices.into());
         before.iter().flat_map(pods).for_each(|uid| self.release(uid, &key));
         self.rebuild(&key) || moved
     }
 
     fn remove_slice(&mut self, namespace: String, name: String) -> bool {
         let Some(key) = self.owners.remove(&(namespace, name.clone())) else { return false };
-        let Some(mut slices) = self.slices.get(&key).cloned() else { return false };
-        let before = Arc::make_mut(&mut slices).remove(&name);
-        if slices.is_empty() {
+        let Some(slices) = self.slices.get(&key) else { return false };
+        let (before, left) = slices.iter().cloned().partition::<Vec<_>, _>(|slice| slice.name == name);
+        if left.is_empty() {
             self.slices.remove(&key);
         } else {
-            self.slices.insert(key.clone(), slices);
+            self.slices.insert(key.clone(), left.into());
         }
         before.iter().flat_map(pods).for_each(|uid| self.release(uid, &key));
         self.rebuild(&key)
@@ -185,18 +193,13 @@ impl Index {
 
     /// Forgets that a Service uses a pod, unless one of its slices still names it.
     fn release(&mut self, uid: &String, key: &ServiceKey) {
-        let named = self
-            .slices
-            .get(key)
-            .into_iter()
-            .flat_map(|slices| slices.values())
-            .flat_map(pods)
-            .any(|named| named == uid);
+        let named =
+            self.slices.get(key).into_iter().flat_map(|slices| slices.iter()).flat_map(pods).any(|named| named == uid);
         if named {
             return;
         }
         let Some(users) = self.users.get_mut(uid) else { return };
-        users.remove(key);
+        users.retain(|user| user != key);
         if users.is_empty() {
             self.users.remove(uid);
             if self.leaving.get(uid) == Some(&Leaving::Gone) {
@@ -276,7 +279,7 @@ impl Index {
 
     /// The addresses that may be chosen, in order, each once.
     fn endpoints(&self, facts: &Service) -> BTreeSet<(SocketAddr, Option<String>)> {
-        let slices = self.slices.get(&facts.key).into_iter().flat_map(|slices| slices.values());
+        let slices = self.slices.get(&facts.key).into_iter().flat_map(|slices| slices.iter());
         let addresses =
             slices.filter_map(|slice| Some((*slice.ports.get(&facts.port)?, slice))).flat_map(|(port, slice)| {
                 slice
@@ -298,10 +301,10 @@ impl Index {
         }
         for rule in &new {
             let created = after.map_or(0, |route| route.created);
-            self.claims.entry(Arc::clone(rule)).or_default().insert((created, key.clone()));
+            put(self.claims.entry(Arc::clone(rule)).or_default(), (created, key.clone()));
         }
         for rule in old.iter().chain(&new) {
-            let owner = self.claims.get(rule).and_then(BTreeSet::first);
+            let owner = self.claims.get(rule).and_then(|claims| claims.first());
             let route = owner.and_then(|(_, owner)| self.table.services.get(owner)).cloned();
             match route {
                 Some(route) => {
@@ -316,6 +319,14 @@ impl Index {
                 }
             }
         }
+    }
+}
+
+/// Adds to an ordered set of few: a tree would have room for eleven.
+fn put<T: Ord>(few: &mut Vec<T>, new: T) {
+    if let Err(at) = few.binary_search(&new) {
+        few.reserve_exact(1);
+        few.insert(at, new);
     }
 }
 

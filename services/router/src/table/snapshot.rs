@@ -19,7 +19,7 @@ impl Snapshot {
     #[must_use]
     pub fn saved(&self) -> Saved {
         let services = self.services.values().map(|known| known.facts.clone()).collect();
-        let slices = self.slices.values().flat_map(|slices| slices.values().cloned()).collect();
+        let slices = self.slices.values().flat_map(|slices| slices.iter().cloned()).collect();
         Saved::new(services, slices, self.settings.clone())
     }
 }
