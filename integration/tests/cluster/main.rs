@@ -19,6 +19,7 @@ mod operator;
 mod power;
 mod pull;
 mod routing;
+mod rules;
 mod settings;
 mod stores;
 mod support;

@@ -3,9 +3,10 @@ use std::time::{Duration, Instant};
 /// How long the way to an answer may take to change: kube-proxy gathers changes for a second.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Status and `Deis-Error-Code` of a GET; a connection that is refused or breaks has neither.
+/// Status and `Deis-Error-Code` of a GET, a redirect's too; a connection that is refused or breaks has neither.
 pub(crate) async fn ask(url: &str) -> (Option<u16>, Option<String>) {
-    let Ok(answer) = reqwest::get(url).await else { return (None, None) };
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let Ok(answer) = client.get(url).send().await else { return (None, None) };
     let code = answer.headers().get("deis-error-code").and_then(|code| code.to_str().ok()).map(ToOwned::to_owned);
     (Some(answer.status().as_u16()), code)
 }

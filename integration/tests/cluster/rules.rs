@@ -1,0 +1,56 @@
+//! What an app's users say about how it is served, at the router's door and in Kubernetes.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Service;
+use kube::ResourceExt as _;
+
+use crate::support::{App, Developer, Platform, Repository, until_answers};
+
+/// From the end of the command until both routers have said so ten times.
+const SOON: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn an_app_is_closed_hidden_and_opened_again() {
+    let platform = Platform::connect().await;
+    let developer = Developer::register(&platform, "keeper").await;
+    let (repository, app) = developer.pushed_app("go").await;
+    let door = Door { platform: &platform, repository: &repository, app: &app };
+
+    door.after(&["maintenance:on"], 503, &[("maintenance", "true")]).await;
+    drop(repository.deis(&["explain"]).await.failed(1).has_lines(&["Code: maintenance"]));
+    door.after(&["maintenance:off"], 200, &[("maintenance", "false")]).await;
+    door.after(&["whitelist:add", "192.0.2.7"], 403, &[("whitelist", "192.0.2.7")]).await;
+    door.after(&["whitelist:remove", "192.0.2.7"], 200, &[("whitelist", "")]).await;
+    door.after(&["tls:enable"], 301, &[("ssl.enforce", "true")]).await;
+    door.after(&["tls:disable"], 200, &[("ssl.enforce", "false")]).await;
+
+    door.after(&["routing:disable"], 404, &[]).await;
+    // No router has its pods, and nobody waits for that.
+    drop(repository.deis(&["config:set", "POWERED_BY=Nobody"]).await.succeeded());
+    app.was_configured("POWERED_BY", "Nobody");
+    door.after(&["routing:enable"], 200, &[]).await;
+    assert_eq!(app.get().await, (200, "Powered by Nobody\n".to_owned()));
+}
+
+struct Door<'a> {
+    platform: &'a Platform,
+    repository: &'a Repository<'a>,
+    app: &'a App<'a>,
+}
+
+impl Door<'_> {
+    /// Says something about the app; soon both routers answer with this status, and the Service says so too.
+    async fn after(&self, arguments: &[&str], status: u16, annotations: &[(&str, &str)]) {
+        drop(self.repository.deis(arguments).await.succeeded());
+        let start = Instant::now();
+        until_answers(&format!("http://{}.{}/", self.app.name, self.platform.domain), status).await;
+        let took = start.elapsed();
+        assert!(took < SOON, "{arguments:?} took {took:?}");
+        let service = self.platform.objects::<Service>(&self.app.name).get(&self.app.name).await.unwrap();
+        for (key, value) in annotations {
+            let told = service.annotations().get(&format!("router.deis.io/{key}")).map(String::as_str);
+            assert_eq!(told, Some(*value), "{key} after {arguments:?}");
+        }
+    }
+}
