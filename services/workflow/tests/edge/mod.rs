@@ -8,6 +8,7 @@ mod builds;
 mod cluster;
 mod concurrency;
 mod config;
+mod contract;
 mod destroy;
 mod domains;
 mod explain;

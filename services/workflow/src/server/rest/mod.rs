@@ -47,7 +47,23 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// All routes.
 pub fn router(workflow: Workflow) -> Router {
-    let routes = [
+    let router = routes().into_iter().fold(Router::new(), |router, (path, methods)| both(router, path, methods));
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(map_response(headers::add))
+        .layer(from_fn(headers::span))
+        .with_state(workflow)
+}
+
+/// The paths that the router has, in the form of axum: `docs/api.md` has a row for each of their methods.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    routes().into_iter().map(|(path, _methods)| path)
+}
+
+fn routes() -> Vec<(&'static str, MethodRouter<Workflow>)> {
+    vec![
         ("/v2", get(accounts::root)),
         ("/v2/auth/register", post(accounts::register)),
         ("/v2/auth/login", post(accounts::login)),
@@ -88,15 +104,7 @@ pub fn router(workflow: Workflow) -> Router {
         ("/v2/apps/{app}/scale", post(scale::scale)),
         ("/healthz", get(health::healthz)),
         ("/readiness", get(health::readiness)),
-    ];
-    let router = routes.into_iter().fold(Router::new(), |router, (path, methods)| both(router, path, methods));
-    router
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(map_response(headers::add))
-        .layer(from_fn(headers::span))
-        .with_state(workflow)
+    ]
 }
 
 /// A trailing slash is optional everywhere.

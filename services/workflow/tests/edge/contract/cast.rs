@@ -1,0 +1,140 @@
+//! Who and what a row is about. Each row has its own, so that none sees what another did.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deis_proto::workflow::CreateBuildRequest;
+use deis_workflow::accounts::FreshToken;
+use deis_workflow::ledger::{Accounts as _, NewUser};
+use reqwest::StatusCode;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use super::super::push::{build, events, image};
+use super::super::sandbox::Sandbox;
+use super::table::Row;
+
+/// Whoever has an account.
+const USERS: [&str; 4] = ["user", "collaborator", "owner", "admin"];
+
+pub(super) struct Cast {
+    /// Placeholder to what it stands for.
+    words: BTreeMap<String, String>,
+    tokens: BTreeMap<&'static str, String>,
+}
+
+impl Cast {
+    pub(super) async fn assemble(sandbox: &Sandbox, password: &SecretString, number: usize, row: &Row) -> Self {
+        let mut cast = Self { words: BTreeMap::new(), tokens: BTreeMap::new() };
+        for kind in USERS {
+            let name = format!("{kind}{number}");
+            cast.tokens.insert(kind, user(sandbox, &name, password.clone(), kind == "admin").await);
+            cast.set(kind, name);
+        }
+        let known_key = public_key(2 * number);
+        cast.set("known_key", known_key.clone());
+        cast.set("key", public_key(2 * number + 1));
+        for (word, meaning) in [("app", format!("app{number}")), ("bare", format!("bare{number}"))] {
+            cast.set(word, meaning);
+        }
+        cast.set("id", format!("user{number}@laptop"));
+        cast.set("username", format!("collaborator{number}"));
+        cast.set("domain", format!("app{number}.example.com"));
+        for (word, meaning) in
+            [("type", "web"), ("version", "v2"), ("fingerprint", "00:11"), ("uuid", "1"), ("name", "x")]
+        {
+            cast.set(word, meaning.to_owned());
+        }
+        if row.path.contains("/keys") {
+            let key = json!({ "id": cast.word("id"), "public": known_key });
+            cast.post(sandbox, "user", "/v2/keys/", key).await;
+        }
+        // Accounts are the same with apps and without.
+        if row.path.contains("/apps") || row.body.contains("{app}") || row.path.contains("/cancel") {
+            cast.furnish(sandbox, &row.path).await;
+        }
+        cast
+    }
+
+    /// An app that serves and is shared, and one without a build.
+    async fn furnish(&mut self, sandbox: &Sandbox, path: &str) {
+        let (app, bare) = (self.word("app").to_owned(), self.word("bare").to_owned());
+        for id in [&app, &bare] {
+            self.post(sandbox, "owner", "/v2/apps/", json!({ "id": id })).await;
+            let username = self.word("collaborator");
+            self.post(sandbox, "owner", &format!("/v2/apps/{id}/perms/"), json!({ "username": username })).await;
+        }
+        let build = CreateBuildRequest { username: self.word("owner").to_owned(), ..build(&app, &image(&app, "1")) };
+        assert_eq!(events(sandbox, build).await, ["v2 created", "v2 deployed"]);
+        if path.contains("/domains") {
+            let domain = json!({ "domain": self.word("domain") });
+            self.post(sandbox, "owner", &format!("/v2/apps/{app}/domains/"), domain).await;
+        }
+        let token = &self.tokens["owner"];
+        let builds = sandbox.get(&format!("/v2/apps/{app}/builds/"), token).await.body;
+        let pods = sandbox.get(&format!("/v2/apps/{app}/pods/"), token).await.body;
+        self.set("uuid", builds["results"][0]["uuid"].as_str().unwrap().to_owned());
+        self.set("name", pods["results"][0]["name"].as_str().unwrap().to_owned());
+    }
+
+    async fn post(&self, sandbox: &Sandbox, who: &str, path: &str, body: serde_json::Value) {
+        let answer = sandbox.post(path, &self.tokens[who], body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    }
+
+    fn set(&mut self, word: &str, meaning: String) {
+        self.words.insert(word.to_owned(), meaning);
+    }
+
+    pub(super) fn word(&self, word: &str) -> &str {
+        &self.words[word]
+    }
+
+    /// A text with what its placeholders stand for.
+    pub(super) fn fill(&self, text: &str) -> String {
+        let words = self.words.iter();
+        words.fold(text.to_owned(), |text, (word, meaning)| text.replace(&format!("{{{word}}}"), meaning))
+    }
+
+    pub(super) fn path(&self, row: &Row) -> String {
+        let instead = row.instead.iter();
+        let path = instead.fold(row.path.clone(), |path, (word, value)| path.replace(&format!("{{{word}}}"), value));
+        self.fill(&format!("{path}{}", row.query))
+    }
+
+    /// The header by which somebody is known.
+    pub(super) fn authorization(&self, who: &str) -> Option<String> {
+        match who {
+            // There is no builder yet whose header could be sent.
+            "nobody" | "builder" => None,
+            "unknown token" => Some(format!("token {}", "0".repeat(40))),
+            user => Some(format!("token {}", self.tokens[user])),
+        }
+    }
+}
+
+/// A user as after registration and login, at the price of no hash: his token.
+async fn user(sandbox: &Sandbox, name: &str, password: SecretString, superuser: bool) -> String {
+    let username = name.parse().unwrap();
+    let user = NewUser {
+        username,
+        email: format!("{name}@example.com"),
+        first_name: String::new(),
+        last_name: String::new(),
+        password,
+    };
+    let user = sandbox.ledger.register(user, Box::new(move |_| Ok(superuser))).await.unwrap();
+    let token = FreshToken::generate();
+    sandbox.ledger.add_token(&user.username, token.hash).await.unwrap();
+    token.text.expose_secret().to_owned()
+}
+
+/// A line that no other row has.
+fn public_key(number: usize) -> String {
+    let text = |text: &[u8]| [&u32::try_from(text.len()).unwrap().to_be_bytes(), text].concat();
+    let mut point = [7; 32];
+    point[..8].copy_from_slice(&u64::try_from(number).unwrap().to_be_bytes());
+    let blob = [text(b"ssh-ed25519"), text(&point)].concat();
+    format!("ssh-ed25519 {} somebody@somewhere", STANDARD.encode(blob))
+}
