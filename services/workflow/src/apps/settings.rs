@@ -113,19 +113,16 @@ fn admitted(before: BTreeSet<String>, change: Addresses) -> Result<BTreeSet<Stri
         Addresses::Only(addresses) => addresses,
         Addresses::Add(addresses) => &before | &addresses,
         Addresses::Remove(addresses) => {
-            let unknown = addresses.difference(&before).map(String::as_str).collect::<Vec<_>>();
+            let unknown = addresses.difference(&before).map(|address| format!("'{address}'")).collect::<Vec<_>>();
             if !unknown.is_empty() {
-                let message = format!("addresses {} does not exist in whitelist", unknown.join(", "));
+                let message = format!("addresses {{{}}} does not exist in whitelist", unknown.join(", "));
                 return Err(Error::refused(Code::NotSet, message));
             }
             &before - &addresses
         }
     };
     if after.len() > MOST_ADDRESSES {
-        return Err(Error::field(
-            "whitelist",
-            format!("A whitelist can have {MOST_ADDRESSES} addresses at most: name networks."),
-        ));
+        return Err(Error::List(format!("A whitelist can have {MOST_ADDRESSES} addresses at most: name networks.")));
     }
     Ok(after)
 }

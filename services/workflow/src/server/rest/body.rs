@@ -27,6 +27,16 @@ impl<S: Send + Sync> FromRequest<S> for Object {
 }
 
 impl Object {
+    /// Fields that are true or false if they are there; the contract has an answer of its own for what is neither.
+    pub(super) fn booleans(self, names: &[&'static str]) -> Result<Self, Error> {
+        let is_neither =
+            |name: &&&'static str| !matches!(self.0.get(**name), None | Some(Value::Null | Value::Bool(_)));
+        match names.iter().find(is_neither) {
+            Some(name) => Err(Error::field(name, "Must be a valid boolean.")),
+            None => Ok(self),
+        }
+    }
+
     /// Decodes it; all of `required` must be there and not be empty.
     pub(super) fn decode<T: DeserializeOwned>(self, required: &[&'static str]) -> Result<T, Error> {
         for name in required {

@@ -32,7 +32,10 @@ pub(super) async fn change(
     Path(id): Path<String>,
     body: Object,
 ) -> Result<(StatusCode, Json<rest::AppSettings>), ApiError> {
-    let app = apply(&workflow, &actor, Verb::Change, &id, || patch(body.decode(&[])?)).await?;
+    let app = apply(&workflow, &actor, Verb::Change, &id, || {
+        patch(body.booleans(&["maintenance", "routable"])?.decode(&[])?)
+    })
+    .await?;
     Ok((StatusCode::CREATED, Json(shown(app))))
 }
 
@@ -52,10 +55,8 @@ pub(super) async fn apply(
 }
 
 fn patch(body: rest::SettingsPatch) -> Result<SettingsPatch, Error> {
-    let whitelist = body.whitelist.map(|addresses| match apps::addresses(addresses) {
-        Ok(addresses) => Ok(Addresses::Only(addresses)),
-        Err(message) => Err(Error::field("whitelist", message)),
-    });
+    let whitelist =
+        body.whitelist.map(|addresses| apps::addresses(addresses).map(Addresses::Only).map_err(Error::List));
     let rules = body.autoscale.unwrap_or_default().into_iter().map(|(kind, rule)| rule_of(&kind, rule));
     Ok(SettingsPatch {
         maintenance: body.maintenance,

@@ -31,7 +31,7 @@ pub(super) async fn change(
     body: Object,
 ) -> Result<(StatusCode, Json<rest::Tls>), ApiError> {
     let read = || {
-        let rest::TlsPatch { https_enforced } = body.decode(&["https_enforced"])?;
+        let rest::TlsPatch { https_enforced } = body.booleans(&["https_enforced"])?.decode(&["https_enforced"])?;
         Ok(SettingsPatch { https_enforced: Some(https_enforced), ..SettingsPatch::default() })
     };
     let app = apply(&workflow, &actor, Verb::Change, &id, read).await?;
