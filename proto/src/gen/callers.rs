@@ -14,6 +14,7 @@ pub const CALLERS: &[(&str, &[&str])] = &[
     ("/deis.registry.v1.RegistryProxyService/GetStatus", &["operator"]),
     ("/deis.router.v1.RouterService/AwaitBackends", &["workflow"]),
     ("/deis.router.v1.RouterService/AwaitDrain", &["workflow"]),
+    ("/deis.router.v1.RouterService/Explain", &["operator"]),
     ("/deis.router.v1.RouterService/GetStatus", &["operator"]),
     ("/deis.state.v1.HoldingsService/ListHoldings", &["operator"]),
     ("/deis.state.v1.LeadershipService/Campaign", &["builder", "workflow"]),

@@ -34,6 +34,133 @@ pub struct AwaitDrainResponse {
     #[prost(int64, tag = "2")]
     pub generation: i64,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainRequest {
+    /// As a client names it: "www.example.com", also with a port.
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainResponse {
+    /// What would become of the next request, for people.
+    #[prost(string, tag = "1")]
+    pub sentence: ::prost::alloc::string::String,
+    /// What can be done about it; empty where nothing has to.
+    #[prost(string, tag = "2")]
+    pub next: ::prost::alloc::string::String,
+    /// The error code that the next request would be refused with, "backend-busy" unless a place becomes free in time; empty when it goes to a
+    /// pod. Rules that depend on the client (`restricted`, `tls_enforced`) are not in it.
+    #[prost(string, tag = "3")]
+    pub code: ::prost::alloc::string::String,
+    /// The table that answered.
+    #[prost(int64, tag = "4")]
+    pub generation: i64,
+    /// The host in normal form: lower-case, without port.
+    #[prost(string, tag = "5")]
+    pub host: ::prost::alloc::string::String,
+    /// Under which the table has the host: itself, a wildcard "*.example.com", or an app's bare name "name.*".
+    #[prost(string, tag = "6")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub namespace: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub service: ::prost::alloc::string::String,
+    /// The app's name in the router's log.
+    #[prost(string, tag = "9")]
+    pub app: ::prost::alloc::string::String,
+    #[prost(bool, tag = "10")]
+    pub maintenance: bool,
+    /// Plain requests are sent to https.
+    #[prost(bool, tag = "11")]
+    pub tls_enforced: bool,
+    /// Only clients in one of `allowed` may come.
+    #[prost(bool, tag = "12")]
+    pub restricted: bool,
+    #[prost(string, repeated, tag = "13")]
+    pub allowed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The pods in the table. One that is not ready, or is ending, is not in it.
+    #[prost(message, repeated, tag = "14")]
+    pub pods: ::prost::alloc::vec::Vec<explain_response::Pod>,
+    /// Requests go to the Service's own address, for Kubernetes has not been heard of for too long.
+    #[prost(bool, tag = "15")]
+    pub by_service_address: bool,
+    /// Requests and websockets under way, those that wait included, of how many the app may have at this router.
+    #[prost(int64, tag = "16")]
+    pub requests: i64,
+    #[prost(int64, tag = "17")]
+    pub most_requests: i64,
+    /// Requests that wait for a place at a pod.
+    #[prost(int64, tag = "18")]
+    pub waiting: i64,
+    /// Requests and websockets that each pod may have from this router; 0 for any number.
+    #[prost(int64, tag = "19")]
+    pub most_connections: i64,
+    /// The epoch of the annotation `router.deis.io/drain` that pods are chosen by.
+    #[prost(int64, tag = "20")]
+    pub drain_epoch: i64,
+}
+/// Nested message and enum types in `ExplainResponse`.
+pub mod explain_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Pod {
+        /// "10.1.0.7:5000"
+        #[prost(string, tag = "1")]
+        pub address: ::prost::alloc::string::String,
+        /// Empty when it is not known to be a pod.
+        #[prost(string, tag = "2")]
+        pub uid: ::prost::alloc::string::String,
+        #[prost(enumeration = "Standing", tag = "3")]
+        pub standing: i32,
+        /// Requests and websockets under way.
+        #[prost(int64, tag = "4")]
+        pub connections: i64,
+    }
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Standing {
+        Unspecified = 0,
+        /// Chosen for any request.
+        Ready = 1,
+        /// About to be deleted: chosen when no other is ready.
+        Leaving = 2,
+        /// Takes no connections: chosen when there is no other, and by single requests that see whether it is back.
+        Ejected = 3,
+    }
+    impl Standing {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STANDING_UNSPECIFIED",
+                Self::Ready => "STANDING_READY",
+                Self::Leaving => "STANDING_LEAVING",
+                Self::Ejected => "STANDING_EJECTED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STANDING_UNSPECIFIED" => Some(Self::Unspecified),
+                "STANDING_READY" => Some(Self::Ready),
+                "STANDING_LEAVING" => Some(Self::Leaving),
+                "STANDING_EJECTED" => Some(Self::Ejected),
+                _ => None,
+            }
+        }
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -204,6 +331,32 @@ pub mod router_service_client {
                 .insert(GrpcMethod::new("deis.router.v1.RouterService", "AwaitDrain"));
             self.inner.unary(req, path, codec).await
         }
+        /// Why requests for a host are answered as they are: what this router has of it in its table, and what would become of the next
+        /// request, now. INVALID_ARGUMENT when it is no host; a host that is not known is an answer.
+        pub async fn explain(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/deis.router.v1.RouterService/Explain",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("deis.router.v1.RouterService", "Explain"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn get_status(
             &mut self,
             request: impl tonic::IntoRequest<super::GetStatusRequest>,
@@ -261,6 +414,12 @@ pub mod router_service_server {
             tonic::Response<super::AwaitDrainResponse>,
             tonic::Status,
         >;
+        /// Why requests for a host are answered as they are: what this router has of it in its table, and what would become of the next
+        /// request, now. INVALID_ARGUMENT when it is no host; a host that is not known is an answer.
+        async fn explain(
+            &self,
+            request: tonic::Request<super::ExplainRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExplainResponse>, tonic::Status>;
         async fn get_status(
             &self,
             request: tonic::Request<super::GetStatusRequest>,
@@ -421,6 +580,51 @@ pub mod router_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AwaitDrainSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/deis.router.v1.RouterService/Explain" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainSvc<T: RouterService>(pub Arc<T>);
+                    impl<
+                        T: RouterService,
+                    > tonic::server::UnaryService<super::ExplainRequest>
+                    for ExplainSvc<T> {
+                        type Response = super::ExplainResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RouterService>::explain(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

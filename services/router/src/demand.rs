@@ -51,6 +51,16 @@ impl Demand {
         Some(guest)
     }
 
+    /// How many requests are in.
+    pub(crate) fn present(&self) -> usize {
+        self.present.load(Ordering::SeqCst)
+    }
+
+    /// How many of them wait for a place.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst) + self.waiting_again.load(Ordering::SeqCst)
+    }
+
     /// Whether one more request may be sent a second time; it is counted if so.
     pub(crate) fn may_retry(&self) -> bool {
         self.budget.lock().take(self.made.elapsed())

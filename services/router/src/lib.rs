@@ -5,7 +5,7 @@
 //! | 8080 | HTTP/1.1 |
 //! | 6443 | HTTPS with the platform's wildcard certificate: HTTP/1.1 and HTTP/2 |
 //! | 2222 | git's SSH, handed to the builder as it is |
-//! | 50051 | gRPC `router.v1`: `AwaitBackends` and `AwaitDrain` for workflow, `GetStatus` for operators |
+//! | 50051 | gRPC `router.v1`: `AwaitBackends` and `AwaitDrain` for workflow, `GetStatus` and `Explain` for operators |
 //! | 9090 | `/healthz`, `/readiness`, `/metrics` |
 //!
 //! It learns everything from watches and leans on nothing else: with every other service dead it goes on serving, and with
@@ -25,6 +25,7 @@ mod backend;
 mod config;
 mod demand;
 mod error;
+mod explain;
 pub mod feed;
 mod keeper;
 mod metrics;
@@ -133,6 +134,8 @@ pub async fn serve(
     let doors = Doors::new(context.tasks.clone(), cut.clone(), config.max_connections);
     let pool = Arc::new(Pool::new(IDLE_CONNECTIONS, IDLE_LIMIT));
     metrics::register(&context.metrics, &live, &traffic, &doors.connections, &pool);
+    // A few slow apps leave enough for all others.
+    let most_of_one_app = (config.max_connections / 4).max(1);
     let proxy = Arc::new(Proxy {
         live: Arc::clone(&live),
         tasks: context.tasks.clone(),
@@ -141,8 +144,7 @@ pub async fn serve(
         pool,
         place_wait: config.place_wait,
         client_stall: config.client_stall,
-        // A few slow apps leave enough for all others.
-        most_of_one_app: (config.max_connections / 4).max(1),
+        most_of_one_app,
     });
     let http = Http { proxy, draining: context.shutdown.clone(), client_idle: config.client_idle };
     let https = http.clone();
@@ -167,7 +169,7 @@ pub async fn serve(
     );
 
     let contract = Contract { callers: deis_proto::CALLERS, descriptors: deis_proto::DESCRIPTORS };
-    let rpc = RouterServiceServer::new(Rpc { live, traffic, cut: cut.clone() });
+    let rpc = RouterServiceServer::new(Rpc { live, traffic, cut: cut.clone(), most_of_one_app });
     let server = deis_rpc::Server::new(&identity, contract).add(rpc);
     context.metrics.register("grpc_calls", "Calls answered, by method and gRPC status", server.calls());
     let grpc = server.serve(listeners.grpc, cut.clone().cancelled_owned());

@@ -14,6 +14,7 @@ mod route;
 mod settings;
 mod snapshot;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use defaults::Defaults;
@@ -68,7 +69,12 @@ impl Table {
     /// The route of a host: its exact name before a wildcard, a wildcard before an app's bare name.
     #[must_use]
     pub fn route(&self, host: &Host<'_>) -> Option<&Arc<Route>> {
-        host.rules().find_map(|rule| self.hosts.get(rule.as_ref()))
+        Some(self.find(host)?.1)
+    }
+
+    /// The same, with the rule under which it is there.
+    pub(crate) fn find<'a>(&self, host: &'a Host<'_>) -> Option<(Cow<'a, str>, &Arc<Route>)> {
+        host.rules().find_map(|rule| Some((rule.clone(), self.hosts.get(rule.as_ref())?)))
     }
 
     /// The route of a Service.

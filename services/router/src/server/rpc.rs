@@ -2,17 +2,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::Guard;
+use deis_api::Code;
 use deis_bootstrap::deadline;
 use deis_proto::router::router_service_server::RouterService;
 use deis_proto::router::{
-    AwaitBackendsRequest, AwaitBackendsResponse, AwaitDrainRequest, AwaitDrainResponse, GetStatusRequest,
-    GetStatusResponse,
+    AwaitBackendsRequest, AwaitBackendsResponse, AwaitDrainRequest, AwaitDrainResponse, ExplainRequest,
+    ExplainResponse, GetStatusRequest, GetStatusResponse, explain_response,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
-use crate::table::{Live, ServiceKey, Table};
+use crate::backend::Backend;
+use crate::explain::{Explanation, Found, Standing, explain};
+use crate::table::{Host, Live, ServiceKey, Table};
 use crate::traffic::Traffic;
 
 /// For callers that name no deadline.
@@ -26,6 +29,8 @@ pub(crate) struct Rpc {
     pub(crate) live: Arc<Live>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) cut: CancellationToken,
+    /// How many requests one app may have under way.
+    pub(crate) most_of_one_app: usize,
 }
 
 impl Rpc {
@@ -68,9 +73,16 @@ impl RouterService for Rpc {
         Ok(Response::new(AwaitDrainResponse { epoch: epoch(&table), generation: generation(&table) }))
     }
 
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        let ExplainRequest { host } = request.into_inner();
+        let not_a_host =
+            || deis_rpc::status(Code::InvalidArgument, format!("{host:?} is not a host, such as www.example.com."));
+        let explanation = explain(&self.live, &Host::parse(&host).ok_or_else(not_a_host)?, self.most_of_one_app);
+        Ok(Response::new(explained(explanation, self.most_of_one_app)))
+    }
+
     async fn get_status(&self, _request: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
         let table = self.live.table();
-        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         Ok(Response::new(GetStatusResponse {
             generation: generation(&table),
             routes: number(table.services()),
@@ -82,6 +94,51 @@ impl RouterService for Rpc {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }))
     }
+}
+
+fn explained(explanation: Explanation, most_of_one_app: usize) -> ExplainResponse {
+    let Explanation { host, sentence, next, code, found, generation } = explanation;
+    let code = code.map(|code| code.as_str().to_owned()).unwrap_or_default();
+    let generation = i64::try_from(generation).unwrap_or(i64::MAX);
+    let response = ExplainResponse { host, sentence, next, code, generation, ..ExplainResponse::default() };
+    let Some(Found { rule, route, pods, stand_in }) = found else { return response };
+    let allowed = route.settings.allowed.iter().flatten().map(ToString::to_string);
+    ExplainResponse {
+        rule,
+        namespace: route.key.namespace.clone(),
+        service: route.key.name.clone(),
+        app: route.app.to_string(),
+        maintenance: route.settings.maintenance,
+        tls_enforced: route.settings.enforce_tls,
+        restricted: route.settings.allowed.is_some(),
+        allowed: allowed.collect(),
+        pods: pods.iter().map(|(backend, standing)| pod(backend, *standing)).collect(),
+        by_service_address: stand_in.is_some(),
+        requests: number(route.demand.present()),
+        most_requests: number(most_of_one_app),
+        waiting: number(route.demand.waiting()),
+        most_connections: if route.settings.connections == usize::MAX { 0 } else { number(route.settings.connections) },
+        drain_epoch: route.epoch,
+        ..response
+    }
+}
+
+fn pod(backend: &Backend, standing: Standing) -> explain_response::Pod {
+    let standing = match standing {
+        Standing::Ready => explain_response::Standing::Ready,
+        Standing::Leaving => explain_response::Standing::Leaving,
+        Standing::Ejected => explain_response::Standing::Ejected,
+    };
+    explain_response::Pod {
+        address: backend.address().to_string(),
+        uid: backend.pod().unwrap_or_default().to_owned(),
+        standing: standing.into(),
+        connections: number(backend.in_flight()),
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn generation(table: &Table) -> i64 {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::{ServiceKey, Settings};
 use crate::backend::{self, Backend, Choice, Tried};
 use crate::demand::Demand;
+use crate::explain::Standing;
 
 /// How one Service is served.
 #[derive(Clone, Debug)]
@@ -35,6 +36,20 @@ impl Route {
     /// there is nothing else.
     pub(crate) fn choose(&self, tried: Option<&Tried>) -> Choice {
         backend::choose(&self.backends, self.staying, self.settings.connections, tried)
+    }
+
+    /// The pods, with how each is chosen.
+    pub(crate) fn standings(&self) -> impl Iterator<Item = (Arc<Backend>, Standing)> {
+        self.backends.iter().enumerate().map(|(at, backend)| {
+            let standing = if backend.is_ejected() {
+                Standing::Ejected
+            } else if at < self.staying {
+                Standing::Ready
+            } else {
+                Standing::Leaving
+            };
+            (Arc::clone(backend), standing)
+        })
     }
 
     /// Whether a pod that is not ejected has a place.

@@ -3,6 +3,7 @@
 
 mod draining;
 mod ending;
+mod explaining;
 mod failing;
 mod framing;
 mod git;
