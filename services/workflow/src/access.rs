@@ -38,6 +38,8 @@ pub enum Object<'a> {
     Apps,
     /// The actor's own record, keys and tokens.
     Own,
+    /// A user's account: its tokens, its password, its end.
+    Account(&'a Username),
     /// All users, and who of them may do everything.
     Users,
 }
@@ -59,6 +61,9 @@ pub fn authorise<'a>(actor: &'a Actor, verb: Verb, object: Object<'_>) -> Result
         }
         // An app to be created has no owner yet: it is asked of `Apps`.
         (Verb::Create, Object::App(_)) | (Verb::Read | Verb::Change | Verb::Create, Object::Collaborator(..)) => false,
+        (Verb::Control, Object::Account(account)) => user.is_superuser || *account == user.username,
+        // An account is read with all others, or as one's own.
+        (Verb::Read | Verb::Change | Verb::Create, Object::Account(_)) => false,
         (Verb::Read | Verb::Change | Verb::Create | Verb::Control, Object::Users) => user.is_superuser,
         (Verb::Read | Verb::Change | Verb::Create | Verb::Control, Object::Apps | Object::Own) => true,
     };
@@ -115,8 +120,14 @@ mod tests {
         let mut table = Vec::new();
         for (name, actor) in &actors {
             for verb in [Verb::Read, Verb::Change, Verb::Create, Verb::Control] {
-                let objects =
-                    [Object::App(&app), Object::Collaborator(&app, &carol), Object::Apps, Object::Own, Object::Users];
+                let objects = [
+                    Object::App(&app),
+                    Object::Collaborator(&app, &carol),
+                    Object::Apps,
+                    Object::Own,
+                    Object::Account(&carol),
+                    Object::Users,
+                ];
                 let asked = objects.map(|object| authorise(actor, verb, object));
                 let answers =
                     asked.map(|answer| answer.map_or_else(|error| error.code().to_string(), |_| "yes".to_owned()));

@@ -1,4 +1,5 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::{Secret, Time};
 
@@ -40,8 +41,40 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// Answer of login: 40 lower-case hex digits, the same until regenerated.
+/// Answer of login and of regenerating: 40 lower-case hex digits.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Token {
     pub token: Secret,
+}
+
+/// `POST /v2/auth/tokens/`: nothing for one's own token.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Regenerate {
+    /// Whose; for administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Those of all users; for administrators. That it is there counts, whatever it is, unless it says no.
+    #[serde(deserialize_with = "is_meant", skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+}
+
+fn is_meant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(!matches!(value, Value::Null | Value::Bool(false)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_is_meant_unless_it_says_no() {
+        let all = |value: Value| serde_json::from_value::<Regenerate>(json!({ "all": value })).unwrap().all;
+        assert!(all(json!(true)) && all(json!("true")) && all(json!(1)));
+        assert!(!all(json!(false)) && !all(json!(null)));
+        assert_eq!(serde_json::to_value(Regenerate::default()).unwrap(), json!({}));
+    }
 }

@@ -3,12 +3,14 @@
 mod admin;
 mod keys;
 mod password;
+mod regenerate;
 mod registration;
 mod token;
 
 pub use admin::ensure_admin;
 pub use keys::parse_key;
 pub use password::Passwords;
+pub use regenerate::{regenerate, regenerate_all};
 pub use registration::{Profile, RegistrationMode, register};
 pub use token::{FreshToken, authenticate};
 

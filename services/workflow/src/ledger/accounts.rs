@@ -63,4 +63,8 @@ pub trait Accounts: Send + Sync + 'static {
     fn set_superuser<'a>(&'a self, username: &'a Username, superuser: bool) -> Answer<'a, bool>;
     /// Adds a token and notes the login; of many tokens of a user the oldest end.
     fn add_token<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, ()>;
+    /// Ends all tokens of a user and gives him this one; answers whether he is there.
+    fn replace_tokens<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, bool>;
+    /// Ends all tokens of all users.
+    fn end_all_tokens(&self) -> Answer<'_, ()>;
 }

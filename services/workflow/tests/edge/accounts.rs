@@ -109,3 +109,59 @@ async fn the_first_administrator_is_made_once() {
     let eve = sandbox.ledger_user("eve").await;
     assert!(!eve.is_superuser, "there is an administrator already");
 }
+
+async fn login(sandbox: &Sandbox, name: &str, password: &str) -> Option<String> {
+    let body = json!({ "username": name, "password": password });
+    let answer = sandbox.call(Method::POST, "/v2/auth/login/", None, Some(body)).await;
+    answer.body["token"].as_str().map(str::to_owned)
+}
+
+async fn is_known(sandbox: &Sandbox, token: &str) -> bool {
+    sandbox.get("/v2/auth/whoami/", token).await.status.as_u16() == 200
+}
+
+#[tokio::test]
+async fn a_new_token_ends_all_that_its_user_had() {
+    let sandbox = Sandbox::start().await;
+    let (admin, bob, eve) = (sandbox.user("admin").await, sandbox.user("bob").await, sandbox.user("eve").await);
+    let laptop = login(&sandbox, "bob", "secret").await.unwrap();
+    let path = "/v2/auth/tokens/";
+    // The client sends no body at all.
+    let answer = sandbox.call(Method::POST, path, Some(&bob), None).await;
+    let new = answer.body["token"].as_str().unwrap().to_owned();
+    assert_eq!((answer.status.as_u16(), new.len()), (200, 40));
+    assert!(is_known(&sandbox, &new).await);
+    for old in [&bob, &laptop] {
+        assert!(!is_known(&sandbox, old).await);
+    }
+    assert!(login(&sandbox, "bob", "secret").await.is_some(), "the password is the same");
+
+    let of_eve = sandbox.post(path, &admin, json!({ "username": "eve" })).await;
+    assert!(is_known(&sandbox, of_eve.body["token"].as_str().unwrap()).await);
+    assert!(!is_known(&sandbox, &eve).await && is_known(&sandbox, &admin).await && is_known(&sandbox, &new).await);
+}
+
+#[tokio::test]
+async fn an_administrator_ends_all_tokens() {
+    let sandbox = Sandbox::start().await;
+    let (admin, bob) = (sandbox.user("admin").await, sandbox.user("bob").await);
+    let path = "/v2/auth/tokens/";
+    let mut lines = Vec::new();
+    for (token, body) in [
+        (&bob, json!({ "all": true })),
+        (&bob, json!({ "username": "admin" })),
+        (&bob, json!({ "username": "nobody" })),
+        (&bob, json!({ "username": "no body" })),
+        (&admin, json!({ "username": "nobody" })),
+        (&admin, json!({ "username": "no body" })),
+        (&admin, json!({ "username": 7 })),
+        (&admin, json!({ "username": "nobody", "all": true })),
+        (&admin, json!({ "all": true })),
+        (&admin, json!({ "all": true })),
+    ] {
+        lines.push(sandbox.post(path, token, body).await.line());
+    }
+    insta::assert_yaml_snapshot!(lines);
+    assert!(!is_known(&sandbox, &bob).await && !is_known(&sandbox, &admin).await);
+    assert!(login(&sandbox, "bob", "secret").await.is_some());
+}

@@ -103,4 +103,27 @@ impl Accounts for SqlLedger {
             Ok(())
         })
     }
+
+    fn replace_tokens<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.database.begin().await?;
+            // The user's row stands still, so that no login comes in between.
+            let user = tx.query_for_update("SELECT username FROM users WHERE username = $1").bind(username.as_str());
+            if user.fetch_optional().await?.is_none() {
+                return Ok(false);
+            }
+            tx.query("DELETE FROM tokens WHERE username = $1").bind(username.as_str()).execute().await?;
+            let token = tx.query("INSERT INTO tokens (hash, username, created) VALUES ($1, $2, $3)");
+            token.bind(hash.as_slice()).bind(username.as_str()).bind(now()).execute().await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+
+    fn end_all_tokens(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.database.query("DELETE FROM tokens").execute().await?;
+            Ok(())
+        })
+    }
 }

@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use deis_api::rest;
+use deis_api::{Username, rest};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -9,9 +9,9 @@ use super::body::Object;
 use super::caller::{Caller, PerhapsCaller};
 use super::error::ApiError;
 use super::pages::Paging;
-use crate::access::{Object as Of, Verb, authorise};
+use crate::access::{Actor, Object as Of, Verb, authorise};
 use crate::accounts::{self, Profile};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ledger::User;
 use crate::server::{Reading, Workflow};
 
@@ -63,6 +63,19 @@ pub(super) async fn list(
     authorise(&actor, Verb::Read, Of::Users)?;
     let users = reading.ledger.users(false, paging.window).await?;
     Ok(Json(paging.page(users, shown)))
+}
+
+/// Whose account a request is about: the caller's, or another's that he names and may control.
+pub(super) fn account(actor: &Actor, named: Option<&str>) -> Result<Username, Error> {
+    let user = authorise(actor, Verb::Change, Of::Own)?;
+    let Some(named) = named else { return Ok(user.username.clone()) };
+    let Ok(username) = named.trim().parse() else {
+        // A name that cannot be is one of a user who is not there; only who may see all users learns which there are.
+        authorise(actor, Verb::Control, Of::Users)?;
+        return Err(Error::Missing(Kind::User));
+    };
+    authorise(actor, Verb::Control, Of::Account(&username))?;
+    Ok(username)
 }
 
 fn shown(user: User) -> rest::User {

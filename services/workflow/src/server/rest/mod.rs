@@ -27,6 +27,7 @@ mod root;
 mod scale;
 mod settings;
 mod tls;
+mod tokens;
 mod whitelist;
 
 use axum::Router;
@@ -67,6 +68,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Workflow>)> {
         ("/v2", get(accounts::root)),
         ("/v2/auth/register", post(accounts::register)),
         ("/v2/auth/login", post(accounts::login)),
+        ("/v2/auth/tokens", post(tokens::regenerate)),
         ("/v2/auth/whoami", get(accounts::whoami)),
         ("/v2/users", get(accounts::list)),
         ("/v2/admin/perms", get(administrators::list).post(administrators::grant)),
