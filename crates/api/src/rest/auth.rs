@@ -59,6 +59,32 @@ pub struct Regenerate {
     pub all: bool,
 }
 
+/// `POST /v2/auth/passwd/`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NewPassword {
+    /// Whose; for administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The one that holds; an administrator need not know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_password: Option<Secret>,
+}
+
+/// Answer to a change of a password.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PasswordSet {
+    pub status: String,
+}
+
+impl Default for PasswordSet {
+    fn default() -> Self {
+        Self { status: "password set".to_owned() }
+    }
+}
+
 fn is_meant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(!matches!(value, Value::Null | Value::Bool(false)))

@@ -2,6 +2,7 @@
 
 mod admin;
 mod keys;
+mod passwd;
 mod password;
 mod regenerate;
 mod registration;
@@ -9,6 +10,7 @@ mod token;
 
 pub use admin::ensure_admin;
 pub use keys::parse_key;
+pub use passwd::{PasswordChange, passwd};
 pub use password::Passwords;
 pub use regenerate::{regenerate, regenerate_all};
 pub use registration::{Profile, RegistrationMode, register};

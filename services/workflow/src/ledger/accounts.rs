@@ -61,6 +61,8 @@ pub trait Accounts: Send + Sync + 'static {
     fn users(&self, only_superusers: bool, window: Window) -> Answer<'_, Listed<User>>;
     /// Lets a user do everything, or not any more; answers whether he is there.
     fn set_superuser<'a>(&'a self, username: &'a Username, superuser: bool) -> Answer<'a, bool>;
+    /// Gives a user another password, a PHC string; answers whether he is there.
+    fn set_password<'a>(&'a self, username: &'a Username, password: SecretString) -> Answer<'a, bool>;
     /// Adds a token and notes the login; of many tokens of a user the oldest end.
     fn add_token<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, ()>;
     /// Ends all tokens of a user and gives him this one; answers whether he is there.

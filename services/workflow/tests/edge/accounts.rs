@@ -165,3 +165,40 @@ async fn an_administrator_ends_all_tokens() {
     assert!(!is_known(&sandbox, &bob).await && !is_known(&sandbox, &admin).await);
     assert!(login(&sandbox, "bob", "secret").await.is_some());
 }
+
+#[tokio::test]
+async fn a_password_is_changed_by_whoever_knows_it_or_an_administrator() {
+    let sandbox = Sandbox::start().await;
+    let (admin, bob) = (sandbox.user("admin").await, sandbox.user("bob").await);
+    let path = "/v2/auth/passwd/";
+    let mut lines = Vec::new();
+    for (token, body) in [
+        (&bob, json!({})),
+        (&bob, json!({ "password": "secret", "new_password": "" })),
+        (&bob, json!({ "password": "", "new_password": "new" })),
+        (&bob, json!({ "password": "wrong", "new_password": "new" })),
+        (&bob, json!({ "username": "admin", "password": "secret", "new_password": "new" })),
+        (&bob, json!({ "username": "nobody", "password": "secret", "new_password": "new" })),
+        (&admin, json!({ "username": "nobody", "new_password": "new" })),
+        (&admin, json!({ "username": "bob" })),
+        (&admin, json!({ "password": "wrong", "new_password": "new" })),
+        (&admin, json!({ "password": 7, "new_password": "new" })),
+    ] {
+        lines.push(sandbox.post(path, token, body).await.line());
+    }
+    insta::assert_yaml_snapshot!(lines);
+    assert!(login(&sandbox, "bob", "secret").await.is_some() && login(&sandbox, "admin", "secret").await.is_some());
+
+    let set = "200 - {\"status\":\"password set\"}";
+    let own = json!({ "username": "bob", "password": "secret", "new_password": "of his own" });
+    assert_eq!(sandbox.post(path, &bob, own).await.line(), set);
+    assert!(login(&sandbox, "bob", "secret").await.is_none());
+    assert!(login(&sandbox, "bob", "of his own").await.is_some() && is_known(&sandbox, &bob).await);
+    for (body, name, password) in [
+        (json!({ "username": "bob", "new_password": "given" }), "bob", "given"),
+        (json!({ "new_password": "forgotten" }), "admin", "forgotten"),
+    ] {
+        assert_eq!(sandbox.post(path, &admin, body).await.line(), set);
+        assert!(login(&sandbox, name, password).await.is_some(), "{name}");
+    }
+}

@@ -76,6 +76,13 @@ impl Accounts for SqlLedger {
         })
     }
 
+    fn set_password<'a>(&'a self, username: &'a Username, password: SecretString) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let set = self.database.query("UPDATE users SET password = $2 WHERE username = $1");
+            Ok(set.bind(username.as_str()).bind(password.expose_secret()).execute().await? > 0)
+        })
+    }
+
     fn add_token<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.database.begin().await?;

@@ -16,6 +16,7 @@ mod keys;
 mod logs;
 mod ndjson;
 mod pages;
+mod passwd;
 mod perms;
 mod pods;
 mod prefer;
@@ -68,6 +69,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Workflow>)> {
         ("/v2", get(accounts::root)),
         ("/v2/auth/register", post(accounts::register)),
         ("/v2/auth/login", post(accounts::login)),
+        ("/v2/auth/passwd", post(passwd::change)),
         ("/v2/auth/tokens", post(tokens::regenerate)),
         ("/v2/auth/whoami", get(accounts::whoami)),
         ("/v2/users", get(accounts::list)),
