@@ -86,6 +86,8 @@ codes! {
     MethodNotAllowed = "method-not-allowed", 405, INVALID_ARGUMENT, false;
     /// It exists already.
     AlreadyExists = "already-exists", 409, ALREADY_EXISTS, false;
+    /// The user owns apps, so his account cannot end.
+    StillOwnsApps = "still-owns-apps", 409, FAILED_PRECONDITION, false;
     /// The call would change nothing.
     NothingChanged = "nothing-changed", 409, FAILED_PRECONDITION, false;
     /// The state of the object does not allow this now.

@@ -25,7 +25,7 @@ mod time;
 
 pub use self::administrator::Administrator;
 pub use self::app::{App, NewApp};
-pub use self::auth::{Login, NewPassword, PasswordSet, Regenerate, Registration, Token, User};
+pub use self::auth::{Cancel, Login, NewPassword, PasswordSet, Regenerate, Registration, Token, User};
 pub use self::build::{Build, NewBuild};
 pub use self::build_actions::{CancelledBuild, ClearedCache};
 pub use self::config::{Config, ConfigPatch};

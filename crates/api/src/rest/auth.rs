@@ -85,6 +85,15 @@ impl Default for PasswordSet {
     }
 }
 
+/// `DELETE /v2/auth/cancel/`: nothing for one's own account.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Cancel {
+    /// Whose; for administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+}
+
 fn is_meant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(!matches!(value, Value::Null | Value::Bool(false)))

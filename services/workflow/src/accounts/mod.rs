@@ -1,6 +1,7 @@
 //! Users: registration, login, tokens and SSH keys.
 
 mod admin;
+mod cancel;
 mod keys;
 mod passwd;
 mod password;
@@ -9,6 +10,7 @@ mod registration;
 mod token;
 
 pub use admin::ensure_admin;
+pub use cancel::cancel;
 pub use keys::parse_key;
 pub use passwd::{PasswordChange, passwd};
 pub use password::Passwords;

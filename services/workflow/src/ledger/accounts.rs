@@ -49,6 +49,17 @@ pub type TokenHash = [u8; 32];
 /// Decides on a registration, given whether a superuser exists: `Ok(true)` makes the new user one.
 pub type Admit<'a> = Box<dyn FnOnce(bool) -> Result<bool, Error> + Send + 'a>;
 
+/// What came of removing a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// He is gone, with his keys, his tokens and what others let him use.
+    Gone,
+    /// He was not there.
+    Missing,
+    /// He is there still, for he owns apps.
+    OwnsApps,
+}
+
 /// Users and their tokens.
 pub trait Accounts: Send + Sync + 'static {
     /// A user with the hashed password.
@@ -63,6 +74,8 @@ pub trait Accounts: Send + Sync + 'static {
     fn set_superuser<'a>(&'a self, username: &'a Username, superuser: bool) -> Answer<'a, bool>;
     /// Gives a user another password, a PHC string; answers whether he is there.
     fn set_password<'a>(&'a self, username: &'a Username, password: SecretString) -> Answer<'a, bool>;
+    /// Removes a user who owns no app.
+    fn remove_user<'a>(&'a self, username: &'a Username) -> Answer<'a, Removal>;
     /// Adds a token and notes the login; of many tokens of a user the oldest end.
     fn add_token<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, ()>;
     /// Ends all tokens of a user and gives him this one; answers whether he is there.

@@ -202,3 +202,42 @@ async fn a_password_is_changed_by_whoever_knows_it_or_an_administrator() {
         assert!(login(&sandbox, name, password).await.is_some(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn an_account_ends_with_all_that_is_its_own() {
+    let sandbox = Sandbox::start().await;
+    let (admin, bob, eve) = (sandbox.user("admin").await, sandbox.user("bob").await, sandbox.user("eve").await);
+    let cancel = async |token: &str, body: serde_json::Value| {
+        let (authorization, body) = (format!("token {token}"), body.to_string().into_bytes());
+        sandbox.bytes(Method::DELETE, "/v2/auth/cancel/", Some(&authorization), body).await
+    };
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0mYpZ8mQm7vXkH0r3hXo7Vd3bqC3sJ2l5oYq2bQm3n";
+    sandbox.post("/v2/keys/", &eve, json!({ "id": "laptop", "public": key })).await;
+    sandbox.post("/v2/apps/", &bob, json!({ "id": "shop" })).await;
+    sandbox.post("/v2/apps/shop/perms/", &bob, json!({ "username": "eve" })).await;
+    sandbox.post("/v2/apps/shop/config/", &eve, json!({ "values": { "A": "1" } })).await;
+    let mut lines = Vec::new();
+    for (token, body) in [
+        (&eve, json!({ "username": "bob" })),
+        (&eve, json!({ "username": "nobody" })),
+        (&admin, json!({ "username": "nobody" })),
+        (&admin, json!({ "username": "" })),
+        (&admin, json!({ "username": "bob" })),
+        (&bob, json!({})),
+        (&eve, json!({})),
+        (&eve, json!({})),
+    ] {
+        lines.push(cancel(token, body).await.line());
+    }
+    insta::assert_yaml_snapshot!(lines);
+    assert!(login(&sandbox, "eve", "secret").await.is_none());
+    assert_eq!(sandbox.get("/v2/apps/shop/perms/", &bob).await.body, json!({ "users": [] }));
+    let release = sandbox.get("/v2/apps/shop/releases/v2/", &bob).await.body;
+    assert_eq!(release["owner"], "eve", "history keeps the name");
+    let again = sandbox.post("/v2/keys/", &bob, json!({ "id": "laptop", "public": key })).await;
+    assert_eq!(again.status.as_u16(), 201, "her key is free");
+
+    sandbox.post("/v2/apps/shop/", &bob, json!({ "owner": "admin" })).await;
+    assert_eq!(cancel(&admin, json!({ "username": "bob" })).await.line(), "204 - \"\"");
+    assert!(!is_known(&sandbox, &bob).await);
+}

@@ -1,9 +1,9 @@
 use deis_api::{Code, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{SqlLedger, now, rows, violated};
+use super::{SqlLedger, is_referenced, now, rows, violated};
 use crate::error::Error;
-use crate::ledger::accounts::{Accounts, Admit, NewUser, TokenHash, User};
+use crate::ledger::accounts::{Accounts, Admit, NewUser, Removal, TokenHash, User};
 use crate::ledger::{Answer, Listed, Window};
 
 /// How many logins of a user stay valid.
@@ -80,6 +80,19 @@ impl Accounts for SqlLedger {
         Box::pin(async move {
             let set = self.database.query("UPDATE users SET password = $2 WHERE username = $1");
             Ok(set.bind(username.as_str()).bind(password.expose_secret()).execute().await? > 0)
+        })
+    }
+
+    fn remove_user<'a>(&'a self, username: &'a Username) -> Answer<'a, Removal> {
+        Box::pin(async move {
+            let removed = self.database.query("DELETE FROM users WHERE username = $1").bind(username.as_str());
+            match removed.execute().await {
+                Ok(0) => Ok(Removal::Missing),
+                Ok(_) => Ok(Removal::Gone),
+                // Of all that is a user's, apps alone do not go with him.
+                Err(error) if is_referenced(&error) => Ok(Removal::OwnsApps),
+                Err(error) => Err(error.into()),
+            }
         })
     }
 

@@ -30,3 +30,8 @@ pub(super) fn violated(error: &sqlx::Error) -> Option<&str> {
     let error = error.as_database_error().filter(|error| error.is_unique_violation())?;
     error.constraint().or_else(|| error.message().strip_prefix("UNIQUE constraint failed: "))
 }
+
+/// Whether a row cannot go because others name it.
+pub(super) fn is_referenced(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_foreign_key_violation())
+}

@@ -24,7 +24,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use self::database::{Database, Row, Statement, Transaction};
-use self::errors::violated;
+use self::errors::{is_referenced, violated};
 use super::{Answer, Ledger};
 use crate::seams::{Commit, Plain};
 

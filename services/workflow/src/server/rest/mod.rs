@@ -6,6 +6,7 @@ mod apps;
 mod body;
 mod builds;
 mod caller;
+mod cancel;
 mod config;
 mod domains;
 mod error;
@@ -69,6 +70,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Workflow>)> {
         ("/v2", get(accounts::root)),
         ("/v2/auth/register", post(accounts::register)),
         ("/v2/auth/login", post(accounts::login)),
+        ("/v2/auth/cancel", delete(cancel::cancel)),
         ("/v2/auth/passwd", post(passwd::change)),
         ("/v2/auth/tokens", post(tokens::regenerate)),
         ("/v2/auth/whoami", get(accounts::whoami)),
