@@ -1,11 +1,11 @@
 //! From Kubernetes' objects to the world of the plan, and to the pods that people see.
 
-use deis_kube::objects::Routing;
 use std::collections::BTreeSet;
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_kube::apply::{self, Seen};
 use deis_kube::objects::Drain;
+use deis_kube::objects::Routing;
 use deis_kube::{labels, names, objects, pod_state};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod as KubePod, ReplicationController};

@@ -1,10 +1,10 @@
-use deis_kube::objects::Routing;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_bootstrap::deadline;
 use deis_kube::objects::Drain;
+use deis_kube::objects::Routing;
 use deis_kube::{Error as KubeError, apply, delete, labels, objects};
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::try_join;

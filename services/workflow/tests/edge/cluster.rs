@@ -2,7 +2,6 @@
 
 mod looks;
 
-use deis_kube::objects::Routing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use deis_api::rest::Autoscale;
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
+use deis_kube::objects::Routing;
 use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::phase::{Phase, PhaseState};

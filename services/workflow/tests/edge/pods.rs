@@ -1,9 +1,9 @@
 //! What reads see of the cluster in memory.
 
-use deis_kube::objects::Routing;
 use std::collections::BTreeSet;
 
 use deis_api::{AppName, ProcType};
+use deis_kube::objects::Routing;
 use deis_workflow::deploy::world::World;
 use deis_workflow::deploy::{Cluster as _, PodList, PodView};
 use jiff::Timestamp;

@@ -1,10 +1,9 @@
 //! From rows to records. What stands in the ledger was checked when it was written; a row that does not parse is a defect.
 
-use crate::ledger::{AppSettings, Labels};
-use deis_kube::objects::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{Code, ProcType, ReleaseVersion};
+use deis_kube::objects::Rules;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::types::Json;
@@ -16,7 +15,8 @@ use crate::configs::{Limits, Settings, Shape};
 use crate::error::Error;
 use crate::images::Pulled;
 use crate::ledger::{
-    App, Autoscales, Build, BuildState, Config, Domain, Key, Release, ReleaseState, Structure, User, Variables,
+    App, AppSettings, Autoscales, Build, BuildState, Config, Domain, Key, Labels, Release, ReleaseState, Structure,
+    User, Variables,
 };
 
 pub(super) fn user(row: &Row) -> Result<User, Error> {
