@@ -2,6 +2,7 @@
 //!
 //! A command's name is `group:action`. Its aliases are the bare group, which lists, and the shortcuts of daily use.
 
+mod activity;
 mod apps;
 mod auth;
 mod autoscale;
@@ -153,6 +154,8 @@ pub enum Command {
     RegistryUnset(registry::unset::Unset),
     #[command(name = "releases:list", visible_alias = "releases")]
     ReleasesList(releases::list::List),
+    #[command(name = "releases:diff")]
+    ReleasesDiff(releases::diff::Diff),
     #[command(name = "releases:info")]
     ReleasesInfo(releases::info::Info),
     #[command(name = "releases:rollback", visible_alias = "rollback")]
@@ -185,6 +188,7 @@ pub enum Command {
     WhitelistAdd(whitelist::add::Add),
     #[command(name = "whitelist:remove")]
     WhitelistRemove(whitelist::remove::Remove),
+    Activity(activity::Activity),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
     Version(version::Version),
@@ -253,6 +257,7 @@ impl Command {
             Self::RegistrySet(command) => command.run(context).await,
             Self::RegistryUnset(command) => command.run(context).await,
             Self::ReleasesList(command) => command.run(context).await,
+            Self::ReleasesDiff(command) => command.run(context).await,
             Self::ReleasesInfo(command) => command.run(context).await,
             Self::ReleasesRollback(command) => command.run(context).await,
             Self::ReleasesWatch(command) => command.run(context).await,
@@ -269,6 +274,7 @@ impl Command {
             Self::WhitelistList(command) => command.run(context).await,
             Self::WhitelistAdd(command) => command.run(context).await,
             Self::WhitelistRemove(command) => command.run(context).await,
+            Self::Activity(command) => command.run(context).await,
             Self::Explain(command) => command.run(context).await,
             Self::Doctor(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,

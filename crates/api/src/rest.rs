@@ -4,6 +4,7 @@
 //! text here; a handler parses them into the crate's name types, because its error body must name the field.
 #![expect(missing_docs, reason = "field names are the contract's own; what they do not say is documented")]
 
+mod activity;
 mod administrator;
 mod app;
 mod auth;
@@ -23,6 +24,7 @@ mod secret;
 mod settings;
 mod time;
 
+pub use self::activity::Activity;
 pub use self::administrator::Administrator;
 pub use self::app::{App, NewApp};
 pub use self::auth::{Cancel, Login, NewPassword, PasswordSet, Regenerate, Registration, Token, User};
@@ -37,7 +39,7 @@ pub use self::log::{LOG_MEDIA_TYPE, LogEntry, LogStream};
 pub use self::page::{DEFAULT_LIMIT, Page};
 pub use self::perms::{Collaborators, Grant, Transfer};
 pub use self::pod::{Pod, PodList, Scale};
-pub use self::release::{PROGRESS_MEDIA_TYPE, Release, ReleaseProgress, Rollback, RolledBack};
+pub use self::release::{PROGRESS_MEDIA_TYPE, Release, ReleaseDifference, ReleaseProgress, Rollback, RolledBack};
 pub use self::secret::Secret;
 pub use self::settings::{AppSettings, Autoscale, SettingsPatch, Tls, TlsPatch, Whitelist};
 pub use self::time::Time;

@@ -1,5 +1,6 @@
 //! An app's history.
 
+pub mod diff;
 pub mod info;
 pub mod list;
 pub mod rollback;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests assert by panicking")]
 #![expect(unreachable_pub, reason = "a program exports nothing")]
 
+mod activity;
 mod apps;
 mod auth;
 mod autoscale;

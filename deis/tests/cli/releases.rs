@@ -22,6 +22,21 @@ fn one_release_is_shown() {
 }
 
 #[test]
+fn what_is_different_between_two_is_shown() {
+    let same = json!({ "from": "v2", "to": "v2", "before": {}, "after": {} });
+    let same = StubBuilder::new().answer("GET /v2/apps/earthy-instinct/releases/v2/diff/v2/", Answer::new(200, same));
+    let told = [
+        Machine::usual().run_all(&[
+            "releases:diff v2 v3 -a earthy-instinct",
+            "releases:diff 2 3 -a earthy-instinct --output yaml",
+            "releases:diff v9 v3 -a earthy-instinct",
+        ]),
+        Machine::logged_in(same).run("releases:diff v2 v2 -a earthy-instinct"),
+    ];
+    insta::assert_snapshot!(told.concat());
+}
+
+#[test]
 fn a_failed_release_says_why_and_what_to_do() {
     let mut failed = release(3, "jhansen added POWERED_BY which failed");
     failed["failed"] = json!(true);

@@ -237,6 +237,28 @@ pub fn key(id: &str) -> Value {
 }
 
 /// One user, bob, and one app, earthy-instinct.
+pub fn difference() -> Value {
+    json!({
+        "from": "v2", "to": "v3",
+        "before": {"memory": {"web": "64M"}, "values": {"GONE": "********", "OTHER": "********"}},
+        "after": {"memory": {"web": "128M"}, "values": {"NEW": "********", "OTHER": "********"}},
+    })
+}
+
+/// A scale by a user, and a failure that nobody asked for.
+pub fn activity() -> Value {
+    json!([
+        {
+            "number": 2, "time": "2016-08-22T17:41:16Z", "user": null, "address": null, "action": "release.fail",
+            "before": null, "after": {"release": "v3", "code": "no-room"}, "intact": true,
+        },
+        {
+            "number": 1, "time": "2016-08-22T17:40:16Z", "user": "bob", "address": "192.0.2.7", "action": "app.scale",
+            "before": {"web": 1}, "after": {"web": 3, "worker": 1}, "intact": true,
+        },
+    ])
+}
+
 fn contract() -> BTreeMap<String, Answer> {
     let refusal = json!({"detail": "Authentication credentials were not provided."});
     let history = json!([
@@ -280,12 +302,15 @@ fn contract() -> BTreeMap<String, Answer> {
         (app_path("GET", "tls/"), Answer::new(200, tls(json!(true)))),
         (app_path("POST", "tls/"), Answer::new(201, tls(json!(true)))),
         (app_path("GET", "pods/"), Answer::new(200, web)),
+        (app_path("GET", "activity/"), Answer::new(200, page(2, activity()))),
         (app_path("GET", "explain/"), Answer::new(200, explanation())),
         (app_path("POST", "scale/"), Answer::empty(204)),
         (app_path("GET", "config/"), Answer::new(200, config(json!({"FLOAT": "12.34", "NCC": "1701"})))),
         (app_path("POST", "config/"), Answer::new(201, config(json!({"POWERED_BY": "Kubernetes"})))),
         (app_path("GET", "releases/"), Answer::new(200, page(3, history))),
         (app_path("GET", "releases/v2/"), Answer::new(200, release(2, "jhansen deployed acaa8a5"))),
+        (app_path("GET", "releases/v2/diff/v3/"), Answer::new(200, difference())),
+        (app_path("GET", "releases/v9/diff/v3/"), Answer::new(404, json!("No Release matches the given query."))),
         (app_path("GET", "releases/v9/"), Answer::new(404, json!("No Release matches the given query."))),
         (app_path("GET", "releases/v3/progress/"), Answer { status: 200, body: DEPLOYED.to_owned(), code: None }),
         (app_path("POST", "releases/rollback/"), Answer::new(201, json!({"version": 4}))),

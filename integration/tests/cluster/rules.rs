@@ -1,5 +1,6 @@
 //! What an app's users say about how it is served, at the router's door and in Kubernetes.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use k8s_openapi::api::core::v1::Service;
@@ -29,6 +30,19 @@ async fn an_app_is_closed_hidden_and_opened_again() {
     app.was_configured("POWERED_BY", "Nobody");
     door.after(&["routing:enable"], 200, &[]).await;
     assert_eq!(app.get().await, (200, "Powered by Nobody\n".to_owned()));
+
+    // The router has told where the commands came from; the push came another way.
+    let told = repository.deis(&["activity"]).await.succeeded();
+    let noted = |action: &str| {
+        let is_it = |line: &&str| line.split_whitespace().any(|word| word == action);
+        told.stdout.lines().find(is_it).unwrap_or_else(|| panic!("no {action} in\n{told}")).to_owned()
+    };
+    let (settings, config) = (noted("app.settings"), noted("release.create"));
+    assert!(settings.contains("routable: false -> true"), "{settings}");
+    assert!(config.contains("values.POWERED_BY: ********"), "{config}");
+    let from = settings.split_whitespace().nth(2).unwrap();
+    assert!(from.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback()), "{settings}");
+    assert!(settings.contains(&developer.name), "{settings}");
 }
 
 struct Door<'a> {

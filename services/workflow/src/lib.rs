@@ -24,6 +24,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod acting;
 pub mod apps;
 pub mod builds;
 pub mod config;

@@ -116,3 +116,16 @@ mod tests {
         assert_eq!(serde_json::from_value::<Rollback>(json!({"version": 2})).unwrap().version, Some(2));
     }
 }
+
+/// What is different between two releases. Secrets are masked.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ReleaseDifference {
+    /// `v2`.
+    pub from: String,
+    /// `v3`.
+    pub to: String,
+    /// Of what is different, how it is in the one: `{"values": {"KEY": "********"}, "image": "…"}`.
+    pub before: serde_json::Value,
+    /// Of what is different, how it is in the other.
+    pub after: serde_json::Value,
+}

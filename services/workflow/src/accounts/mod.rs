@@ -21,6 +21,7 @@ pub use token::{FreshToken, authenticate};
 use deis_api::{Code, Username};
 use secrecy::SecretString;
 
+use crate::acting::Acting;
 use crate::error::Error;
 use crate::ledger::Ledger;
 
@@ -42,6 +43,7 @@ pub async fn login(
     let (user, hash) = ledger.user(username).await?.unzip();
     let fits = passwords.verify(password, hash).await?;
     let user = user.filter(|user| fits && user.is_active).ok_or_else(wrong)?;
+    Acting::identify(&user.username);
     let token = FreshToken::generate();
     ledger.add_token(&user.username, token.hash).await?;
     Ok(token.text)

@@ -2,6 +2,7 @@
 //! before, field by field, and told in one line.
 
 pub mod limits;
+mod masked;
 mod merge;
 pub mod probes;
 pub mod tags;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use deis_api::{Code, ProcType, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use self::masked::difference;
 pub use self::merge::{Difference, merge};
 use self::probes::Healthcheck;
 use self::tags::Tags;

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod apps;
+pub mod audit;
 pub mod builds;
 pub mod deploys;
 pub mod domains;
@@ -18,12 +19,14 @@ use futures_util::future::BoxFuture;
 
 pub use accounts::{Accounts, NewUser, User};
 pub use apps::{App, AppSettings, Apps, Autoscales, Labels, NewApp, Structure};
+pub use audit::{Audit, Change, Entry, Subject};
 pub use builds::{Build, BuildLog, BuildState, Builds, FailedBuild, NewBuild};
 pub use deploys::Deploys;
 pub use domains::{Domain, Domains};
 pub use keys::{Key, Keys};
 pub use releases::{
-    BuildDraft, Config, Decide, Draft, Ground, Made, Release, ReleaseState, Released, Releases, Target, Variables,
+    BuildDraft, Config, Decide, Draft, Ground, Made, Release, ReleaseState, Released, Releases, Snapshot, Target,
+    Variables,
 };
 pub use restarts::Restarts;
 pub use sharing::Sharing;
@@ -34,7 +37,7 @@ use crate::error::Error;
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// Everything a store must do.
-pub trait Ledger: Accounts + Keys + Apps + Sharing + Domains + Restarts + Builds + Releases + Deploys {
+pub trait Ledger: Accounts + Keys + Apps + Sharing + Domains + Restarts + Builds + Releases + Deploys + Audit {
     /// A trivial query: the store answers.
     fn ping(&self) -> Answer<'_, ()>;
 }

@@ -80,6 +80,17 @@ pub struct Ground {
     pub target_build: Option<Build>,
 }
 
+/// A release with its config and build.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The release.
+    pub release: Release,
+    /// Its config.
+    pub config: Config,
+    /// Its build.
+    pub build: Option<Build>,
+}
+
 /// Which other release a decision needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -172,4 +183,6 @@ pub trait Releases: Send + Sync + 'static {
     fn releases<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Release>>;
     /// One release.
     fn release_at<'a>(&'a self, app: &'a AppName, version: ReleaseVersion) -> Answer<'a, Option<Release>>;
+    /// One release with all that it is made of.
+    fn snapshot_at<'a>(&'a self, app: &'a AppName, version: ReleaseVersion) -> Answer<'a, Option<Snapshot>>;
 }

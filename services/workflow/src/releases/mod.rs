@@ -2,6 +2,7 @@
 
 mod build;
 mod configure;
+mod difference;
 mod progress;
 mod pull;
 mod rollback;
@@ -11,6 +12,7 @@ pub mod summary;
 
 pub use build::{BuildRequest, build};
 pub use configure::configure;
+pub use difference::difference;
 pub use progress::{Progress, progress};
 pub use pull::{PullRequest, pull};
 pub use rollback::rollback;

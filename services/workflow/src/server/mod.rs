@@ -10,6 +10,7 @@ use deis_bootstrap::Tasks;
 use tokio::sync::watch;
 
 use crate::accounts::{Passwords, RegistrationMode};
+use crate::acting::Acting;
 use crate::apps::ReservedNames;
 use crate::builds::Builder;
 use crate::deploy::{Cluster, Deployer, PodList, Routers};
@@ -69,6 +70,7 @@ impl Workflow {
             if wait == Wait::ToTheEnd {
                 return coming_about.await;
             }
+            let coming_about = Acting::current().scope(coming_about);
             drop(work.tasks.spawn(name, async move {
                 if let Err(error) = coming_about.await {
                     tracing::info!(%error, code = %error.code(), "{name}: it did not come about, and nobody waits for it");
@@ -105,7 +107,7 @@ impl Workflow {
         name: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        self.tasks.spawn(name, work).await.map_err(|error| Error::Internal(error.into()))?
+        self.tasks.spawn(name, Acting::current().scope(work)).await.map_err(|error| Error::Internal(error.into()))?
     }
 }
 

@@ -3,6 +3,8 @@
 mod embedded;
 mod platform;
 
+use std::net::SocketAddr;
+
 use axum::serve::ListenerExt as _;
 use deis_bootstrap::{BindFailed, Context};
 use deis_rpc::{IdentityError, ServeError};
@@ -83,6 +85,6 @@ async fn serve_rest(listener: TcpListener, context: &Context, workflow: Workflow
     let listener = listener.tap_io(|connection| {
         drop(connection.set_nodelay(true));
     });
-    let rest = axum::serve(listener, rest::router(workflow));
+    let rest = axum::serve(listener, rest::router(workflow).into_make_service_with_connect_info::<SocketAddr>());
     rest.with_graceful_shutdown(context.shutdown.clone().cancelled_owned()).await.map_err(StartError::Rest)
 }

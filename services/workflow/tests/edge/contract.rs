@@ -1,7 +1,6 @@
 //! `docs/api.md` against a real server: what a row says is served is served so, and what it says is not yet there is not.
 #![expect(clippy::panic, reason = "a page that cannot be read fails the test")]
 
-mod cast;
 mod expectation;
 mod table;
 
@@ -11,12 +10,13 @@ use std::path::Path;
 
 use deis_workflow::accounts::RegistrationMode;
 use deis_workflow::images::{Copied, Pulled};
+use deis_workflow::ledger::Audit as _;
 use deis_workflow::server::rest;
 use reqwest::Method;
 use serde_json::json;
 
-use self::cast::Cast;
 use self::table::{Row, State};
+use super::cast::Cast;
 use super::push::image;
 use super::sandbox::{Answer, Sandbox};
 
@@ -38,8 +38,10 @@ async fn the_page_says_what_the_server_does() {
             }
             continue;
         }
-        let cast = Cast::assemble(&sandbox, &password, number, row).await;
+        let cast = Cast::assemble(&sandbox, &password, number, &row.path, &row.body).await;
+        let noted = sandbox.ledger.audit_length().await.unwrap();
         let (answer, difference) = ask(&sandbox, &cast, row).await;
+        let noted = sandbox.ledger.audit_length().await.unwrap() - noted;
         let problem = match row.state {
             State::Served => difference,
             State::NotYet if routes.contains(&row.route()) => {
@@ -50,7 +52,8 @@ async fn the_page_says_what_the_server_does() {
             State::NotYet => Some("it has no route, and yet is neither 404 nor 405".to_owned()),
             _ => difference.is_none().then(|| "it is there, and the row says that it is left out".to_owned()),
         };
-        if let Some(problem) = problem {
+        let unnoted = is_unnoted(row, &answer, noted);
+        if let Some(problem) = problem.or(unnoted) {
             problems.push(format!("{row}\n    {problem}\n    {}", answer.line()));
         }
     }
@@ -68,7 +71,7 @@ async fn ask(sandbox: &Sandbox, cast: &Cast, row: &Row) -> (Answer, Option<Strin
         Pulled { user: 101, exposed_port: Some(8080), entrypoint: vec!["/serve".to_owned()], command: Vec::new() };
     sandbox.builder.answer_pull(Ok(Copied { image: image(cast.word("app"), "2"), pulled }));
 
-    let path = cast.path(row);
+    let path = cast.fill(&row.path_and_query());
     let authorization = cast.authorization(&row.who);
     let body = cast.fill(&row.body).into_bytes();
     let answer = sandbox.bytes(row.method.clone(), &path, authorization.as_deref(), body).await;
@@ -84,13 +87,25 @@ async fn ask(sandbox: &Sandbox, cast: &Cast, row: &Row) -> (Answer, Option<Strin
     (answer, difference)
 }
 
+/// What changes something leaves an entry of who did it, and what is refused leaves none.
+fn is_unnoted(row: &Row, answer: &Answer, noted: i64) -> Option<String> {
+    // No pods of that kind were there to be started again.
+    let changes = answer.status.is_success() && !row.method.is_safe() && answer.body != json!([]);
+    let problem = match (changes, noted) {
+        (true, 0) => "it was done, and nobody noted who did it",
+        (false, 1..) => "it was noted, and was not done",
+        _ => return None,
+    };
+    Some(problem.to_owned())
+}
+
 fn is_nowhere(answer: &Answer) -> bool {
     let is_lost = answer.status.as_u16() == 404 && answer.body == json!("<h1>Not Found</h1>");
     is_lost || answer.status.as_u16() == 405
 }
 
 /// What the server's router has: of each path the methods that it says it allows.
-async fn routes(sandbox: &Sandbox) -> BTreeSet<(Method, String)> {
+pub(crate) async fn routes(sandbox: &Sandbox) -> BTreeSet<(Method, String)> {
     let mut routes = BTreeSet::new();
     for path in rest::paths() {
         let answer = sandbox.bytes(Method::OPTIONS, &path.replace(['{', '}'], ""), None, Vec::new()).await;

@@ -1,10 +1,12 @@
 //! What clients see, whatever the ledger is in; the cluster, the routers, the builder and the logger are the tests' own.
 
 mod accounts;
+mod activity;
 mod apps;
 mod autoscale;
 mod bad_input;
 mod builds;
+mod cast;
 mod cluster;
 mod concurrency;
 mod config;

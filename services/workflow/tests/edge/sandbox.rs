@@ -102,7 +102,7 @@ impl Sandbox {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rest = listener.local_addr().unwrap();
-        let routes = rest::router(workflow.clone());
+        let routes = rest::router(workflow.clone()).into_make_service_with_connect_info::<SocketAddr>();
         drop(context.tasks.spawn("rest", async move { axum::serve(listener, routes).await.unwrap() }));
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -162,6 +162,14 @@ impl Sandbox {
     pub(crate) async fn post_with_key(&self, path: &str, token: &str, key: &str, body: Value) -> Answer {
         let request = self.client.post(format!("http://{}{path}", self.rest)).json(&body);
         self.send(request.header("Authorization", format!("token {token}")).header("Idempotency-Key", key)).await
+    }
+
+    /// A request that a proxy has passed on, if there is one.
+    pub(crate) async fn post_through(&self, proxy: Option<&str>, path: &str, token: &str, body: Value) -> Answer {
+        let request = self.client.post(format!("http://{}{path}", self.rest)).json(&body);
+        let request = request.header("Authorization", format!("token {token}"));
+        let request = proxy.into_iter().fold(request, |request, clients| request.header("X-Forwarded-For", clients));
+        self.send(request).await
     }
 
     /// A request with any body, and any text for who asks.

@@ -1,10 +1,11 @@
 use deis_api::{Code, Username};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
 
-use super::{SqlLedger, is_referenced, now, rows, violated};
+use super::{SqlLedger, is_referenced, note, now, rows, violated};
 use crate::error::Error;
 use crate::ledger::accounts::{Accounts, Admit, NewUser, Removal, TokenHash, User};
-use crate::ledger::{Answer, Listed, Window};
+use crate::ledger::{Answer, Change, Listed, Subject, Window};
 
 /// How many logins of a user stay valid.
 const TOKENS: i64 = 100;
@@ -50,6 +51,8 @@ impl Accounts for SqlLedger {
                 },
                 _ => error.into(),
             })?;
+            let registered = json!({ "superuser": superuser });
+            note(&mut tx, Change::user(&user.username, "user.register", Value::Null, registered)).await?;
             tx.commit().await?;
             rows::user(&row)
         })
@@ -71,24 +74,45 @@ impl Accounts for SqlLedger {
 
     fn set_superuser<'a>(&'a self, username: &'a Username, superuser: bool) -> Answer<'a, bool> {
         Box::pin(async move {
-            let set = self.database.query("UPDATE users SET is_superuser = $2, is_staff = $2 WHERE username = $1");
-            Ok(set.bind(username.as_str()).bind(superuser).execute().await? > 0)
+            let mut tx = self.database.begin().await?;
+            let row = tx.query_for_update("SELECT is_superuser FROM users WHERE username = $1").bind(username.as_str());
+            let Some(row) = row.fetch_optional().await? else { return Ok(false) };
+            let before = row.try_get::<bool>("is_superuser")?;
+            let set = tx.query("UPDATE users SET is_superuser = $2, is_staff = $2 WHERE username = $1");
+            set.bind(username.as_str()).bind(superuser).execute().await?;
+            if before != superuser {
+                let action = if superuser { "admin.grant" } else { "admin.revoke" };
+                note(&mut tx, Change::user(username, action, Value::Null, Value::Null)).await?;
+            }
+            tx.commit().await?;
+            Ok(true)
         })
     }
 
     fn set_password<'a>(&'a self, username: &'a Username, password: SecretString) -> Answer<'a, bool> {
         Box::pin(async move {
-            let set = self.database.query("UPDATE users SET password = $2 WHERE username = $1");
-            Ok(set.bind(username.as_str()).bind(password.expose_secret()).execute().await? > 0)
+            let mut tx = self.database.begin().await?;
+            let set = tx.query("UPDATE users SET password = $2 WHERE username = $1");
+            let is_there = set.bind(username.as_str()).bind(password.expose_secret()).execute().await? > 0;
+            if is_there {
+                note(&mut tx, Change::user(username, "user.password", Value::Null, Value::Null)).await?;
+            }
+            tx.commit().await?;
+            Ok(is_there)
         })
     }
 
     fn remove_user<'a>(&'a self, username: &'a Username) -> Answer<'a, Removal> {
         Box::pin(async move {
-            let removed = self.database.query("DELETE FROM users WHERE username = $1").bind(username.as_str());
+            let mut tx = self.database.begin().await?;
+            let removed = tx.query("DELETE FROM users WHERE username = $1").bind(username.as_str());
             match removed.execute().await {
                 Ok(0) => Ok(Removal::Missing),
-                Ok(_) => Ok(Removal::Gone),
+                Ok(_) => {
+                    note(&mut tx, Change::user(username, "user.cancel", Value::Null, Value::Null)).await?;
+                    tx.commit().await?;
+                    Ok(Removal::Gone)
+                }
                 // Of all that is a user's, apps alone do not go with him.
                 Err(error) if is_referenced(&error) => Ok(Removal::OwnsApps),
                 Err(error) => Err(error.into()),
@@ -119,6 +143,7 @@ impl Accounts for SqlLedger {
             .bind(TOKENS)
             .execute()
             .await?;
+            note(&mut tx, Change::user(username, "user.login", Value::Null, Value::Null)).await?;
             tx.commit().await?;
             Ok(())
         })
@@ -135,6 +160,7 @@ impl Accounts for SqlLedger {
             tx.query("DELETE FROM tokens WHERE username = $1").bind(username.as_str()).execute().await?;
             let token = tx.query("INSERT INTO tokens (hash, username, created) VALUES ($1, $2, $3)");
             token.bind(hash.as_slice()).bind(username.as_str()).bind(now()).execute().await?;
+            note(&mut tx, Change::user(username, "user.tokens", Value::Null, Value::Null)).await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -142,7 +168,11 @@ impl Accounts for SqlLedger {
 
     fn end_all_tokens(&self) -> Answer<'_, ()> {
         Box::pin(async move {
-            self.database.query("DELETE FROM tokens").execute().await?;
+            let mut tx = self.database.begin().await?;
+            tx.query("DELETE FROM tokens").execute().await?;
+            let (before, after) = (Value::Null, Value::Null);
+            note(&mut tx, Change { subject: Subject::Platform, action: "user.tokens", before, after }).await?;
+            tx.commit().await?;
             Ok(())
         })
     }

@@ -1,15 +1,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion, Username};
+use deis_kube::objects::Rules;
+use serde::Serialize;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::domains::{insert_domain, want};
 use super::releases::{ground, is_deploying};
-use super::{SqlLedger, Transaction, now, rows, violated};
+use super::{SqlLedger, Transaction, note, now, rows, violated};
 use crate::error::{Error, Kind};
 use crate::ledger::apps::{AppSettings, Consent, Restructure, SettingsDecision};
-use crate::ledger::{Answer, App, Apps, Listed, NewApp, Structure, Target, Window};
+use crate::ledger::{Answer, App, Apps, Change, Listed, NewApp, Structure, Target, Window};
 
 impl Apps for SqlLedger {
     fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>> {
@@ -68,6 +71,8 @@ impl Apps for SqlLedger {
             })?;
             initial_release(&mut tx, &app).await?;
             insert_domain(&mut tx, &app.id, &app.owner, &Hostname::from(&app.id), "id").await?;
+            let created = json!({ "id": app.id.as_str(), "owner": app.owner.as_str(), "structure": app.structure });
+            note(&mut tx, Change::app(&app.id, "app.create", Value::Null, created)).await?;
             tx.commit().await?;
             rows::app(&row)
         })
@@ -75,11 +80,20 @@ impl Apps for SqlLedger {
 
     fn condemn<'a>(&'a self, id: &'a AppName) -> Answer<'a, bool> {
         Box::pin(async move {
-            let noted = self.database.query(
+            let mut tx = self.database.begin().await?;
+            let row = tx.query_for_update("SELECT destroying FROM apps WHERE id = $1").bind(id.as_str());
+            let Some(row) = row.fetch_optional().await? else { return Ok(false) };
+            let is_new = row.try_get::<Option<i64>>("destroying")?.is_none();
+            let noted = tx.query(
                 "UPDATE apps SET destroying = coalesce(destroying, $2), fence = fence + 1, intent = intent + 1
                  WHERE id = $1",
             );
-            Ok(noted.bind(id.as_str()).bind(now()).execute().await? > 0)
+            noted.bind(id.as_str()).bind(now()).execute().await?;
+            if is_new {
+                note(&mut tx, Change::app(id, "app.destroy", json!({ "id": id.as_str() }), Value::Null)).await?;
+            }
+            tx.commit().await?;
+            Ok(true)
         })
     }
 
@@ -107,6 +121,8 @@ impl Apps for SqlLedger {
             }
             if structure != before.structure || autoscaled != before.autoscaled {
                 set_structure(&mut tx, id, &structure).await?;
+                let (before, after) = different(&before.structure, &structure);
+                note(&mut tx, Change::app(id, "app.scale", before, after)).await?;
             }
             tx.commit().await?;
             Ok(())
@@ -117,11 +133,15 @@ impl Apps for SqlLedger {
         Box::pin(async move {
             let mut tx = self.database.begin().await?;
             let before = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
-            let AppSettings { rules, autoscale, labels } = decide(&before)?;
+            let settings = decide(&before)?;
+            let AppSettings { rules, autoscale, labels } = &settings;
             let set = tx.query("UPDATE apps SET rules = $2, autoscale = $3, labels = $4 WHERE id = $1");
-            let set = set.bind(id.as_str()).bind(Json(&rules)).bind(Json(&autoscale)).bind(Json(&labels));
+            let set = set.bind(id.as_str()).bind(Json(rules)).bind(Json(autoscale)).bind(Json(labels));
             set.execute().await?;
             want(&mut tx, id).await?;
+            let (was, is) = (shown(&before.app.settings), shown(&settings));
+            let (was, is) = different(&was, &is);
+            note(&mut tx, Change::app(id, "app.settings", was, is)).await?;
             let after = ground(&mut tx, id, Target::None).await?.ok_or(Error::Missing(Kind::App))?;
             tx.commit().await?;
             Ok(after.app)
@@ -140,6 +160,8 @@ impl Apps for SqlLedger {
             let set = tx.query("UPDATE apps SET allow_root = $2 WHERE id = $1");
             set.bind(id.as_str()).bind(allow).execute().await?;
             want(&mut tx, id).await?;
+            let (was, is) = (json!({ "allow_root": ground.app.allow_root }), json!({ "allow_root": allow }));
+            note(&mut tx, Change::app(id, "app.root", was, is)).await?;
             tx.commit().await?;
             Ok(())
         })
@@ -155,6 +177,7 @@ impl Apps for SqlLedger {
             let mut tx = self.database.begin().await?;
             let row = tx.query_for_update("SELECT structure, autoscaled FROM apps WHERE id = $1");
             let row = row.bind(id.as_str()).fetch_optional().await?.ok_or(Error::Missing(Kind::App))?;
+            let before = rows::structure(&row)?;
             let (mut structure, autoscaled) = (rows::structure(&row)?, rows::autoscaled(&row)?);
             let holds = |(kind, count): &(&ProcType, &u32)| {
                 structure.get(*kind) == Some(*count) && !autoscaled.contains_key(*kind)
@@ -165,6 +188,8 @@ impl Apps for SqlLedger {
             structure.extend(old);
             if !ours.is_empty() {
                 set_structure(&mut tx, id, &structure).await?;
+                let (before, after) = different(&before, &structure);
+                note(&mut tx, Change::app(id, "app.scale-undo", before, after)).await?;
             }
             tx.commit().await?;
             Ok(ours)
@@ -172,8 +197,38 @@ impl Apps for SqlLedger {
     }
 }
 
-/// Deletes an app with all that belongs to it.
+/// What an app's settings say, by name.
+fn shown(settings: &AppSettings) -> BTreeMap<&'static str, Value> {
+    let AppSettings { rules, autoscale, labels } = settings;
+    let Rules { routable, maintenance, whitelist, https_enforced } = rules;
+    BTreeMap::from([
+        ("routable", json!(routable)),
+        ("maintenance", json!(maintenance)),
+        ("whitelist", json!(whitelist)),
+        ("https_enforced", json!(https_enforced)),
+        ("autoscale", json!(autoscale)),
+        ("labels", json!(labels)),
+    ])
+}
+
+/// Of two maps the entries that are not the same.
+fn different<K: Ord + Serialize, V: PartialEq + Serialize>(
+    before: &BTreeMap<K, V>,
+    after: &BTreeMap<K, V>,
+) -> (Value, Value) {
+    let beside = |one: &BTreeMap<K, V>, other: &BTreeMap<K, V>| {
+        json!(one.iter().filter(|(key, value)| other.get(*key) != Some(*value)).collect::<BTreeMap<_, _>>())
+    };
+    (beside(before, after), beside(after, before))
+}
+
+/// Deletes an app with all that belongs to it; what was done to it stays.
 pub(super) async fn delete(tx: &mut Transaction, id: &AppName) -> Result<(), Error> {
+    match note(tx, Change::app(id, "app.gone", json!({ "id": id.as_str() }), Value::Null)).await {
+        Ok(()) => {}
+        Err(Error::Missing(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    }
     // Releases point at configs and builds, which go with the app as well: they go first.
     tx.query("DELETE FROM releases WHERE app = $1").bind(id.as_str()).execute().await?;
     tx.query("DELETE FROM apps WHERE id = $1").bind(id.as_str()).execute().await?;

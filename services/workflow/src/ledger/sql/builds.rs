@@ -1,10 +1,13 @@
 use deis_api::AppName;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{SqlLedger, Transaction, now, rows};
+use super::{SqlLedger, Transaction, note, now, rows};
 use crate::error::Error;
-use crate::ledger::{Answer, Build, BuildState, Builds, Draft, FailedBuild, Listed, NewBuild, RequestKey, Window};
+use crate::ledger::{
+    Answer, Build, BuildState, Builds, Change, Draft, FailedBuild, Listed, NewBuild, RequestKey, Window,
+};
 use deis_api::Code;
 
 /// Of how many builds of an app the log is kept.
@@ -21,24 +24,28 @@ impl Builds for SqlLedger {
             let (code, message) = &build.failure;
             let state = if *code == Code::BuildCancelled { BuildState::Cancelled } else { BuildState::Failed };
             let mut tx = self.database.begin().await?;
-            tx.query(
+            let recorded = tx.query(
                 "INSERT INTO builds
                      (uuid, app, owner, image, sha, procfile, dockerfile, created, state, failure_code, failure, log, request)
                  VALUES ($1, $2, $3, '', $4, '{}', '', $5, $6, $7, $8, $9, $10)
                  ON CONFLICT (app, request) DO NOTHING",
-            )
-            .bind(Uuid::new_v4())
-            .bind(app.as_str())
-            .bind(build.owner.as_str())
-            .bind(build.sha.as_str())
-            .bind(now())
-            .bind(state.as_str())
-            .bind(code.as_str())
-            .bind(message)
-            .bind(build.log.as_str())
-            .bind(key.as_str())
-            .execute()
-            .await?;
+            );
+            let recorded = recorded
+                .bind(Uuid::new_v4())
+                .bind(app.as_str())
+                .bind(build.owner.as_str())
+                .bind(build.sha.as_str())
+                .bind(now());
+            let recorded = recorded
+                .bind(state.as_str())
+                .bind(code.as_str())
+                .bind(message)
+                .bind(build.log.as_str())
+                .bind(key.as_str());
+            if recorded.execute().await? > 0 {
+                let after = json!({ "sha": build.sha.as_str(), "code": code.as_str() });
+                note(&mut tx, Change::app(app, "build.fail", Value::Null, after)).await?;
+            }
             forget_logs(&mut tx, app).await?;
             tx.commit().await?;
             Ok(())

@@ -115,6 +115,19 @@ impl Transaction {
         Ok(())
     }
 
+    /// Lets no other transaction add to this subject's entries until this one ends.
+    pub(super) async fn lock_audit(&mut self, subject: &str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres(_) => {
+                let lock = self.query("SELECT pg_advisory_xact_lock(hashtextextended('audit ' || $1, 0))");
+                lock.bind(subject).fetch_optional().await?;
+            }
+            // Nobody else writes at all.
+            Self::Sqlite(_) => {}
+        }
+        Ok(())
+    }
+
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Postgres(tx) => tx.commit().await,

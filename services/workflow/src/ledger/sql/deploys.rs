@@ -6,13 +6,13 @@ use secrecy::SecretString;
 use sqlx::types::Json;
 
 use super::apps::{delete, set_autoscaled};
-use super::{Row, SqlLedger, Transaction, now, rows};
+use super::{Row, SqlLedger, Transaction, note, now, rows};
 use crate::deploy::failure::Failure;
 use crate::deploy::goal::ReleasePhase;
 use crate::deploy::{Assignment, Grant};
 use crate::error::Error;
 use crate::images;
-use crate::ledger::{Answer, Autoscales, Deploys, ReleaseState, Structure};
+use crate::ledger::{Answer, Autoscales, Change, Deploys, ReleaseState, Structure};
 
 impl Deploys for SqlLedger {
     fn fence<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<i64>> {
@@ -136,6 +136,7 @@ impl Deploys for SqlLedger {
                  WHERE id = $1",
             );
             back.bind(grant.app.as_str()).bind(now()).execute().await?;
+            note(&mut tx, Change::failed(&grant.app, release, failure.code, &failure.message)).await?;
             tx.commit().await?;
             Ok(true)
         })

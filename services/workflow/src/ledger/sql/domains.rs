@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 
 use deis_api::{AppName, Code, Hostname, Username};
+use serde_json::{Value, json};
 
-use super::{SqlLedger, Transaction, now, rows};
+use super::{SqlLedger, Transaction, note, now, rows};
 use crate::error::Error;
-use crate::ledger::{Answer, Domain, Domains, Listed, Window};
+use crate::ledger::{Answer, Change, Domain, Domains, Listed, Window};
 
 impl Domains for SqlLedger {
     fn domains<'a>(&'a self, app: &'a AppName, window: Window) -> Answer<'a, Listed<Domain>> {
@@ -29,6 +30,8 @@ impl Domains for SqlLedger {
             let mut tx = self.database.begin().await?;
             let added = insert_domain(&mut tx, app, owner, domain, "domain").await?;
             want(&mut tx, app).await?;
+            let after = json!({ "domain": domain.as_str() });
+            note(&mut tx, Change::app(app, "domain.add", Value::Null, after)).await?;
             tx.commit().await?;
             Ok(added)
         })
@@ -41,6 +44,8 @@ impl Domains for SqlLedger {
             let removed = removed.bind(domain.as_str()).execute().await? > 0;
             if removed {
                 want(&mut tx, app).await?;
+                let before = json!({ "domain": domain.as_str() });
+                note(&mut tx, Change::app(app, "domain.remove", before, Value::Null)).await?;
             }
             tx.commit().await?;
             Ok(removed)

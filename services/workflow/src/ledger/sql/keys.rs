@@ -1,8 +1,9 @@
 use deis_api::{Code, KeyId, Username};
+use serde_json::{Value, json};
 
-use super::{SqlLedger, rows, violated};
+use super::{SqlLedger, note, rows, violated};
 use crate::error::Error;
-use crate::ledger::{Answer, Key, Keys, Listed, Window};
+use crate::ledger::{Answer, Change, Key, Keys, Listed, Window};
 
 /// What clients know this refusal by.
 const IN_USE: &str = "Public Key is already in use";
@@ -32,13 +33,21 @@ impl Keys for SqlLedger {
 
     fn add_key<'a>(&'a self, key: &'a Key) -> Answer<'a, ()> {
         Box::pin(async move {
-            let added = self.database.query(
+            let mut tx = self.database.begin().await?;
+            let added = tx.query(
                 "INSERT INTO keys (uuid, owner, id, public, blob, fingerprint, created, updated)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
             );
             let added = added.bind(key.uuid).bind(key.owner.as_str()).bind(key.id.as_str()).bind(&key.public);
             let added = added.bind(&key.blob).bind(&key.fingerprint).bind(key.created.as_millisecond());
-            let Err(error) = added.execute().await else { return Ok(()) };
+            let Err(error) = added.execute().await else {
+                let after = json!({ "id": key.id.as_str(), "fingerprint": key.fingerprint });
+                note(&mut tx, Change::user(&key.owner, "key.add", Value::Null, after)).await?;
+                tx.commit().await?;
+                return Ok(());
+            };
+            // PostgreSQL answers nothing more in a transaction that has failed.
+            drop(tx);
             let (field, message) = match violated(&error) {
                 Some("keys_id" | "keys.id") => ("id", "SSH Key with this id already exists."),
                 Some("keys_blob" | "keys.blob") => ("public", IN_USE),
@@ -58,12 +67,15 @@ impl Keys for SqlLedger {
 
     fn delete_key<'a>(&'a self, owner: &'a Username, id: &'a KeyId) -> Answer<'a, bool> {
         Box::pin(async move {
-            let deleted = self
-                .database
-                .query("DELETE FROM keys WHERE owner = $1 AND id = $2")
-                .bind(owner.as_str())
-                .bind(id.as_str());
-            Ok(deleted.execute().await? > 0)
+            let mut tx = self.database.begin().await?;
+            let deleted = tx.query("DELETE FROM keys WHERE owner = $1 AND id = $2").bind(owner.as_str());
+            let was_there = deleted.bind(id.as_str()).execute().await? > 0;
+            if was_there {
+                let before = json!({ "id": id.as_str() });
+                note(&mut tx, Change::user(owner, "key.remove", before, Value::Null)).await?;
+            }
+            tx.commit().await?;
+            Ok(was_there)
         })
     }
 

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod apps;
+mod audit;
 mod builds;
 mod database;
 mod deploys;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
+use self::audit::note;
 use self::database::{Database, Row, Statement, Transaction};
 use self::errors::{is_referenced, violated};
 use super::{Answer, Ledger};

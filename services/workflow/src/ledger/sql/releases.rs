@@ -4,13 +4,13 @@ use uuid::Uuid;
 
 use super::apps::set_structure;
 use super::builds::insert_build;
-use super::{SqlLedger, Statement, Transaction, now, rows};
+use super::{SqlLedger, Statement, Transaction, note, now, rows};
 use crate::configs::Settings;
 use crate::error::{Error, Kind};
 use crate::ledger::releases::ConfigDraft;
 use crate::ledger::{
-    Answer, Build, BuildDraft, Config, Decide, Draft, Ground, Listed, Made, Release, Released, Releases, RequestKey,
-    Target, Window,
+    Answer, Build, BuildDraft, Change, Config, Decide, Draft, Ground, Listed, Made, Release, Released, Releases,
+    RequestKey, Snapshot, Target, Window,
 };
 
 impl Releases for SqlLedger {
@@ -37,6 +37,8 @@ impl Releases for SqlLedger {
             if draft.structure != ground.app.structure {
                 set_structure(&mut tx, app, &draft.structure).await?;
             }
+            let build = build(&mut tx, released.release.build).await?;
+            note(&mut tx, Change::release(app, &ground, &released, build.as_ref())).await?;
             self.commit.before();
             tx.commit().await?;
             self.commit.after();
@@ -68,6 +70,15 @@ impl Releases for SqlLedger {
 
     fn release_at<'a>(&'a self, app: &'a AppName, version: ReleaseVersion) -> Answer<'a, Option<Release>> {
         Box::pin(async move { release_at(self.database.query(RELEASE_AT), app, version).await })
+    }
+
+    fn snapshot_at<'a>(&'a self, app: &'a AppName, version: ReleaseVersion) -> Answer<'a, Option<Snapshot>> {
+        Box::pin(async move {
+            let mut tx = self.database.begin().await?;
+            let Some(release) = release_at(tx.query(RELEASE_AT), app, version).await? else { return Ok(None) };
+            let (config, build) = (config(&mut tx, release.config).await?, build(&mut tx, release.build).await?);
+            Ok(Some(Snapshot { release, config, build }))
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 use deis_api::AppName;
+use serde_json::{Value, json};
 
 use super::domains::want;
-use super::{SqlLedger, now};
-use crate::ledger::{Answer, Restarts};
+use super::{SqlLedger, note, now};
+use crate::ledger::{Answer, Change, Restarts};
 
 impl Restarts for SqlLedger {
     fn restart<'a>(&'a self, app: &'a AppName, pod_uids: &'a [String]) -> Answer<'a, ()> {
@@ -14,6 +15,8 @@ impl Restarts for SqlLedger {
                 asked.bind(app.as_str()).bind(pod_uid).bind(now()).execute().await?;
             }
             want(&mut tx, app).await?;
+            let pods = json!({ "pods": pod_uids.len() });
+            note(&mut tx, Change::app(app, "app.restart", Value::Null, pods)).await?;
             tx.commit().await?;
             Ok(())
         })

@@ -214,7 +214,7 @@ pub(super) fn time(row: &Row, column: &str) -> Result<Timestamp, Error> {
     moment(row.try_get(column)?)
 }
 
-fn moment(milliseconds: i64) -> Result<Timestamp, Error> {
+pub(super) fn moment(milliseconds: i64) -> Result<Timestamp, Error> {
     Timestamp::from_millisecond(milliseconds).map_err(|error| Error::Internal(error.into()))
 }
 

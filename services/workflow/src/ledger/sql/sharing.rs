@@ -1,8 +1,9 @@
 use deis_api::{AppName, Username};
+use serde_json::{Value, json};
 
-use super::{SqlLedger, Transaction, now};
+use super::{SqlLedger, Transaction, note, now};
 use crate::error::{Error, Kind};
-use crate::ledger::{Answer, Sharing};
+use crate::ledger::{Answer, Change, Sharing};
 
 impl Sharing for SqlLedger {
     fn share<'a>(&'a self, app: &'a AppName, username: &'a Username) -> Answer<'a, ()> {
@@ -14,7 +15,10 @@ impl Sharing for SqlLedger {
                 let shared = tx.query(
                     "INSERT INTO collaborators (app, username, granted) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
                 );
-                shared.bind(app.as_str()).bind(username.as_str()).bind(now()).execute().await?;
+                if shared.bind(app.as_str()).bind(username.as_str()).bind(now()).execute().await? > 0 {
+                    let after = json!({ "username": username.as_str() });
+                    note(&mut tx, Change::app(app, "perms.create", Value::Null, after)).await?;
+                }
             }
             tx.commit().await?;
             Ok(())
@@ -23,9 +27,15 @@ impl Sharing for SqlLedger {
 
     fn unshare<'a>(&'a self, app: &'a AppName, username: &'a Username) -> Answer<'a, bool> {
         Box::pin(async move {
-            let gone =
-                self.database.query("DELETE FROM collaborators WHERE app = $1 AND username = $2").bind(app.as_str());
-            Ok(gone.bind(username.as_str()).execute().await? > 0)
+            let mut tx = self.database.begin().await?;
+            let gone = tx.query("DELETE FROM collaborators WHERE app = $1 AND username = $2").bind(app.as_str());
+            let was_there = gone.bind(username.as_str()).execute().await? > 0;
+            if was_there {
+                let before = json!({ "username": username.as_str() });
+                note(&mut tx, Change::app(app, "perms.delete", before, Value::Null)).await?;
+            }
+            tx.commit().await?;
+            Ok(was_there)
         })
     }
 
@@ -48,6 +58,8 @@ impl Sharing for SqlLedger {
             gone.bind(app.as_str()).bind(to.as_str()).execute().await?;
             let touched = tx.query("UPDATE apps SET updated = $2 WHERE id = $1");
             touched.bind(app.as_str()).bind(now()).execute().await?;
+            let (before, after) = (json!({ "owner": from }), json!({ "owner": to.as_str() }));
+            note(&mut tx, Change::app(app, "app.transfer", before, after)).await?;
             tx.commit().await?;
             Ok(())
         })

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status};
 
 use super::status;
 use crate::access::{Actor, Verb};
+use crate::acting::Acting;
 use crate::apps;
 use crate::error::{Error, Kind};
 use crate::ledger::{App, FailedBuild, Released, RequestKey, User};
@@ -63,7 +64,8 @@ impl Push {
             failure: (request.code.parse().unwrap_or(Code::BuildFailed), request.message.replace('\0', "")),
             log: request.log.into(),
         };
-        self.workflow.ledger.record_failed_build(&app.id, &key, &build).await?;
+        let recording = self.workflow.ledger.record_failed_build(&app.id, &key, &build);
+        Acting::user(build.owner.clone()).scope(recording).await?;
         tracing::info!(app = %app.id, sha = %build.sha, code = %build.failure.0, "a build failed");
         Ok(())
     }
@@ -135,7 +137,8 @@ impl PushService for Push {
         let push = self.clone();
         // On its own: the release is recorded and deployed although the caller goes away.
         drop(self.context.tasks.spawn("create a build", async move {
-            if let Err(error) = push.create(&user, &app, &request, &events).await {
+            let creating = push.create(&user, &app, &request, &events);
+            if let Err(error) = Acting::user(user.username.clone()).scope(creating).await {
                 drop(events.send(Err(status(&error))).await);
             }
         }));

@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use deis_api::{AppName, rest};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::apps::find;
@@ -9,7 +10,7 @@ use super::error::ApiError;
 use super::pages::Paging;
 use crate::access::Verb;
 use crate::error::{Error, Kind};
-use crate::ledger::Build;
+use crate::ledger::{Build, Change};
 use crate::server::{Reading, Workflow};
 
 /// `GET /v2/apps/{app}/builds/`.
@@ -54,6 +55,8 @@ pub(super) async fn cancel(
 ) -> Result<Json<rest::CancelledBuild>, ApiError> {
     let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
     let sha = workflow.builder.cancel(&app.id, &user.username).await?;
+    let cancelled = Change::app(&app.id, "build.cancel", Value::Null, json!({ "sha": sha.as_str() }));
+    workflow.ledger.note(cancelled).await?;
     Ok(Json(rest::CancelledBuild { sha: sha.to_string() }))
 }
 
@@ -64,7 +67,9 @@ pub(super) async fn clear_cache(
     Path(id): Path<String>,
 ) -> Result<Json<rest::ClearedCache>, ApiError> {
     let (_, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
-    Ok(Json(rest::ClearedCache { bytes: workflow.builder.clear_cache(&app.id).await? }))
+    let bytes = workflow.builder.clear_cache(&app.id).await?;
+    workflow.ledger.note(Change::app(&app.id, "build.clear-cache", Value::Null, Value::Null)).await?;
+    Ok(Json(rest::ClearedCache { bytes }))
 }
 
 /// An identity that cannot be is one that is not there.

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use super::error::ApiError;
 use crate::access::Actor;
 use crate::accounts::authenticate;
+use crate::acting::Acting;
 use crate::error::Error;
 use crate::server::Workflow;
 
@@ -16,7 +17,7 @@ impl FromRequestParts<Workflow> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, workflow: &Workflow) -> Result<Self, ApiError> {
         match token(parts) {
-            Some(token) => Ok(Self(authenticate(workflow.ledger.as_ref(), &token).await?)),
+            Some(token) => Ok(Self(identify(authenticate(workflow.ledger.as_ref(), &token).await?))),
             None => Ok(Self(Actor::Anonymous)),
         }
     }
@@ -31,11 +32,19 @@ impl FromRequestParts<Workflow> for PerhapsCaller {
     async fn from_request_parts(parts: &mut Parts, workflow: &Workflow) -> Result<Self, ApiError> {
         let Some(token) = token(parts) else { return Ok(Self(Actor::Anonymous)) };
         match authenticate(workflow.ledger.as_ref(), &token).await {
-            Ok(actor) => Ok(Self(actor)),
+            Ok(actor) => Ok(Self(identify(actor))),
             Err(Error::InvalidToken) => Ok(Self(Actor::Anonymous)),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// What he does from here on is noted under his name.
+fn identify(actor: Actor) -> Actor {
+    if let Actor::User(user) = &actor {
+        Acting::identify(&user.username);
+    }
+    actor
 }
 
 /// `Authorization: token <key>`; the scheme's case does not matter.

@@ -1,6 +1,8 @@
 //! The REST API, version 2.3: compatible with the original clients.
 
 mod accounts;
+mod acting;
+mod activity;
 mod administrators;
 mod apps;
 mod body;
@@ -8,6 +10,7 @@ mod builds;
 mod caller;
 mod cancel;
 mod config;
+mod difference;
 mod domains;
 mod error;
 mod explain;
@@ -56,6 +59,7 @@ pub fn router(workflow: Workflow) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(map_response(headers::add))
+        .layer(from_fn(acting::scope))
         .layer(from_fn(headers::span))
         .with_state(workflow)
 }
@@ -81,6 +85,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Workflow>)> {
         ("/v2/keys/{id}", get(keys::show).delete(keys::delete)),
         ("/v2/apps", get(apps::list).post(apps::create)),
         ("/v2/apps/{app}", get(apps::show).post(apps::transfer).delete(apps::destroy)),
+        ("/v2/apps/{app}/activity", get(activity::list)),
         ("/v2/apps/{app}/perms", get(perms::list).post(perms::grant)),
         ("/v2/apps/{app}/perms/{username}", delete(perms::revoke)),
         ("/v2/apps/{app}/config", get(config::show).post(config::change)),
@@ -100,6 +105,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Workflow>)> {
         ("/v2/apps/{app}/releases", get(releases::list)),
         ("/v2/apps/{app}/releases/{version}", get(releases::show)),
         ("/v2/apps/{app}/releases/{version}/progress", get(progress::show)),
+        ("/v2/apps/{app}/releases/{version}/diff/{other}", get(difference::show)),
         ("/v2/apps/{app}/releases/rollback", post(releases::rollback)),
         ("/v2/apps/{app}/pods", get(pods::list)),
         ("/v2/apps/{app}/pods/restart", post(restart::all)),

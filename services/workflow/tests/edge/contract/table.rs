@@ -73,6 +73,13 @@ impl Row {
         (self.method.clone(), self.path.trim_end_matches('/').to_owned())
     }
 
+    /// What it asks for, with those placeholders that stand for what they usually do.
+    pub(super) fn path_and_query(&self) -> String {
+        let instead = self.instead.iter();
+        let path = instead.fold(self.path.clone(), |path, (word, value)| path.replace(&format!("{{{word}}}"), value));
+        format!("{path}{}", self.query)
+    }
+
     fn parse(line: &str) -> Self {
         let cells = line.trim().trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
         let [method, path, who, with, status, answer, state] = cells[..] else { panic!("not seven cells: {line}") };

@@ -1,4 +1,4 @@
-//! Who and what a row is about. Each row has its own, so that none sees what another did.
+//! Who and what a request is about. Each has its own, so that none sees what another did.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use deis_proto::workflow::CreateBuildRequest;
 use deis_workflow::accounts::FreshToken;
 use deis_workflow::ledger::{Accounts as _, NewUser};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::super::push::{build, events, image};
-use super::super::sandbox::Sandbox;
-use super::table::Row;
+use super::push::{build, events, image};
+use super::sandbox::Sandbox;
 
 /// Whoever has an account.
-const USERS: [&str; 4] = ["user", "collaborator", "owner", "admin"];
+const USERS: [&str; 5] = ["user", "collaborator", "revoked", "owner", "admin"];
 
 pub(super) struct Cast {
     /// Placeholder to what it stands for.
@@ -25,7 +24,14 @@ pub(super) struct Cast {
 }
 
 impl Cast {
-    pub(super) async fn assemble(sandbox: &Sandbox, password: &SecretString, number: usize, row: &Row) -> Self {
+    /// For a request of `path` with `body`, which still have their placeholders.
+    pub(super) async fn assemble(
+        sandbox: &Sandbox,
+        password: &SecretString,
+        number: usize,
+        path: &str,
+        body: &str,
+    ) -> Self {
         let mut cast = Self { words: BTreeMap::new(), tokens: BTreeMap::new() };
         for kind in USERS {
             let name = format!("{kind}{number}");
@@ -41,18 +47,23 @@ impl Cast {
         cast.set("id", format!("user{number}@laptop"));
         cast.set("username", format!("collaborator{number}"));
         cast.set("domain", format!("app{number}.example.com"));
-        for (word, meaning) in
-            [("type", "web"), ("version", "v2"), ("fingerprint", "00:11"), ("uuid", "1"), ("name", "x")]
-        {
+        for (word, meaning) in [
+            ("type", "web"),
+            ("version", "v2"),
+            ("other", "v1"),
+            ("fingerprint", "00:11"),
+            ("uuid", "1"),
+            ("name", "x"),
+        ] {
             cast.set(word, meaning.to_owned());
         }
-        if row.path.contains("/keys") {
+        if path.contains("/keys") {
             let key = json!({ "id": cast.word("id"), "public": known_key });
             cast.post(sandbox, "user", "/v2/keys/", key).await;
         }
         // Accounts are the same with apps and without.
-        if row.path.contains("/apps") || row.body.contains("{app}") || row.path.contains("/cancel") {
-            cast.furnish(sandbox, &row.path).await;
+        if path.contains("/apps") || body.contains("{app}") || path.contains("/cancel") {
+            cast.furnish(sandbox, path).await;
         }
         cast
     }
@@ -62,8 +73,12 @@ impl Cast {
         let (app, bare) = (self.word("app").to_owned(), self.word("bare").to_owned());
         for id in [&app, &bare] {
             self.post(sandbox, "owner", "/v2/apps/", json!({ "id": id })).await;
-            let username = self.word("collaborator");
-            self.post(sandbox, "owner", &format!("/v2/apps/{id}/perms/"), json!({ "username": username })).await;
+            for username in [self.word("collaborator"), self.word("revoked")] {
+                self.post(sandbox, "owner", &format!("/v2/apps/{id}/perms/"), json!({ "username": username })).await;
+            }
+            let revoked = format!("/v2/apps/{id}/perms/{}", self.word("revoked"));
+            let answer = sandbox.call(Method::DELETE, &revoked, Some(&self.tokens["owner"]), None).await;
+            assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
         }
         let build = CreateBuildRequest { username: self.word("owner").to_owned(), ..build(&app, &image(&app, "1")) };
         assert_eq!(events(sandbox, build).await, ["v2 created", "v2 deployed"]);
@@ -95,12 +110,6 @@ impl Cast {
     pub(super) fn fill(&self, text: &str) -> String {
         let words = self.words.iter();
         words.fold(text.to_owned(), |text, (word, meaning)| text.replace(&format!("{{{word}}}"), meaning))
-    }
-
-    pub(super) fn path(&self, row: &Row) -> String {
-        let instead = row.instead.iter();
-        let path = instead.fold(row.path.clone(), |path, (word, value)| path.replace(&format!("{{{word}}}"), value));
-        self.fill(&format!("{path}{}", row.query))
     }
 
     /// The header by which somebody is known.
