@@ -3,6 +3,7 @@
 mod accounts;
 mod activity;
 mod apps;
+mod authorisation;
 mod autoscale;
 mod bad_input;
 mod builds;
