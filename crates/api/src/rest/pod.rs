@@ -33,16 +33,22 @@ pub struct Scale(pub BTreeMap<String, u32>);
 impl<'de> Deserialize<'de> for Scale {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let counts = BTreeMap::<String, Value>::deserialize(deserializer)?;
-        counts.into_iter().map(|(kind, value)| Ok((kind, count(&value)?))).collect::<Result<_, _>>().map(Self)
+        counts
+            .into_iter()
+            .map(|(kind, value)| count(&kind, &value).map(|count| (kind, count)))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
-fn count<E: Error>(value: &Value) -> Result<u32, E> {
+/// The type is named and not what stands there in place of a number: it may have been meant for another call.
+fn count<E: Error>(kind: &str, value: &Value) -> Result<u32, E> {
     let number = match value {
         Value::String(text) => text.trim().parse().ok(),
         value => value.as_i64(),
     };
-    let number = number.ok_or_else(|| E::custom(format!("Invalid scaling format: {value} is not a whole number")))?;
+    let number =
+        number.ok_or_else(|| E::custom(format!("Invalid scaling format: {kind} is not given a whole number")))?;
     if number < 0 {
         return Err(E::custom("Must be greater than or equal to zero"));
     }

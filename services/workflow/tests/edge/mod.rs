@@ -29,5 +29,6 @@ mod restart;
 mod routers;
 mod sandbox;
 mod scale;
+mod secrets;
 mod settings;
 mod sharing;
