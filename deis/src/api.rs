@@ -118,6 +118,16 @@ impl Api {
         Ok(Self { client: client.build()?, controller, token, versions })
     }
 
+    /// The same controller, asked with another token or as nobody.
+    pub fn with_token(&self, token: Option<&Secret>) -> Result<Self, Failure> {
+        Ok(Self {
+            client: self.client.clone(),
+            controller: self.controller.clone(),
+            token: token.map(authorization).transpose()?,
+            versions: self.versions.clone(),
+        })
+    }
+
     pub const fn controller(&self) -> &Controller {
         &self.controller
     }

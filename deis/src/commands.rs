@@ -56,6 +56,12 @@ pub enum Command {
     AppsAllowRoot(apps::allow_root::AllowRoot),
     #[command(name = "apps:forbid-root")]
     AppsForbidRoot(apps::forbid_root::ForbidRoot),
+    #[command(name = "auth:cancel")]
+    AuthCancel(auth::cancel::Cancel),
+    #[command(name = "auth:passwd", visible_alias = "passwd")]
+    AuthPasswd(auth::passwd::Passwd),
+    #[command(name = "auth:regenerate")]
+    AuthRegenerate(auth::regenerate::Regenerate),
     #[command(name = "auth:register", visible_alias = "register")]
     AuthRegister(auth::register::Register),
     #[command(name = "auth:login", visible_alias = "login")]
@@ -208,6 +214,9 @@ impl Command {
             Self::AppsTransfer(command) => command.run(context).await,
             Self::AppsAllowRoot(command) => command.run(context).await,
             Self::AppsForbidRoot(command) => command.run(context).await,
+            Self::AuthCancel(command) => command.run(context).await,
+            Self::AuthPasswd(command) => command.run(context).await,
+            Self::AuthRegenerate(command) => command.run(context).await,
             Self::AuthRegister(command) => command.run(context).await,
             Self::AuthLogin(command) => command.run(context).await,
             Self::AuthLogout(command) => command.run(context),

@@ -35,6 +35,9 @@ const BLANK: Match = Match::Is("This field may not be blank.");
 const USERNAME: &str = "Enter a valid username. This value may contain only letters, numbers and @/./+/-/_ characters.";
 const NAME: &str = "Name can only contain a-z (lowercase), 0-9 and hyphens";
 
+/// A 401 that is about a password in the body; the token is as good as it was.
+const WRONG_PASSWORD: &str = "Current password does not match";
+
 const UNKNOWN_PROCESS: &str = "Pod not found in application";
 
 /// Texts about a field of a request (400), and what they are told as; the contract's table.
@@ -111,12 +114,9 @@ impl Refused {
     /// With its code, and the next step where there is one.
     pub fn into_failure(self) -> Failure {
         let (status, code) = (self.status, self.code.clone());
+        let wants_token = status == StatusCode::UNAUTHORIZED && self.message != WRONG_PASSWORD;
         let failure = Failure::from(self);
-        let failure = if status == StatusCode::UNAUTHORIZED {
-            failure.hint("'deis login <controller>' gets a token.")
-        } else {
-            failure
-        };
+        let failure = if wants_token { failure.hint("'deis login <controller>' gets a token.") } else { failure };
         code.into_iter().fold(failure, Failure::code)
     }
 }
@@ -125,6 +125,7 @@ impl Refused {
 fn told(status: StatusCode, body: Option<&ErrorBody>, text: &str) -> Option<String> {
     let message = match (status, body) {
         (StatusCode::BAD_REQUEST, Some(body)) => return field_text(body).map(str::to_owned),
+        (StatusCode::UNAUTHORIZED, Some(ErrorBody::Detail { detail })) if detail == WRONG_PASSWORD => WRONG_PASSWORD,
         (StatusCode::UNAUTHORIZED, _) => "Unauthorized: Missing or Invalid Token",
         // More than the contract says where the server says more: "it is the platform's own registry".
         (StatusCode::FORBIDDEN, Some(ErrorBody::Detail { detail })) => return Some(detail.clone()),
@@ -209,6 +210,7 @@ mod tests {
             (400, r#"{"id": ["deis is a reserved name."]}"#),
             (400, r#"{"detail": "(app::deploy): it broke\nbadly"}"#),
             (401, r#"{"detail": "Invalid token."}"#),
+            (401, r#"{"detail": "Current password does not match"}"#),
             (403, r#"{"detail": "You do not have permission to perform this action."}"#),
             (404, r#""No App matches the given query.""#),
             (404, ""),

@@ -1,7 +1,10 @@
 //! The user's account and its token.
 
+pub mod cancel;
 pub mod login;
 pub mod logout;
+pub mod passwd;
+pub mod regenerate;
 pub mod register;
 pub mod whoami;
 

@@ -29,8 +29,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("apps:logs", "APP", "TYPO"),
     ("apps:open", "APP", "TYPO"),
     ("apps:transfer", "alice APP", "alice TYPO"),
+    ("auth:cancel", "--password=s3cret --yes", "--password=s3cret --yes"),
     ("auth:login", "USER", "USER"),
     ("auth:logout", "", "now"),
+    ("auth:passwd", "--password=s3cret --new-password=n3w", "--password=s3cret --new-password=n3w"),
+    ("auth:regenerate", "", "--all"),
     ("auth:register", "USER --email=bob@example.com", "USER --email=bob@example.com"),
     ("auth:whoami", "", "--config other"),
     ("autoscale:list", "APP", "TYPO"),
@@ -155,12 +158,16 @@ fn unwilling() -> StubBuilder {
     let taken = Answer::new(400, json!({"id": ["Application with this id already exists."]})).code("already-exists");
     let closed = Answer::new(403, json!({"detail": "Registration is disabled"})).code("permission-denied");
     let wrong = Answer::new(400, json!({"non_field_errors": ["Unable to log in with provided credentials."]}));
+    let wrong_password = Answer::new(401, json!({"detail": "Current password does not match"}));
+    let forbidden = Answer::new(403, json!({"detail": "You do not have permission to perform this action."}));
     let no_key = Answer::new(404, json!("No Key matches the given query.")).code("not-found");
     StubBuilder::new()
         .answer("POST /v2/apps/", taken)
         .answer("DELETE /v2/keys/none", no_key)
         .answer("POST /v2/auth/register/", closed)
         .answer("POST /v2/auth/login/", wrong)
+        .answer("POST /v2/auth/passwd/", wrong_password)
+        .answer("POST /v2/auth/tokens/", forbidden)
 }
 
 /// With what the commands take from their machine: a repository with the app's remote, a key, an environment, an editor, a browser.

@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "a program exports nothing")]
 
 mod activity;
+mod account;
 mod apps;
 mod auth;
 mod autoscale;

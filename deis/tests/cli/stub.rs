@@ -15,6 +15,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef01234567";
+/// What a token is replaced with.
+pub const OTHER_TOKEN: &str = "76543210fedcba9876543210fedcba9876543210";
 const TIME: &str = "2016-08-22T17:40:16Z";
 const UUID: &str = "de1bf5b5-4a72-4f94-a10c-d2a3741cdf75";
 
@@ -274,6 +276,9 @@ fn contract() -> BTreeMap<String, Answer> {
         ("GET /v2/".to_owned(), Answer::new(401, refusal)),
         ("POST /v2/auth/register/".to_owned(), Answer::new(201, user())),
         ("POST /v2/auth/login/".to_owned(), Answer::new(200, json!({"token": TOKEN}))),
+        ("POST /v2/auth/passwd/".to_owned(), Answer::new(200, json!({"status": "password set"}))),
+        ("POST /v2/auth/tokens/".to_owned(), Answer::new(200, json!({"token": OTHER_TOKEN}))),
+        ("DELETE /v2/auth/cancel/".to_owned(), Answer::empty(204)),
         ("GET /v2/auth/whoami/".to_owned(), Answer::new(200, user())),
         ("GET /v2/keys/".to_owned(), Answer::new(200, page(2, json!([key("bob@laptop"), key("ci")])))),
         ("POST /v2/keys/".to_owned(), Answer::new(201, key("bob@laptop"))),

@@ -48,7 +48,7 @@ pub fn read_to_end(child: &mut Child) -> String {
 }
 
 /// Types each answer when its question stands there; gives what was shown.
-fn answer_all(child: &mut Child, answers: &[(&str, &str)]) -> String {
+pub fn answer_all(child: &mut Child, answers: &[(&str, &str)]) -> String {
     let answer = |(question, answer): &(&str, &str)| {
         let shown = read_until(child, question);
         child.stdin.as_mut().unwrap().write_all(format!("{answer}\r").as_bytes()).unwrap();
