@@ -100,6 +100,7 @@ mod tests {
             owner: "bob".parse().unwrap(),
             collaborators: ["carol".parse().unwrap()].into(),
             structure: Default::default(),
+            procfile: Default::default(),
             desired_release: ReleaseVersion::FIRST,
             settings: Default::default(),
             autoscaled: Default::default(),

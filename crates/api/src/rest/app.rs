@@ -23,8 +23,8 @@ pub struct App {
     pub owner: String,
     /// Process type → replicas asked for.
     pub structure: BTreeMap<String, u32>,
-    /// Process type → command of the last Procfile.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// Process type → command, as the last Procfile that did not fail names them; older servers do not say.
+    #[serde(default)]
     pub procfile_structure: BTreeMap<String, String>,
     /// Whether its images may run as root; left out where they may not, as the original knew no such thing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -43,7 +43,7 @@ mod tests {
     fn the_contracts_example_survives_a_round_trip() {
         let body = json!({
             "uuid": "de1bf5b5-4a72-4f94-a10c-d2a3741cdf75", "id": "peachy-waxworks", "owner": "bob",
-            "structure": {"web": 2, "worker": 1}, "created": "2016-08-22T17:40:16Z", "updated": "2016-08-22T17:40:16Z"
+            "structure": {"web": 2, "worker": 1}, "procfile_structure": {"web": "./serve"}, "created": "2016-08-22T17:40:16Z", "updated": "2016-08-22T17:40:16Z"
         });
         let app: App = serde_json::from_value(body.clone()).unwrap();
         assert_eq!(app.structure["web"], 2);

@@ -44,6 +44,8 @@ pub struct App {
     pub allow_root: bool,
     /// The replicas asked for.
     pub structure: Structure,
+    /// Process type to command, as the last Procfile named them; none without a build.
+    pub procfile: BTreeMap<ProcType, String>,
     /// What was said about it that makes no release.
     pub settings: AppSettings,
     /// The process types whose number is an autoscaler's, and the release whose controller has it: what `structure` says is old then.

@@ -1,6 +1,8 @@
 use reqwest::Method;
 use serde_json::json;
 
+use super::cluster::CRASHING;
+use super::push::{build, deploy, events, image};
 use super::sandbox::{Sandbox, stable};
 
 #[tokio::test]
@@ -32,6 +34,36 @@ async fn an_app_has_its_own_domain_and_settings() {
         let refused = sandbox.get(&format!("/v2/apps/shop/{path}/"), &stranger).await;
         assert_eq!(refused.status.as_u16(), 403, "{path}");
     }
+}
+
+#[tokio::test]
+async fn an_app_has_the_procfile_of_its_last_good_release() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let told = async || {
+        let shown = sandbox.get("/v2/apps/shop/", &token).await.body["procfile_structure"].clone();
+        let listed = sandbox.get("/v2/apps/", &token).await.body["results"][0]["procfile_structure"].clone();
+        assert_eq!(shown, listed);
+        shown
+    };
+    assert_eq!(told().await, json!({}), "there is no build yet");
+    sandbox.post("/v2/apps/shop/config/", &token, json!({ "values": { "A": "1" } })).await;
+    assert_eq!(told().await, json!({}), "nor with a config");
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    assert_eq!(told().await, json!({ "web": "./server" }));
+
+    let mut other = build("shop", &image("shop", CRASHING));
+    other.processes.insert("worker".to_owned(), "./work".to_owned());
+    let failed = events(&sandbox, other.clone()).await;
+    assert!(failed.last().unwrap().starts_with("v4 failed"), "{failed:?}");
+    assert_eq!(told().await, json!({ "web": "./server" }), "a release that failed does not count");
+    other = deis_proto::workflow::CreateBuildRequest { image: image("shop", "2"), ..other };
+    let request_key = uuid::Uuid::new_v4().simple().to_string();
+    events(&sandbox, deis_proto::workflow::CreateBuildRequest { request_key, ..other }).await;
+    assert_eq!(told().await, json!({ "web": "./server", "worker": "./work" }));
+    let rolled_back = sandbox.post("/v2/apps/shop/releases/rollback/", &token, json!({ "version": 3 })).await;
+    assert_eq!(rolled_back.status.as_u16(), 201, "{rolled_back:?}");
+    assert_eq!(told().await, json!({ "web": "./server" }));
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ impl Row {
             owner: "bob".parse().unwrap(),
             collaborators: [].into(),
             structure: BTreeMap::new(),
+            procfile: BTreeMap::new(),
             desired_release: version(2),
             settings: Default::default(),
             autoscaled: BTreeMap::new(),

@@ -14,13 +14,17 @@ use crate::error::{Error, Kind};
 use crate::ledger::apps::{AppSettings, Consent, Restructure, SettingsDecision};
 use crate::ledger::{Answer, App, Apps, Change, Listed, NewApp, Structure, Target, Window};
 
+/// One app, with who else may use it and the last Procfile that did not fail.
+pub(super) const APP: &str =
+    "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators,
+         (SELECT procfile FROM releases JOIN builds ON builds.uuid = build
+          WHERE releases.app = id AND releases.state <> 'failed' ORDER BY version DESC LIMIT 1) AS procfile
+     FROM apps WHERE id = $1";
+
 impl Apps for SqlLedger {
     fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>> {
         Box::pin(async move {
-            let row = self.database.query(
-                "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators
-                 FROM apps WHERE id = $1",
-            );
+            let row = self.database.query(APP);
             row.bind(id.as_str()).fetch_optional().await?.as_ref().map(rows::app).transpose()
         })
     }
@@ -35,7 +39,10 @@ impl Apps for SqlLedger {
             );
             let total = total.bind(user).fetch_one().await?.try_get("total")?;
             let found = self.database.query(
-                "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators FROM apps
+                "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators,
+                     (SELECT procfile FROM releases JOIN builds ON builds.uuid = build
+                      WHERE releases.app = id AND releases.state <> 'failed' ORDER BY version DESC LIMIT 1) AS procfile
+                 FROM apps
                  WHERE CAST($1 AS text) IS NULL OR owner = $1
                      OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $1)
                  ORDER BY id LIMIT $2 OFFSET $3",
@@ -57,7 +64,7 @@ impl Apps for SqlLedger {
             let mut tx = self.database.begin().await?;
             let row = tx.query(
                 "INSERT INTO apps (id, uuid, owner, structure, desired_release, fence, created, updated)
-                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6) RETURNING *, '' AS collaborators",
+                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6) RETURNING *, '' AS collaborators, CAST(NULL AS jsonb) AS procfile",
             );
             let row = row.bind(app.id.as_str()).bind(Uuid::new_v4()).bind(app.owner.as_str());
             let row = row.bind(Json(&app.structure)).bind(ReleaseVersion::FIRST.get()).bind(now());

@@ -2,7 +2,7 @@ use deis_api::{AppName, ReleaseVersion};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::apps::set_structure;
+use super::apps::{APP, set_structure};
 use super::builds::insert_build;
 use super::{SqlLedger, Statement, Transaction, note, now, rows};
 use crate::configs::Settings;
@@ -84,10 +84,7 @@ impl Releases for SqlLedger {
 
 /// Reads what a decision is made from, and locks the app until the transaction ends.
 pub(super) async fn ground(tx: &mut Transaction, app: &AppName, target: Target) -> Result<Option<Ground>, Error> {
-    let row = tx.query_for_update(
-        "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators
-         FROM apps WHERE id = $1",
-    );
+    let row = tx.query_for_update(APP);
     let Some(row) = row.bind(app.as_str()).fetch_optional().await? else { return Ok(None) };
     let latest = tx.query("SELECT * FROM releases WHERE app = $1 AND state <> 'failed' ORDER BY version DESC LIMIT 1");
     let latest = rows::release(&latest.bind(app.as_str()).fetch_one().await?)?;

@@ -53,6 +53,7 @@ pub(super) fn app(row: &Row) -> Result<App, Error> {
         collaborators: names(row, "collaborators")?,
         allow_root: row.try_get("allow_root")?,
         structure: structure(row)?,
+        procfile: procfile(row)?,
         settings: app_settings(row)?,
         autoscaled: autoscaled(row)?,
         desired_release: version(row, "desired_release")?,

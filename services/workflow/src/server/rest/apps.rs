@@ -106,7 +106,7 @@ fn shown(app: App) -> rest::App {
         owner: app.owner.to_string(),
         structure: app.structure.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect(),
         allow_root: app.allow_root,
-        procfile_structure: std::collections::BTreeMap::new(),
+        procfile_structure: app.procfile.into_iter().map(|(kind, command)| (kind.to_string(), command)).collect(),
         created: app.created.into(),
         updated: app.updated.into(),
     }
