@@ -27,6 +27,7 @@ mod routing;
 mod settings;
 mod shortcuts;
 mod tags;
+mod timeouts;
 mod tls;
 mod version;
 mod whitelist;
@@ -182,6 +183,12 @@ pub enum Command {
     TagsSet(tags::set::Set),
     #[command(name = "tags:unset")]
     TagsUnset(tags::unset::Unset),
+    #[command(name = "timeouts:list", visible_alias = "timeouts")]
+    TimeoutsList(timeouts::list::List),
+    #[command(name = "timeouts:set")]
+    TimeoutsSet(timeouts::set::Set),
+    #[command(name = "timeouts:unset")]
+    TimeoutsUnset(timeouts::unset::Unset),
     #[command(name = "tls:info", visible_alias = "tls")]
     TlsInfo(tls::info::Info),
     #[command(name = "tls:enable")]
@@ -277,6 +284,9 @@ impl Command {
             Self::TagsList(command) => command.run(context).await,
             Self::TagsSet(command) => command.run(context).await,
             Self::TagsUnset(command) => command.run(context).await,
+            Self::TimeoutsList(command) => command.run(context).await,
+            Self::TimeoutsSet(command) => command.run(context).await,
+            Self::TimeoutsUnset(command) => command.run(context).await,
             Self::TlsInfo(command) => command.run(context).await,
             Self::TlsEnable(command) => command.run(context).await,
             Self::TlsDisable(command) => command.run(context).await,

@@ -96,6 +96,9 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("tags:list", "APP", "TYPO"),
     ("tags:set", "disk=ssd APP", "disk APP"),
     ("tags:unset", "disk APP", "disk TYPO"),
+    ("timeouts:list", "APP", "TYPO"),
+    ("timeouts:set", "worker=300 APP", "worker=5m APP"),
+    ("timeouts:unset", "web APP", "web TYPO"),
     ("tls:disable", "APP", "TYPO"),
     ("tls:enable", "APP", "TYPO"),
     ("tls:info", "APP", "TYPO"),
@@ -146,6 +149,7 @@ fn willing_to(name: &str) -> StubBuilder {
         "limits" => ("memory", json!({"web": "512M"})),
         "registry" => ("registry", json!({"username": "bob"})),
         "tags" => ("tags", json!({"disk": "ssd"})),
+        "timeouts" => ("termination_grace_period", json!({"worker": "300"})),
         _ => return willing(),
     };
     let answer = |status| Answer::new(status, config_of(part, entries.clone()));

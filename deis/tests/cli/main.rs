@@ -4,8 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests assert by panicking")]
 #![expect(unreachable_pub, reason = "a program exports nothing")]
 
-mod activity;
 mod account;
+mod activity;
 mod apps;
 mod auth;
 mod autoscale;
@@ -38,6 +38,7 @@ mod stub;
 mod tags;
 mod terminal;
 mod timeout;
+mod timeouts;
 mod tls;
 mod transcript;
 mod watch;

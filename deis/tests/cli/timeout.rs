@@ -21,6 +21,8 @@ pub const CHANGES: &[&str] = &[
     "releases:rollback",
     "tags:set disk=ssd",
     "tags:unset disk",
+    "timeouts:set worker=300",
+    "timeouts:unset web",
 ];
 
 #[test]

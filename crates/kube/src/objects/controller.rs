@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EnvFromSource, Lifecycle, LifecycleHandler, LocalObjectReference, Pod,
-    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ReplicationController, ReplicationControllerSpec,
-    ResourceRequirements, SeccompProfile, SecretEnvSource, SecurityContext, SleepAction, Sysctl, TCPSocketAction,
-    TopologySpreadConstraint,
+    Capabilities, Container, ContainerPort, EnvFromSource, ExecAction, Lifecycle, LifecycleHandler,
+    LocalObjectReference, Pod, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ReplicationController,
+    ReplicationControllerSpec, ResourceRequirements, SeccompProfile, SecretEnvSource, SecurityContext, SleepAction,
+    Sysctl, TCPSocketAction, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -16,7 +16,7 @@ use crate::{labels, names};
 
 /// The program in every app image that starts a process type.
 const LAUNCHER: &str = "/cnb/lifecycle/launcher";
-/// What runs the commands that a Procfile gives an image from elsewhere.
+/// What runs the commands that a Procfile gives an image from elsewhere, and those of hooks.
 const SHELL: [&str; 2] = ["/bin/bash", "-c"];
 /// The numeric user of the stack's images.
 const USER: i64 = 1000;
@@ -108,6 +108,10 @@ pub struct Process<'a> {
     pub liveness: Option<Probe>,
     /// When it can be served; without one, the served type is asked whether it listens.
     pub readiness: Option<Probe>,
+    /// A command for the image's shell, to be run right after the process has started.
+    pub post_start: Option<&'a str>,
+    /// A command for the image's shell, to be run before the process is told to end: in the stead of going on for a moment.
+    pub pre_stop: Option<&'a str>,
 }
 
 /// How much a process asks for and may have, as quantities of Kubernetes. A limit without a request is asked for as a whole.
@@ -255,13 +259,7 @@ fn container(process: &Process<'_>) -> Container {
             })
         }),
         liveness_probe: process.liveness.clone(),
-        lifecycle: process.port.map(|_| Lifecycle {
-            pre_stop: Some(LifecycleHandler {
-                sleep: Some(SleepAction { seconds: DRAIN_SECONDS.min(process.grace_seconds) }),
-                ..LifecycleHandler::default()
-            }),
-            ..Lifecycle::default()
-        }),
+        lifecycle: lifecycle(process),
         resources: Some(resources(process)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
@@ -275,6 +273,23 @@ fn container(process: &Process<'_>) -> Container {
         }),
         ..Container::default()
     }
+}
+
+/// What the kubelet does after a start and before an end. A served process goes on for a moment by itself; one with a command of its own
+/// does so no longer, and then only what the routers were told keeps requests from it.
+fn lifecycle(process: &Process<'_>) -> Option<Lifecycle> {
+    let shell = |command: &str| LifecycleHandler {
+        exec: Some(ExecAction { command: Some([SHELL.map(str::to_owned).as_slice(), &[command.to_owned()]].concat()) }),
+        ..LifecycleHandler::default()
+    };
+    let go_on = || LifecycleHandler {
+        sleep: Some(SleepAction { seconds: DRAIN_SECONDS.min(process.grace_seconds) }),
+        ..LifecycleHandler::default()
+    };
+    let post_start = process.post_start.map(shell);
+    let pre_stop = process.pre_stop.map(shell).or_else(|| process.port.map(|_| go_on()));
+    let has_any = post_start.is_some() || pre_stop.is_some();
+    has_any.then(|| Lifecycle { post_start, pre_stop, ..Lifecycle::default() })
 }
 
 fn listens() -> TCPSocketAction {
@@ -315,6 +330,8 @@ mod tests {
             tags: &BTreeMap::new(),
             liveness: None,
             readiness: None,
+            post_start: None,
+            pre_stop: None,
         })
     }
 
@@ -339,6 +356,8 @@ mod tests {
             tags: &BTreeMap::new(),
             liveness: None,
             readiness: None,
+            post_start: None,
+            pre_stop: None,
         });
         insta::assert_yaml_snapshot!(pod);
     }

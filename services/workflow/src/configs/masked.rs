@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
-use super::{Settings, Shape};
+use super::{GRACE_PERIOD, POST_START, PRE_STOP, Settings, Shape};
 
 /// What stands for a value that nobody else is to read.
 const MASK: &str = "********";
@@ -15,7 +15,7 @@ struct Entry {
 }
 
 /// What of a config has changed, as it was and as it is: `{"values": {"KEY": "********"}, "memory": {"web": "64M"}}`. Variables,
-/// credentials and probes, which may have headers, are masked.
+/// credentials, commands, and probes, which may have headers, are masked.
 #[must_use]
 pub fn difference(before: &Settings, after: &Settings) -> (Map<String, Value>, Map<String, Value>) {
     let (was, is) = (entries(before), entries(after));
@@ -40,19 +40,23 @@ fn beside(one: &BTreeMap<(&str, String), Entry>, other: &BTreeMap<(&str, String)
 
 fn entries(settings: &Settings) -> BTreeMap<(&'static str, String), Entry> {
     let Settings { values, registry, shape } = settings;
-    let Shape { memory, cpu, tags, healthcheck } = shape;
+    let Shape { memory, cpu, tags, healthcheck, post_start, pre_stop, grace_periods } = shape;
     let secrets = [("values", values), ("registry", registry)].into_iter().flat_map(|(field, secrets)| {
         secrets.iter().map(move |(key, value)| (field, key.to_string(), value.expose_secret().to_owned()))
     });
     let probes = healthcheck.iter().flat_map(|(kind, probes)| {
         probes.iter().map(move |(probe, value)| ("healthcheck", format!("{kind}.{probe}"), value.to_string()))
     });
-    let masked = secrets.chain(probes).map(|(field, key, value)| ((field, key), Entry { value, shown: json!(MASK) }));
+    let hooks = [(POST_START, post_start), (PRE_STOP, pre_stop)].into_iter().flat_map(|(field, hooks)| {
+        hooks.iter().map(move |(kind, command)| (field, kind.to_string(), command.clone()))
+    });
+    let masked = secrets.chain(probes).chain(hooks).map(|(field, key, value)| ((field, key), Entry { value, shown: json!(MASK) }));
     let limits = [("memory", memory), ("cpu", cpu)]
         .into_iter()
         .flat_map(|(field, limits)| limits.iter().map(move |(kind, limit)| (field, kind.to_string(), limit.clone())));
     let tags = tags.iter().map(|(key, value)| ("tags", key.clone(), value.clone()));
-    let open = limits.chain(tags).map(|(field, key, value)| {
+    let periods = grace_periods.iter().map(|(kind, seconds)| (GRACE_PERIOD, kind.to_string(), seconds.to_string()));
+    let open = limits.chain(tags).chain(periods).map(|(field, key, value)| {
         let shown = json!(value);
         ((field, key), Entry { value, shown })
     });

@@ -1,6 +1,7 @@
 //! An app's config: environment variables, the shape of its pods, the credentials of a registry. A change is merged into the config
 //! before, field by field, and told in one line.
 
+pub mod lifecycle;
 pub mod limits;
 mod masked;
 mod merge;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use deis_api::{Code, ProcType, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use self::lifecycle::{GracePeriods, Hooks};
 pub use self::masked::difference;
 pub use self::merge::{Difference, merge};
 use self::probes::Healthcheck;
@@ -26,6 +28,13 @@ pub type Limits = BTreeMap<ProcType, String>;
 /// What shapes an app's pods must fit into the objects of Kubernetes, in bytes.
 const MAX_SHAPE: usize = 64 * 1024;
 
+/// The fields of the contract that say how processes begin and end.
+pub const POST_START: &str = "lifecycle_post_start";
+/// See [`POST_START`].
+pub const PRE_STOP: &str = "lifecycle_pre_stop";
+/// See [`POST_START`].
+pub const GRACE_PERIOD: &str = "termination_grace_period";
+
 /// How an app's pods are shaped.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape {
@@ -37,6 +46,12 @@ pub struct Shape {
     pub tags: Tags,
     /// Probes.
     pub healthcheck: Healthcheck,
+    /// What runs in a container right after its process has started.
+    pub post_start: Hooks,
+    /// What runs in a container before its process is told to end.
+    pub pre_stop: Hooks,
+    /// How long pods have to end, where the app says so by process type.
+    pub grace_periods: GracePeriods,
 }
 
 /// A whole config.
@@ -65,6 +80,12 @@ pub struct Patch {
     pub tags: BTreeMap<String, Option<String>>,
     /// Of the probes.
     pub healthcheck: probes::Patch,
+    /// Of what runs after a start.
+    pub post_start: BTreeMap<ProcType, Option<String>>,
+    /// Of what runs before an end.
+    pub pre_stop: BTreeMap<ProcType, Option<String>>,
+    /// Of the time that pods have to end, in seconds.
+    pub grace_periods: BTreeMap<ProcType, Option<u32>>,
 }
 
 impl Settings {
@@ -82,6 +103,11 @@ impl Settings {
         for (key, value) in &patch.tags {
             tags::check(key, value.as_deref().unwrap_or_default())?;
         }
+        for (field, hooks) in [(POST_START, &patch.post_start), (PRE_STOP, &patch.pre_stop)] {
+            for (kind, command) in hooks {
+                command.iter().try_for_each(|command| lifecycle::check_hook(field, kind, command))?;
+            }
+        }
         let after = Self {
             values: variables::merge(&self.values, patch.values)?,
             registry: merge("registry", &self.registry, patch.registry)?,
@@ -90,6 +116,9 @@ impl Settings {
                 cpu: merge("cpu", &self.shape.cpu, patch.cpu)?,
                 tags: merge("tags", &self.shape.tags, patch.tags)?,
                 healthcheck: probes::merge(&self.shape.healthcheck, patch.healthcheck)?,
+                post_start: merge(POST_START, &self.shape.post_start, patch.post_start)?,
+                pre_stop: merge(PRE_STOP, &self.shape.pre_stop, patch.pre_stop)?,
+                grace_periods: merge(GRACE_PERIOD, &self.shape.grace_periods, patch.grace_periods)?,
             },
         };
         if !after.registry.is_empty() && !after.values.keys().any(|key| key.as_str() == "PORT") {
@@ -98,15 +127,16 @@ impl Settings {
         }
         if after.size() > MAX_SHAPE {
             let message =
-                format!("Limits, tags, health checks and registry together may have {} KiB.", MAX_SHAPE / 1024);
+                format!("Limits, tags, health checks, hooks and registry together may have {} KiB.", MAX_SHAPE / 1024);
             return Err(Error::refused(Code::TooLarge, message));
         }
         Ok(after)
     }
 
     fn size(&self) -> usize {
-        let Shape { memory, cpu, tags, healthcheck } = &self.shape;
-        let limits = memory.iter().chain(cpu).map(|(kind, limit)| kind.as_str().len() + limit.len());
+        let Shape { memory, cpu, tags, healthcheck, post_start, pre_stop, grace_periods: _digits } = &self.shape;
+        let limits = memory.iter().chain(cpu).chain(post_start).chain(pre_stop);
+        let limits = limits.map(|(kind, limit)| kind.as_str().len() + limit.len());
         let tags = tags.iter().map(|(key, value)| key.len() + value.len());
         let registry = self.registry.iter().map(|(key, value)| key.as_str().len() + value.expose_secret().len());
         let probes = serde_json::to_string(healthcheck).map_or(usize::MAX, |text| text.len());
@@ -122,9 +152,17 @@ impl Settings {
         let limits = limits.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect::<Vec<_>>();
         let limits =
             if limits.is_empty() { String::new() } else { format!("changed limits for {}", limits.join(", ")) };
+        let grace = if old.grace_periods == new.grace_periods {
+            String::new()
+        } else {
+            format!("changed timeouts for {GRACE_PERIOD}")
+        };
         let parts = [
             Difference::between(&self.values, &after.values, secret).words(""),
             limits,
+            lifecycle::words(POST_START, &old.post_start, &new.post_start),
+            lifecycle::words(PRE_STOP, &old.pre_stop, &new.pre_stop),
+            grace,
             Difference::between(&old.tags, &new.tags, PartialEq::eq).words("tag "),
             Difference::between(&self.registry, &after.registry, secret).words("registry info "),
             Difference::between(&old.healthcheck, &new.healthcheck, PartialEq::eq)
@@ -161,6 +199,9 @@ mod tests {
             cpu: texts(&[("web", Some("500m"))]),
             tags: texts(&[("disk", Some("ssd"))]),
             healthcheck: probes::parse(serde_json::from_value(probe).unwrap()).unwrap(),
+            post_start: texts(&[("web", Some("touch ready"))]),
+            pre_stop: texts(&[("web", Some("sleep 5")), ("worker", Some("drain"))]),
+            grace_periods: [(ProcType::web(), Some(60))].into(),
         };
         let full = empty.merged(all.clone()).unwrap();
         let limits = Patch { memory: texts(&[("web", Some("2G"))]), ..Patch::default() };
@@ -171,7 +212,12 @@ mod tests {
             ..Patch::default()
         };
         let mut summaries = vec![empty.summary(&full, &bob), full.summary(&full.merged(all).unwrap(), &bob)];
-        for patch in [limits, mixed] {
+        let lifecycle = Patch {
+            pre_stop: texts(&[("web", None), ("worker", Some("drain --fast")), ("cmd", Some("x"))]),
+            grace_periods: [(ProcType::web(), Some(90))].into(),
+            ..Patch::default()
+        };
+        for patch in [limits, mixed, lifecycle] {
             summaries.push(full.summary(&full.merged(patch).unwrap(), &bob));
         }
         summaries.push(full.summary(&empty, &bob));
@@ -185,6 +231,12 @@ mod tests {
             Patch { cpu: texts(&[("web", None)]), ..Patch::default() },
             Patch { tags: texts(&[("disk", None)]), ..Patch::default() },
             Patch { registry: texts(&[("username", None)]), ..Patch::default() },
+            Patch { post_start: texts(&[("web", None)]), ..Patch::default() },
+            Patch { pre_stop: texts(&[("web", None)]), ..Patch::default() },
+            Patch { pre_stop: texts(&[("web", Some(" "))]), ..Patch::default() },
+            Patch { post_start: texts(&[("web", Some("a\0b"))]), ..Patch::default() },
+            Patch { post_start: texts(&[("web", Some(&"x".repeat(MAX_SHAPE)))]), ..Patch::default() },
+            Patch { grace_periods: [(ProcType::web(), None)].into(), ..Patch::default() },
             Patch { registry: texts(&[("username", Some("bob"))]), ..Patch::default() },
             Patch { memory: texts(&[("web", Some("much"))]), ..Patch::default() },
             Patch { cpu: texts(&[("web", Some("fast"))]), ..Patch::default() },

@@ -48,12 +48,15 @@ pub fn judge(assignment: &Assignment, world: &World, stalled: Duration) -> Optio
         if stalled < assignment.patience() {
             return None;
         }
-        let overdue = unready.next().map(|(controller, pod)| {
+        // Pods that leave slowly make room slowly.
+        let may_make_room = world.leaving > 0 && stalled < assignment.longest_grace();
+        let waits = |pod: &Pod| may_make_room && matches!(pod.trouble, Some(Trouble::Unschedulable(_)));
+        let overdue = unready.find(|(_, pod)| !waits(pod)).map(|(controller, pod)| {
             let waited = Some(assignment.patience());
             let cause = Cause::of_pod(assignment, &controller.proc_type, pod.trouble.as_ref(), waited);
             Failure::of(&cause, Some(pod))
         });
-        overdue.or_else(missing)
+        overdue.or_else(|| if may_make_room { None } else { missing() })
     };
     hopeless.or_else(refused).or_else(late)
 }
@@ -113,7 +116,7 @@ fn refused(assignment: &Assignment, world: &World, controller: &Controller, stal
         // Nobody but the app's own shape can change these.
         Refusal::QuotaUnsaid { .. } | Refusal::LimitRange(_) | Refusal::Security(_) => Duration::ZERO,
         // Pods that leave make room.
-        Refusal::Quota { .. } if world.leaving > 0 => assignment.patience(),
+        Refusal::Quota { .. } if world.leaving > 0 => assignment.patience().max(assignment.longest_grace()),
         Refusal::Quota { .. } => QUOTA_PATIENCE,
         Refusal::Passing(_) | Refusal::Other(_) => REFUSAL_PATIENCE,
     };
@@ -256,6 +259,33 @@ mod tests {
             }
             assert_eq!(judge(&assignment(), &refused, patience).unwrap().code, Code::PodRefused, "{words}");
         }
+    }
+
+    /// A process type whose pods have five minutes to end keeps their place from the next release for as long.
+    #[test]
+    fn pods_that_leave_slowly_are_waited_for_where_room_is_all_that_is_missing() {
+        let mut slow = assignment();
+        slow.shape.grace_periods.insert("worker".parse().unwrap(), 300);
+        let no_room = || Some(Trouble::Unschedulable(NoNode::parse("0/1 nodes are available: 1 Insufficient memory.")));
+        let unmade = |refusal: Option<&str>| {
+            let mut world = world(None, refusal);
+            world.controllers[0].pods.clear();
+            world
+        };
+        let judged = |world: &World, leaving: usize, seconds: u64| {
+            let world = World { leaving, ..world.clone() };
+            judge(&slow, &world, Duration::from_secs(seconds)).map(|failure| failure.code)
+        };
+        for (world, code) in [
+            (world(no_room(), None), Code::NoRoom),
+            (unmade(None), Code::Unavailable),
+            (unmade(Some(QUOTA)), Code::PodRefused),
+        ] {
+            assert_eq!([120, 299, 300].map(|seconds| judged(&world, 1, seconds)), [None, None, Some(code)]);
+            assert_eq!(judged(&world, 0, 120), Some(code), "nothing leaves that could make room");
+        }
+        let silent = world(Some(Trouble::Unready { probe: Probe::Startup, found: None }), None);
+        assert_eq!(judged(&silent, 1, 120), Some(Code::NeverReady), "it has its room");
     }
 
     #[test]

@@ -209,10 +209,23 @@ impl Assignment {
         self.shape.cpu.get(kind).and_then(|limit| limits::cpu(limit).ok()).unwrap_or_default()
     }
 
-    /// How long a pod may take to end, in seconds.
+    /// How long a pod may take to end of whose process type the app says nothing, in seconds.
     #[must_use]
     pub fn grace_seconds(&self) -> u32 {
         self.number("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS").unwrap_or(DEFAULT_GRACE_SECONDS)
+    }
+
+    /// How long a pod of a process type may take to end, in seconds.
+    #[must_use]
+    pub fn grace_seconds_of(&self, kind: &ProcType) -> u32 {
+        self.shape.grace_periods.get(kind).copied().unwrap_or_else(|| self.grace_seconds())
+    }
+
+    /// For how long pods that leave may be in the way of those that come: as long as any may take to end.
+    #[must_use]
+    pub fn longest_grace(&self) -> Duration {
+        let seconds = self.shape.grace_periods.values().copied().fold(self.grace_seconds(), u32::max);
+        Duration::from_secs(seconds.into())
     }
 
     /// The environment of the release's pods: the platform's variables, then the app's own, which win.
@@ -330,6 +343,16 @@ mod tests {
         ]);
         assert_eq!((set.port(), set.patience().as_secs(), set.grace_seconds()), (Some(8080), 7, 1));
         assert_eq!(set.goal(&World::default()).batch, Some(1));
+    }
+
+    #[test]
+    fn a_process_type_may_have_its_own_time_to_end() {
+        let mut slow = assignment(&[("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS", "10")]);
+        assert_eq!(slow.longest_grace().as_secs(), 10);
+        slow.shape.grace_periods = [("worker".parse().unwrap(), 300), (ProcType::web(), 0)].into();
+        let of = |kind: &str| slow.grace_seconds_of(&kind.parse().unwrap());
+        assert_eq!((of("worker"), of("web"), of("cmd")), (300, 0, 10));
+        assert_eq!(slow.longest_grace().as_secs(), 300);
     }
 
     #[test]

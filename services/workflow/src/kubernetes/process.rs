@@ -25,12 +25,14 @@ fn process<'a>(assignment: &'a Assignment, proc_type: &'a ProcType) -> Option<ob
         start: start(assignment, proc_type),
         port: assignment.port().filter(|_| assignment.served().as_ref() == Some(proc_type)),
         patience_seconds: i32::try_from(assignment.patience().as_secs()).unwrap_or(i32::MAX),
-        grace_seconds: assignment.grace_seconds().into(),
+        grace_seconds: assignment.grace_seconds_of(proc_type).into(),
         memory: assignment.memory(proc_type),
         cpu: assignment.cpu(proc_type),
         tags: &assignment.shape.tags,
         liveness: assignment.probe(proc_type, LIVENESS),
         readiness: assignment.probe(proc_type, READINESS),
+        post_start: assignment.shape.post_start.get(proc_type).map(String::as_str),
+        pre_stop: assignment.shape.pre_stop.get(proc_type).map(String::as_str),
     })
 }
 
@@ -74,6 +76,7 @@ mod tests {
                 cpu: limits("500m"),
                 tags: [("disk".to_owned(), "ssd".to_owned())].into(),
                 healthcheck: probes::merge(&BTreeMap::new(), checks).unwrap(),
+                ..Shape::default()
             },
             ..Assignment::bare("shop")
         }
@@ -94,6 +97,23 @@ mod tests {
             })
         });
         insta::assert_yaml_snapshot!(pods);
+    }
+
+    /// What Kubernetes calls after a start and before an end, and how long it waits then.
+    #[test]
+    fn processes_begin_and_end_as_the_config_says() {
+        let mut assignment = assignment();
+        let hook = |command: &str| [("web".parse().unwrap(), command.to_owned())].into();
+        (assignment.shape.post_start, assignment.shape.pre_stop) = (hook("touch ready"), hook("drain && sleep 5"));
+        assignment.shape.grace_periods = [("worker".parse().unwrap(), 300)].into();
+        let ends = |assignment: &Assignment, kind: &str| {
+            let controller = controller(assignment, &kind.parse().unwrap()).unwrap();
+            let pod = controller.spec.unwrap().template.unwrap().spec.unwrap();
+            json!([pod.containers[0].lifecycle, pod.termination_grace_period_seconds])
+        };
+        let own = ["web", "worker"].map(|kind| ends(&assignment, kind));
+        assignment.shape.pre_stop.clear();
+        insta::assert_yaml_snapshot!(json!([own, ends(&assignment, "web")]));
     }
 
     fn pulled(procfile: &[(&str, &str)], exposed_port: Option<u16>) -> Assignment {

@@ -30,6 +30,12 @@ pub(super) fn of(pod: &Pod, found: &[Unhealthy], now: Timestamp) -> Option<Troub
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
                 return Some(Trouble::Start(runtime(words)));
             }
+            // The kubelet keeps the command's own words to itself where it says nothing.
+            "PostStartHookError" => {
+                let words = Some(one_line(words)).filter(|words| !words.is_empty());
+                let words = words.map(|words| format!(": {words}")).unwrap_or_default();
+                return Some(Trouble::Start(format!("its hook lifecycle_post_start failed{words}")));
+            }
             _ => {
                 if let Some(trouble) = image(reason, words) {
                     return Some(trouble);

@@ -43,7 +43,11 @@ async fn refusals_make_no_release() {
         json!({ "registry": { "user-name": "bob" } }),
         json!({ "healthcheck": { "web": { "livenessProbe": {} } } }),
         json!({ "healthcheck": { "web": { "startupProbe": {} } } }),
-        json!({ "termination_grace_period": { "web": "1" } }),
+        json!({ "termination_grace_period": { "web": "1m" } }),
+        json!({ "termination_grace_period": { "Web": "1" } }),
+        json!({ "termination_grace_period": { "web": null } }),
+        json!({ "lifecycle_pre_stop": { "web": "" } }),
+        json!({ "lifecycle_post_start": { "We b": "x" } }),
     ] {
         lines.push(sandbox.post(path, &token, body).await.line());
     }
@@ -87,6 +91,9 @@ async fn pods_are_shaped_by_the_config() {
         json!({ "healthcheck": probe }),
         json!({ "memory": "{\"web\": \"1G\", \"worker\": \"64M\"}" }),
         json!({ "cpu": { "web": null }, "tags": { "disk": null } }),
+        json!({ "lifecycle_post_start": { "web": "touch ready" }, "lifecycle_pre_stop": { "web": "sleep 5", "worker": "x" } }),
+        json!({ "termination_grace_period": { "web": 60, "worker": "0300" } }),
+        json!({ "lifecycle_pre_stop": { "worker": null }, "termination_grace_period": "{\"web\": null}" }),
     ] {
         let answer = sandbox.post(path, &token, body).await;
         assert_eq!(answer.status.as_u16(), 201, "{answer:?}");

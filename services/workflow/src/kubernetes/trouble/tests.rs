@@ -90,6 +90,18 @@ fn images_that_cannot_be_had() {
     insta::assert_debug_snapshot!(table.map(|(reason, words)| trouble(0, &waits(reason, &words), &json!({})).unwrap()));
 }
 
+/// The kubelet ends a container whose hook failed, and starts it again.
+#[test]
+fn a_hook_that_fails_is_told_as_such() {
+    let told = |words: &str| trouble(1, &waits("PostStartHookError", words), &ended("Error", 137));
+    let failed = "its hook lifecycle_post_start failed";
+    assert_eq!(told(""), Some(Trouble::Start(failed.to_owned())));
+    assert_eq!(
+        told("command 'touch /x'\nexited with 1."),
+        Some(Trouble::Start(format!("{failed}: command 'touch /x' exited with 1")))
+    );
+}
+
 #[test]
 fn processes_that_end() {
     let exit = ended("Error", 1);

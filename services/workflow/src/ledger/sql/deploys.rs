@@ -201,6 +201,7 @@ impl SqlLedger {
             "SELECT releases.*, apps.structure, apps.intent, apps.settled, apps.destroying, apps.allow_root,
                     apps.autoscale, apps.autoscaled, apps.rules,
                     configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
+                    configs.post_start, configs.pre_stop, configs.grace_periods,
                     (SELECT string_agg(domain, ' ') FROM domains WHERE app = apps.id) AS domains,
                     (SELECT string_agg(pod_uid, ' ') FROM restarts WHERE app = apps.id) AS restarting,
                     builds.image, coalesce(builds.sha, '') AS sha, builds.procfile, builds.pulled

@@ -166,8 +166,9 @@ async fn insert_config(tx: &mut Transaction, app: &AppName, draft: &Draft, setti
     let uuid = Uuid::new_v4();
     let Settings { values, registry, shape } = settings;
     tx.query(
-        "INSERT INTO configs (uuid, app, owner, entries, registry, memory, cpu, tags, healthcheck, created)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO configs (uuid, app, owner, entries, registry, memory, cpu, tags, healthcheck, created,
+                              post_start, pre_stop, grace_periods)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(uuid)
     .bind(app.as_str())
@@ -179,6 +180,9 @@ async fn insert_config(tx: &mut Transaction, app: &AppName, draft: &Draft, setti
     .bind(Json(&shape.tags))
     .bind(Json(&shape.healthcheck))
     .bind(now())
+    .bind(Json(&shape.post_start))
+    .bind(Json(&shape.pre_stop))
+    .bind(Json(&shape.grace_periods))
     .execute()
     .await?;
     Ok(uuid)

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::types::Json;
 
 use super::Row;
+use crate::configs::lifecycle::{GracePeriods, Hooks};
 use crate::configs::probes::Healthcheck;
 use crate::configs::tags::Tags;
 use crate::configs::{Limits, Settings, Shape};
@@ -113,6 +114,9 @@ pub(super) fn shape(row: &Row) -> Result<Shape, Error> {
         cpu: row.try_get::<Json<Limits>>("cpu")?.0,
         tags: row.try_get::<Json<Tags>>("tags")?.0,
         healthcheck: row.try_get::<Json<Healthcheck>>("healthcheck")?.0,
+        post_start: row.try_get::<Json<Hooks>>("post_start")?.0,
+        pre_stop: row.try_get::<Json<Hooks>>("pre_stop")?.0,
+        grace_periods: row.try_get::<Json<GracePeriods>>("grace_periods")?.0,
     })
 }
 

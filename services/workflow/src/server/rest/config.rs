@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use deis_api::{AppName, Code, ConfigKey, ProcType, rest};
+use deis_api::{AppName, ConfigKey, ProcType, rest};
 use secrecy::SecretString;
 
 use super::apps::find;
@@ -13,7 +13,7 @@ use super::caller::Caller;
 use super::error::ApiError;
 use super::request_key;
 use crate::access::Verb;
-use crate::configs::{Limits, Patch, Settings, probes};
+use crate::configs::{GRACE_PERIOD, Limits, POST_START, PRE_STOP, Patch, Settings, lifecycle, probes};
 use crate::error::Error;
 use crate::ledger::{Config, Variables};
 use crate::releases;
@@ -50,15 +50,6 @@ pub(super) async fn change(
 }
 
 fn patch(body: rest::ConfigPatch) -> Result<Patch, Error> {
-    let unsupported = [
-        ("lifecycle_post_start", !body.lifecycle_post_start.is_empty()),
-        ("lifecycle_pre_stop", !body.lifecycle_pre_stop.is_empty()),
-        ("termination_grace_period", !body.termination_grace_period.is_empty()),
-    ];
-    if let Some((field, _)) = unsupported.into_iter().find(|(_, given)| *given) {
-        let message = "This platform does not have this kind of setting yet.".to_owned();
-        return Err(Error::Field { field, message, code: Code::FailedPrecondition });
-    }
     let registry = body.registry.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
     Ok(Patch {
         values: secrets("values", body.values)?,
@@ -67,12 +58,20 @@ fn patch(body: rest::ConfigPatch) -> Result<Patch, Error> {
         cpu: keyed("cpu", body.cpu)?,
         tags: body.tags,
         healthcheck: probes::parse(body.healthcheck)?,
+        post_start: keyed(POST_START, body.lifecycle_post_start)?,
+        pre_stop: keyed(PRE_STOP, body.lifecycle_pre_stop)?,
+        grace_periods: seconds(keyed(GRACE_PERIOD, body.termination_grace_period)?)?,
     })
 }
 
 fn keyed<V>(field: &'static str, body: BTreeMap<String, V>) -> Result<BTreeMap<ProcType, V>, Error> {
     let pairs = body.into_iter().map(|(kind, value)| Ok((kind.parse()?, value)));
     pairs.collect::<Result<_, _>>().map_err(Error::name(field))
+}
+
+fn seconds(body: BTreeMap<ProcType, Option<String>>) -> Result<BTreeMap<ProcType, Option<u32>>, Error> {
+    let seconds = |text: Option<String>| text.map(|text| lifecycle::grace_period(&text)).transpose();
+    body.into_iter().map(|(kind, text)| Ok((kind, seconds(text)?))).collect()
 }
 
 fn secrets(
@@ -86,7 +85,9 @@ fn secrets(
 fn shown(app: &AppName, config: Config) -> rest::Config {
     let Settings { values, registry, shape } = config.settings;
     let secrets = |values: Variables| values.into_iter().map(|(key, value)| (key.to_string(), value.into())).collect();
+    // Hooks are texts by process type too.
     let limits = |limits: Limits| limits.into_iter().map(|(kind, limit)| (kind.to_string(), limit)).collect();
+    let grace_periods = shape.grace_periods.into_iter();
     rest::Config {
         uuid: config.uuid,
         owner: config.owner.to_string(),
@@ -97,9 +98,11 @@ fn shown(app: &AppName, config: Config) -> rest::Config {
         tags: shape.tags,
         registry: secrets(registry),
         healthcheck: shape.healthcheck.into_iter().map(|(kind, probes)| (kind, probes.into_iter().collect())).collect(),
-        lifecycle_post_start: BTreeMap::new(),
-        lifecycle_pre_stop: BTreeMap::new(),
-        termination_grace_period: BTreeMap::new(),
+        lifecycle_post_start: limits(shape.post_start),
+        lifecycle_pre_stop: limits(shape.pre_stop),
+        termination_grace_period: grace_periods
+            .map(|(kind, seconds)| (kind.to_string(), seconds.to_string()))
+            .collect(),
         created: config.created.into(),
         updated: config.created.into(),
     }

@@ -1,0 +1,3 @@
+ALTER TABLE configs ADD COLUMN post_start TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE configs ADD COLUMN pre_stop TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE configs ADD COLUMN grace_periods TEXT NOT NULL DEFAULT '{}';
