@@ -1,6 +1,7 @@
 //! An app's config: environment variables, the shape of its pods, the credentials of a registry. A change is merged into the config
 //! before, field by field, and told in one line.
 
+pub mod legacy;
 pub mod lifecycle;
 pub mod limits;
 mod masked;
@@ -108,7 +109,9 @@ impl Settings {
                 command.iter().try_for_each(|command| lifecycle::check_hook(field, kind, command))?;
             }
         }
-        let after = Self {
+        // Who says in one request how it is to be checked, in the new way and in the old, means the new one.
+        let says_it_anew = patch.healthcheck.get(probes::SERVED).is_some_and(Option::is_some);
+        let mut after = Self {
             values: variables::merge(&self.values, patch.values)?,
             registry: merge("registry", &self.registry, patch.registry)?,
             shape: Shape {
@@ -121,6 +124,11 @@ impl Settings {
                 grace_periods: merge(GRACE_PERIOD, &self.shape.grace_periods, patch.grace_periods)?,
             },
         };
+        if let Some(probes) = legacy::take(&mut after.values)?
+            && !says_it_anew
+        {
+            after.shape.healthcheck.insert(probes::SERVED.to_owned(), probes);
+        }
         if !after.registry.is_empty() && !after.values.keys().any(|key| key.as_str() == "PORT") {
             let message = "PORT needs to be set in the config when using a private registry";
             return Err(Error::refused(Code::FailedPrecondition, message));

@@ -5,6 +5,7 @@ use deis_api::rest::Autoscale;
 use deis_api::{AppName, GitSha, ProcType, ReleaseVersion};
 use deis_kube::objects::{Amount, Routing};
 use k8s_openapi::api::core::v1::Probe;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::world::World;
@@ -191,10 +192,14 @@ impl Assignment {
         patience.saturating_add(Duration::from_secs(delay))
     }
 
-    /// A probe of the app's own for a process type.
+    /// A probe of the app's own for a process type. One that names no port asks the app's, and nothing where that has none.
     #[must_use]
     pub fn probe(&self, kind: &ProcType, name: &str) -> Option<Probe> {
-        probes::probe(&self.shape.healthcheck, kind, name)
+        let mut probe = probes::probe(&self.shape.healthcheck, kind, name)?;
+        if let Some(get) = probe.http_get.as_mut().filter(|get| get.port == IntOrString::Int(0)) {
+            get.port = IntOrString::Int(self.port()?.into());
+        }
+        Some(probe)
     }
 
     /// How much memory a process type asks for and may have, where the app says so.
@@ -362,6 +367,20 @@ mod tests {
         let probes = BTreeMap::from([("readinessProbe".to_owned(), probe)]);
         late.shape.healthcheck.insert("web/cmd".to_owned(), probes);
         assert_eq!(late.patience().as_secs(), 160);
+    }
+
+    #[test]
+    fn a_probe_without_a_port_asks_the_apps() {
+        let mut old = assignment(&[("PORT", "8080")]);
+        let probe = serde_json::json!({ "httpGet": { "path": "/" }, "timeoutSeconds": 5 });
+        old.shape.healthcheck.insert("web/cmd".to_owned(), BTreeMap::from([("livenessProbe".to_owned(), probe)]));
+        let asks = |assignment: &Assignment| {
+            Some(assignment.probe(&ProcType::cmd(), probes::LIVENESS)?.http_get.unwrap().port)
+        };
+        assert_eq!(asks(&old), Some(IntOrString::Int(8080)));
+        old.values.clear();
+        old.pulled = Some(Pulled::default());
+        assert_eq!(asks(&old), None, "an image from elsewhere without a port has none to ask");
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn check(key: &ConfigKey, value: &SecretString) -> Result<(), Error> {
     if value.expose_secret().contains('\0') {
         return Err(Error::field("values", format!("{key} holds a NUL character, which no variable can")));
     }
+    configs::legacy::check(key.as_str(), value.expose_secret())?;
     if key.as_str() != "PORT" {
         return Ok(());
     }

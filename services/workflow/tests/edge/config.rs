@@ -109,3 +109,54 @@ async fn pods_are_shaped_by_the_config() {
     let desired = sandbox.workflow.ledger.desired(&"shop".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(desired.shape, ground.config.settings.shape);
 }
+
+#[tokio::test]
+async fn variables_of_old_health_checks_become_probes() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let path = "/v2/apps/shop/config/";
+    let answer = sandbox.post(path, &token, json!({ "values": { "HEALTHCHECK_TIMEOUT": 5, "A": "1" } })).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["healthcheck"]), (201, &json!({})), "there is no address yet");
+    let answer = sandbox.post(path, &token, json!({ "values": { "HEALTHCHECK_URL": "/health" } })).await;
+    assert_eq!(answer.body["values"], json!({ "A": "1" }));
+    let probes = answer.body["healthcheck"]["web/cmd"].clone();
+    assert_eq!(probes["livenessProbe"]["httpGet"], json!({ "path": "/health" }));
+    assert_eq!(
+        (&probes["livenessProbe"]["timeoutSeconds"], &probes["readinessProbe"]),
+        (&json!(5), &probes["livenessProbe"])
+    );
+
+    // The same again, and what is said in the new way along with it.
+    let again = json!({ "values": { "HEALTHCHECK_URL": "/health", "HEALTHCHECK_TIMEOUT": "5" } });
+    let again = sandbox.post(path, &token, again).await;
+    assert_eq!(again.line(), "409 nothing-changed {\"detail\":\"bob changed nothing - release stopped\"}");
+    let tcp = json!({ "livenessProbe": { "tcpSocket": { "port": 5000 } } });
+    let both = json!({ "values": { "HEALTHCHECK_URL": "/old" }, "healthcheck": { "web/cmd": &tcp } });
+    let answer = sandbox.post(path, &token, both).await;
+    assert_eq!(answer.body["healthcheck"]["web/cmd"]["livenessProbe"], tcp["livenessProbe"]);
+    assert_eq!(answer.body["values"], json!({ "A": "1" }), "or else the next change would bring the old one back");
+
+    let releases = sandbox.get("/v2/apps/shop/releases/", &token).await.body;
+    let summaries = releases["results"].as_array().unwrap().iter().map(|release| &release["summary"]);
+    insta::assert_yaml_snapshot!(summaries.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn tags_are_labels_that_some_node_has() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    let set = async |key: &str, value: &str| {
+        sandbox.post("/v2/apps/shop/config/", &token, json!({ "tags": { key: value } })).await.line()
+    };
+    let label = "a".repeat(62);
+    // Four labels of 62 characters, three dots, and so much more.
+    let prefix = |more: usize| format!("{label}.{label}.{label}.{label}{}", ".".to_owned() + &"a".repeat(more - 1));
+    let refusal = json!({ "tags": ["Tag key prefixes must 253 characters or less."] });
+    assert_eq!(set(&format!("{}/x", prefix(3)), "y").await, format!("400 invalid-argument {refusal}"));
+    let fits = set(&format!("{}/x", prefix(2)), "y").await;
+    assert!(fits.starts_with("400 failed-precondition {\"detail\":\"No nodes matched"), "{fits}");
+
+    assert!(set("disk", "ssd").await.starts_with("201 "));
+    let words = "No nodes matched the provided labels: disk=ssd, zone=mars - Addition of zone=mars is the cause";
+    assert_eq!(set("zone", "mars").await, format!("400 failed-precondition {}", json!({ "detail": words })));
+}
