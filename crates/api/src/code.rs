@@ -124,6 +124,8 @@ codes! {
     SourceRefused = "source-refused", 400, FAILED_PRECONDITION, false;
     /// The Procfile or another file of the source cannot be read.
     SourceInvalid = "source-invalid", 400, FAILED_PRECONDITION, false;
+    /// The build before had a Procfile and this one has none, which the platform does not take.
+    ProcfileMissing = "procfile-missing", 409, FAILED_PRECONDITION, false;
     /// A buildpack ended with an error.
     BuildFailed = "build-failed", 400, FAILED_PRECONDITION, false;
     /// The build took longer than it may.

@@ -33,6 +33,7 @@ fn wrong_values_are_refused_with_their_place() {
         ("database.resources.limits.memory=-1Mi", "'/database/resources/limits/memory'"),
         ("loggerRedis.maxMemory=256Mi", "'/loggerRedis/maxMemory'"),
         ("databse.maxConnections=5", "'databse'"),
+        ("workflow.rejectIfProcfileMissing=maybe", "'/workflow/rejectIfProcfileMissing'"),
     ];
     for (set, names) in refused {
         let output = try_template(&["--set", set]);
@@ -63,6 +64,7 @@ fn every_value_says_what_it_is_for() {
 fn values_reach_the_objects() {
     let rendered = template(&[
         "--set=domain=apps.example.com,registrationMode=enabled,router.replicas=3,router.service.type=ClusterIP",
+        "--set=workflow.rejectIfProcfileMissing=true",
         "--set=router.service.annotations.example\\.com/pool=edge,builder.storage.className=fast,database.maxConnections=300",
     ]);
     let objects = objects(&rendered);
@@ -74,6 +76,8 @@ fn values_reach_the_objects() {
     assert_eq!(service["spec"]["type"], "ClusterIP");
     assert!(service["spec"]["externalTrafficPolicy"].is_null());
     assert_eq!(service["metadata"]["annotations"]["example.com/pool"], "edge");
+    let workflow = list(&find("Deployment", "deis-workflow")["spec"]["template"]["spec"]["containers"][0]["env"]);
+    assert!(workflow.contains(&json!({ "name": "DEIS_DEPLOY_REJECT_IF_PROCFILE_MISSING", "value": "true" })));
     assert_eq!(find("PersistentVolumeClaim", "repositories-deis-builder-0")["spec"]["storageClassName"], "fast");
     for text in
         ["--domain=apps.example.com", "value: \"apps.example.com\"", "value: \"enabled\"", "max_connections=300"]

@@ -107,6 +107,16 @@ pub struct ServeConfig {
     /// Names that no app may have.
     #[arg(long, env = "DEIS_RESERVED_NAMES", value_delimiter = ',', default_value = "deis,deis-builder,deis-workflow")]
     pub reserved_names: Vec<String>,
+
+    /// Whether a build without a Procfile is refused where the one before had one.
+    #[arg(
+        long,
+        env = "DEIS_DEPLOY_REJECT_IF_PROCFILE_MISSING",
+        value_parser = clap::builder::BoolishValueParser::new(),
+        action = clap::ArgAction::Set,
+        default_value_t = false
+    )]
+    pub reject_if_procfile_missing: bool,
 }
 
 impl AsRef<ProcessConfig> for Config {
@@ -187,6 +197,17 @@ mod tests {
     #[test]
     fn the_declaration_is_consistent() {
         Config::command().debug_assert();
+    }
+
+    #[test]
+    fn yes_and_no_have_the_words_that_the_original_took() {
+        let refuses = |word: &str| {
+            let argument = format!("--reject-if-procfile-missing={word}");
+            let Command::Serve(config) = Config::parse_from(["workflow", "serve", &argument]).command;
+            config.reject_if_procfile_missing
+        };
+        assert!(["y", "yes", "t", "true", "on", "1", "TRUE"].into_iter().all(refuses));
+        assert!(!["n", "no", "f", "false", "off", "0", "False"].into_iter().any(refuses));
     }
 
     #[test]

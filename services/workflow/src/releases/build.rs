@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use deis_api::{AppName, Code, GitSha, ProcType, Username};
 use uuid::Uuid;
 
+use super::procfile::MissingProcfile;
 use super::structure::structure;
 use super::summary;
 use crate::error::Error;
@@ -21,12 +22,15 @@ pub struct BuildRequest {
     pub procfile: BTreeMap<ProcType, String>,
     /// What people read meanwhile.
     pub log: BuildLog,
+    /// Whether it may have no process types where the one before had some.
+    pub missing_procfile: MissingProcfile,
 }
 
 /// Records a build and the release that has it.
 ///
 /// # Errors
-/// [`Error::Field`] for an image that is not the app's, or process types that no Procfile may declare.
+/// [`Error::Field`] for an image that is not the app's, or process types that no Procfile may declare; [`Error::Refused`] for a Procfile
+/// that is missing.
 pub async fn build(
     ledger: &dyn Ledger,
     user: &Username,
@@ -37,12 +41,13 @@ pub async fn build(
     check_image(app, &request.image)?;
     check_procfile(&request.procfile)?;
     let user = user.clone();
-    ledger.release(app, key, Target::None, Box::new(move |ground| Ok(draft(ground, user, request)))).await
+    ledger.release(app, key, Target::None, Box::new(move |ground| draft(ground, user, request))).await
 }
 
-fn draft(ground: &Ground, user: Username, request: BuildRequest) -> Draft {
+fn draft(ground: &Ground, user: Username, request: BuildRequest) -> Result<Draft, Error> {
+    request.missing_procfile.check(ground, &request.procfile)?;
     let uuid = Uuid::new_v4();
-    Draft {
+    Ok(Draft {
         summary: summary::build(&user, Some(&request.sha), &request.image),
         summary_if_failed: summary::failed_build(&user, uuid),
         owner: user,
@@ -56,7 +61,7 @@ fn draft(ground: &Ground, user: Username, request: BuildRequest) -> Draft {
             pulled: None,
             log: request.log,
         }),
-    }
+    })
 }
 
 /// Only an app's own images can be its builds, by digest.
@@ -106,7 +111,8 @@ mod tests {
         let digest = "0".repeat(64);
         let refusal = |image: String, kinds: &[&str]| {
             let sha = "a".repeat(40).parse().unwrap();
-            let request = BuildRequest { image, sha, procfile: procfile(kinds), log: BuildLog::default() };
+            let (log, missing_procfile) = Default::default();
+            let request = BuildRequest { image, sha, procfile: procfile(kinds), log, missing_procfile };
             let checked = check_image(&"shop".parse().unwrap(), &request.image);
             checked.and_then(|()| check_procfile(&request.procfile)).map_err(|error| error.to_string())
         };

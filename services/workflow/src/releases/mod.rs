@@ -3,6 +3,7 @@
 mod build;
 mod configure;
 mod difference;
+mod procfile;
 mod progress;
 mod pull;
 mod rollback;
@@ -13,6 +14,7 @@ pub mod summary;
 pub use build::{BuildRequest, build};
 pub use configure::configure;
 pub use difference::difference;
+pub use procfile::MissingProcfile;
 pub use progress::{Progress, progress};
 pub use pull::{PullRequest, pull};
 pub use rollback::rollback;

@@ -5,6 +5,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::build::{check_image, check_procfile};
+use super::procfile::MissingProcfile;
 use super::root::check_root;
 use super::structure::structure;
 use super::{in_turn, summary};
@@ -22,14 +23,16 @@ pub struct PullRequest {
     pub image: String,
     /// Process type to command; may be empty.
     pub procfile: BTreeMap<ProcType, String>,
+    /// Whether it may be empty where the build before had process types.
+    pub missing_procfile: MissingProcfile,
 }
 
 /// Copies an image to the platform's registry and records it as a build with the release that has it. What cannot run is refused
 /// before there is a release.
 ///
 /// # Errors
-/// [`Error::Field`] for process types that cannot be, [`Error::Refused`] for what the builder refuses, half a login and a port that
-/// nobody names.
+/// [`Error::Field`] for process types that cannot be, [`Error::Refused`] for what the builder refuses, half a login, a port that
+/// nobody names and a Procfile that is missing.
 pub async fn pull(
     ledger: &dyn Ledger,
     deployer: &Deployer,
@@ -46,6 +49,8 @@ pub async fn pull(
     }
     let ground = ledger.ground(app).await?;
     ground.app.check_stays()?;
+    // Before the image is copied, and again when it is there.
+    request.missing_procfile.check(&ground, &request.procfile)?;
     let credentials = images::credentials(&ground.config.settings, &request.image)?;
     let steps = Mutex::new(format!("-----> Pulling {}\n", request.image));
     let step = |text: String| {
@@ -76,6 +81,7 @@ pub async fn pull(
 fn draft(ground: &Ground, user: Username, request: PullRequest, copied: Copied, log: String) -> Result<Draft, Error> {
     let Copied { image, pulled } = copied;
     check_root(ground, Some(&pulled))?;
+    request.missing_procfile.check(ground, &request.procfile)?;
     // The config may have changed while the image was copied.
     let first = images::first(&ground.config.settings, &request.procfile, &pulled)?;
     if pulled.entrypoint.is_empty() && pulled.command.is_empty() && first == Some(ProcType::cmd()) {

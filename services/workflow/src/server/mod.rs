@@ -17,7 +17,7 @@ use crate::deploy::{Cluster, Deployer, PodList, Routers};
 use crate::error::Error;
 use crate::ledger::{Ledger, Released};
 use crate::logs::Logs;
-use crate::releases;
+use crate::releases::{self, MissingProcfile};
 
 /// What handlers that change something work with.
 #[derive(Clone)]
@@ -42,6 +42,8 @@ pub struct Workflow {
     pub registration: watch::Receiver<RegistrationMode>,
     /// Names that no app may have.
     pub reserved: ReservedNames,
+    /// Whether a build may go without a Procfile where the one before had one.
+    pub missing_procfile: MissingProcfile,
     /// Where work runs that does not end with the request that asked for it.
     pub tasks: Tasks,
 }

@@ -67,6 +67,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         registration,
         tasks: context.tasks.clone(),
         reserved: config.reserved(),
+        missing_procfile: config.reject_if_procfile_missing.into(),
     };
     let listener = context.bind(config.rest_listen).await?;
     if let Ok(address) = listener.local_addr() {

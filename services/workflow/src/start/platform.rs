@@ -80,6 +80,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         registration: follow_registration_mode(&context, state, config.registration_mode),
         tasks: context.tasks.clone(),
         reserved: config.reserved(),
+        missing_procfile: config.reject_if_procfile_missing.into(),
     };
     serve(&config, &context, &identity, workflow).await?;
     sql.close().await;

@@ -32,3 +32,4 @@ mod scale;
 mod secrets;
 mod settings;
 mod sharing;
+mod stable;

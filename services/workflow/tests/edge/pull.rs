@@ -2,11 +2,13 @@
 
 use deis_api::Code;
 use deis_workflow::images::{Copied, Pulled};
+use deis_workflow::releases::MissingProcfile;
+use deis_workflow::server::Workflow;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::cluster::{CRASHING, SLOW};
-use super::push::{build, deploy, image};
+use super::push::{build, deploy, events, image};
 use super::sandbox::{Answer, Sandbox, stable};
 
 fn copied(end: &str, exposed_port: Option<u16>) -> Result<Copied, (Code, &'static str)> {
@@ -210,4 +212,41 @@ async fn an_image_without_a_port_keeps_the_one_it_was_given() {
     assert_eq!(config(json!({ "values": { "PORT": null } })).await.status.as_u16(), 201);
     assert_eq!(sandbox.cluster.controllers(), ["v5 cmd 0", "v5 worker 1"]);
     assert!(!sandbox.cluster.environment("shop", 5).contains_key("PORT"));
+}
+
+#[tokio::test]
+async fn a_procfile_is_wanted_where_there_was_one() {
+    let sandbox =
+        Sandbox::start_as(|workflow| Workflow { missing_procfile: MissingProcfile::Refused, ..workflow }).await;
+    let token = sandbox.app("shop").await;
+    let refusal =
+        "Last deployment had a Procfile but is missing in this deploy. For a successful deployment provide a Procfile.";
+
+    // The first one need not have any, and then the next neither.
+    for end in ["1", "2"] {
+        sandbox.builder.answer_pull(copied(end, Some(8080)));
+        assert_eq!(pull(&sandbox, &token, json!({ "image": "nginx" })).await.status.as_u16(), 201);
+    }
+    deploy(&sandbox, "shop", &image("shop", "3")).await;
+    let refused = pull(&sandbox, &token, json!({ "image": "nginx" })).await;
+    assert_eq!(refused.line(), format!("409 procfile-missing {}", json!({ "detail": refusal })));
+    assert_eq!(sandbox.builder.pulled().len(), 2, "nothing is copied for nothing");
+    let mut push = build("shop", &image("shop", "4"));
+    push.processes.clear();
+    assert_eq!(events(&sandbox, push).await, [format!("procfile-missing: {refusal}")]);
+    assert_eq!(count(&sandbox, &token, "releases").await, 4, "nothing was released");
+
+    sandbox.builder.answer_pull(copied("5", Some(8080)));
+    let with_one = json!({ "image": "nginx", "procfile": { "web": "serve" } });
+    assert_eq!(pull(&sandbox, &token, with_one).await.status.as_u16(), 201);
+}
+
+/// Unless an operator says otherwise, an image needs none.
+#[tokio::test]
+async fn a_procfile_may_be_missing() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    sandbox.builder.answer_pull(copied("2", Some(8080)));
+    assert_eq!(pull(&sandbox, &token, json!({ "image": "nginx" })).await.status.as_u16(), 201);
 }

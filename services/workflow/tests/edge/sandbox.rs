@@ -17,6 +17,7 @@ use deis_workflow::images::{Copied, Order};
 use deis_workflow::ledger::sql::SqlLedger;
 use deis_workflow::logs::{Events, LogStore, Logs};
 use deis_workflow::peers::Logger;
+use deis_workflow::releases::MissingProcfile;
 use deis_workflow::seams::{Plain, Seams};
 use deis_workflow::server::grpc::Push;
 use deis_workflow::server::{Workflow, rest};
@@ -35,6 +36,7 @@ use super::cluster::TestCluster;
 use super::logger::TestLogger;
 use super::logs::TestPodLogs;
 use super::routers::{NoRouters, TestRouter};
+pub(crate) use super::stable::stable;
 
 pub(crate) struct Sandbox {
     pub(crate) cluster: Arc<TestCluster>,
@@ -74,6 +76,11 @@ impl Answer {
 
 impl Sandbox {
     pub(crate) async fn start() -> Self {
+        Self::start_as(|workflow| workflow).await
+    }
+
+    /// With what an operator has set.
+    pub(crate) async fn start_as(adjust: impl FnOnce(Workflow) -> Workflow) -> Self {
         let context = Context::new("workflow");
         let (ledger, folder) = crate::ledger().await;
         ledger.migrate().await.unwrap();
@@ -86,7 +93,7 @@ impl Sandbox {
         let pod_logs = Arc::new(TestPodLogs::default());
         let logs = Logs::new(store, Arc::clone(&pod_logs) as _, Arc::clone(&cluster) as _, context.shutdown.clone());
         let router = Arc::<TestRouter>::default();
-        let workflow = Workflow {
+        let workflow = adjust(Workflow {
             ledger: Arc::new(ledger.clone()),
             cluster: Arc::clone(&cluster) as _,
             pods: Arc::clone(&cluster) as _,
@@ -98,7 +105,8 @@ impl Sandbox {
             registration,
             tasks: context.tasks.clone(),
             reserved: ["deis".to_owned()].into_iter().collect(),
-        };
+            missing_procfile: MissingProcfile::default(),
+        });
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rest = listener.local_addr().unwrap();
@@ -379,30 +387,4 @@ impl Builder for TestBuilder {
         let answer = self.next.lock().take().expect("an answer for each pull");
         Box::pin(async move { answer.map_err(|(code, message)| Error::refused(code, message)) })
     }
-}
-
-/// A body without what differs from run to run.
-pub(crate) fn stable(mut body: Value) -> Value {
-    fn walk(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                for (name, value) in fields {
-                    match name.as_str() {
-                        "uuid" | "config" | "build" if value.is_string() => *value = "[uuid]".into(),
-                        "created" | "updated" | "date_joined" | "last_login" | "started" | "since"
-                            if value.is_string() =>
-                        {
-                            assert!(value.as_str().unwrap().ends_with('Z'));
-                            *value = "[time]".into();
-                        }
-                        _ => walk(value),
-                    }
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(walk),
-            _ => {}
-        }
-    }
-    walk(&mut body);
-    body
 }

@@ -76,7 +76,8 @@ impl Push {
         let processes = request.processes.iter().map(|(kind, command)| Ok((kind.parse()?, command.clone())));
         let procfile = processes.collect::<Result<BTreeMap<_, _>, _>>().map_err(Error::name("procfile"))?;
         let sha = request.sha.parse().map_err(Error::name("sha"))?;
-        let build = BuildRequest { image: request.image.clone(), sha, procfile, log: request.log.clone().into() };
+        let (image, log) = (request.image.clone(), request.log.clone().into());
+        let build = BuildRequest { image, sha, procfile, log, missing_procfile: self.workflow.missing_procfile };
         let ledger = self.workflow.ledger.as_ref();
         let record = || releases::build(ledger, &user.username, &app.id, &key, build.clone());
         releases::in_turn(&self.workflow.deployer, &app.id, record).await

@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::request_key;
 use crate::access::Verb;
 use crate::error::{Error, Kind};
-use crate::releases::{self, PullRequest};
+use crate::releases::{self, MissingProcfile, PullRequest};
 use crate::server::{Wait, Workflow};
 
 /// What is asked for; fields that clients leave out or send empty are nothing.
@@ -38,7 +38,7 @@ pub(super) async fn pull(
     body: Object,
 ) -> Result<Response, ApiError> {
     let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
-    let request = request(body.decode(&["image"])?)?;
+    let request = request(body.decode(&["image"])?, workflow.missing_procfile)?;
     let key = request_key(&headers)?;
     let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
     let record = async move {
@@ -51,7 +51,7 @@ pub(super) async fn pull(
     Ok(wait.answer_release(&app.id, &released.release, Json(shown(&app.id, build))))
 }
 
-fn request(body: Body) -> Result<PullRequest, Error> {
+fn request(body: Body, missing_procfile: MissingProcfile) -> Result<PullRequest, Error> {
     let image = body.image.trim().to_owned();
     if image.is_empty() {
         return Err(Error::field("image", "This field may not be blank."));
@@ -66,5 +66,5 @@ fn request(body: Body) -> Result<PullRequest, Error> {
     let procfile = body.procfile.unwrap_or_default().into_iter();
     let procfile = procfile.map(|(kind, command)| Ok((kind.parse()?, command.unwrap_or_default())));
     let procfile = procfile.collect::<Result<_, _>>().map_err(Error::name("procfile"))?;
-    Ok(PullRequest { image, procfile })
+    Ok(PullRequest { image, procfile, missing_procfile })
 }
