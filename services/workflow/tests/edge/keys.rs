@@ -40,3 +40,14 @@ async fn ids_and_keys_are_unique_over_all_users() {
     ];
     insta::assert_yaml_snapshot!(answers.iter().map(|answer| answer.line()).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn an_id_has_128_characters_at_most() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.user("bob").await;
+    let refused = sandbox.post("/v2/keys/", &token, json!({ "id": "x".repeat(129), "public": KEY })).await;
+    let refusal = json!({ "id": ["Ensure this field has no more than 128 characters."] });
+    assert_eq!(refused.line(), format!("400 invalid-argument {refusal}"));
+    let added = sandbox.post("/v2/keys/", &token, json!({ "id": "x".repeat(128), "public": KEY })).await;
+    assert_eq!(added.status.as_u16(), 201, "{added:?}");
+}
