@@ -43,7 +43,7 @@ async fn refusals_have_the_shapes_of_the_contract() {
         post("/v2/auth/register/", json!({ "username": "a b", "password": "x" })).await,
         post("/v2/auth/register/", json!({ "username": "", "password": "x" })).await,
         post("/v2/auth/register/", json!({ "username": "jim", "password": "x", "email": "jim" })).await,
-        post("/v2/auth/register/", json!({ "username": 7, "password": "x" })).await,
+        post("/v2/auth/register/", json!({ "username": ["jim"], "password": "x" })).await,
         sandbox.call(Method::GET, "/v2/auth/whoami/", None, None).await,
         sandbox.call(Method::GET, "/v2/auth/whoami/", Some("0000"), None).await,
         sandbox.call(Method::PUT, "/v2/auth/whoami/", None, None).await,

@@ -1,3 +1,5 @@
+mod decoder;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
@@ -21,8 +23,10 @@ impl<S: Send + Sync> FromRequest<S> for Object {
         if bytes.is_empty() {
             return Ok(Self(Map::new()));
         }
-        let value = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
-        Ok(Self(value))
+        match serde_json::from_slice(&bytes).map_err(|error| malformed(&error))? {
+            Value::Object(fields) => Ok(Self(fields)),
+            body => Err(decoder::no_object(&body).into()),
+        }
     }
 }
 
@@ -48,16 +52,8 @@ impl Object {
                 Some(_) => {}
             }
         }
-        serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| undecodable(&error))
+        decoder::decode(self.0)
     }
-}
-
-/// Sentences of our own say what they are about; those of the decoder are told with the field.
-fn undecodable(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
-    let (path, sentence) = (error.path().to_string(), error.inner().to_string());
-    let is_bare = ["invalid ", "expected ", "unknown "].iter().any(|begin| sentence.starts_with(begin));
-    let message = if is_bare && path != "." { format!("{path}: {sentence}") } else { sentence };
-    Error::refused(Code::InvalidArgument, message)
 }
 
 fn unread(rejection: BytesRejection) -> Error {
