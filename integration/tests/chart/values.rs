@@ -33,6 +33,8 @@ fn wrong_values_are_refused_with_their_place() {
         ("database.resources.limits.memory=-1Mi", "'/database/resources/limits/memory'"),
         ("loggerRedis.maxMemory=256Mi", "'/loggerRedis/maxMemory'"),
         ("databse.maxConnections=5", "'databse'"),
+        ("workflow.deployHooks.urls={chat.example.com}", "'/workflow/deployHooks/urls/0'"),
+        ("workflow.deployHooks.keySecret=A b", "'/workflow/deployHooks/keySecret'"),
         ("workflow.rejectIfProcfileMissing=maybe", "'/workflow/rejectIfProcfileMissing'"),
     ];
     for (set, names) in refused {
@@ -64,7 +66,8 @@ fn every_value_says_what_it_is_for() {
 fn values_reach_the_objects() {
     let rendered = template(&[
         "--set=domain=apps.example.com,registrationMode=enabled,router.replicas=3,router.service.type=ClusterIP",
-        "--set=workflow.rejectIfProcfileMissing=true",
+        "--set=workflow.rejectIfProcfileMissing=true,workflow.deployHooks.keySecret=hook-key",
+        "--set=workflow.deployHooks.urls={https://a.example.com/x,http://b.example.com/y}",
         "--set=router.service.annotations.example\\.com/pool=edge,builder.storage.className=fast,database.maxConnections=300",
     ]);
     let objects = objects(&rendered);
@@ -78,6 +81,12 @@ fn values_reach_the_objects() {
     assert_eq!(service["metadata"]["annotations"]["example.com/pool"], "edge");
     let workflow = list(&find("Deployment", "deis-workflow")["spec"]["template"]["spec"]["containers"][0]["env"]);
     assert!(workflow.contains(&json!({ "name": "DEIS_DEPLOY_REJECT_IF_PROCFILE_MISSING", "value": "true" })));
+    let urls = "https://a.example.com/x,http://b.example.com/y";
+    assert!(workflow.contains(&json!({ "name": "DEIS_DEPLOY_HOOK_URLS", "value": urls })));
+    let mounted = &find("Deployment", "deis-workflow")["spec"]["template"]["spec"];
+    let volumes = list(&mounted["volumes"]);
+    let volume = volumes.iter().find(|volume| volume["name"] == "deploy-hook-key").unwrap();
+    assert_eq!(volume["secret"]["secretName"], "hook-key");
     assert_eq!(find("PersistentVolumeClaim", "repositories-deis-builder-0")["spec"]["storageClassName"], "fast");
     for text in
         ["--domain=apps.example.com", "value: \"apps.example.com\"", "value: \"enabled\"", "max_connections=300"]

@@ -10,6 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::accounts::RegistrationMode;
 use crate::apps::ReservedNames;
+use crate::hooks::Addresses;
 use crate::kubernetes::PullKey;
 
 /// The controller: users, apps and releases, and the deploys that bring releases to life.
@@ -117,6 +118,14 @@ pub struct ServeConfig {
         default_value_t = false
     )]
     pub reject_if_procfile_missing: bool,
+
+    /// Addresses that are sent a POST for every release.
+    #[arg(long, env = "DEIS_DEPLOY_HOOK_URLS", value_delimiter = ',')]
+    pub deploy_hook_urls: Vec<String>,
+
+    /// Folder with the secret-key that signs what is sent to them; without it nothing is signed.
+    #[arg(long, env = "DEIS_DEPLOY_HOOK_KEY", default_value = "/var/run/secrets/deis/deploy-hook-key")]
+    pub deploy_hook_key: PathBuf,
 }
 
 impl AsRef<ProcessConfig> for Config {
@@ -167,6 +176,16 @@ impl ServeConfig {
         Ok(PullKey::from(read(&self.pull_key.join("key"))?))
     }
 
+    /// Who is told of every release.
+    ///
+    /// # Errors
+    /// The folder with the key is there and its file cannot be read.
+    pub fn deploy_hooks(&self) -> Result<Addresses, Unreadable> {
+        let urls = self.deploy_hook_urls.iter().map(|url| url.trim().to_owned()).filter(|url| !url.is_empty());
+        let key = self.deploy_hook_key.exists().then(|| text(&self.deploy_hook_key.join("secret-key"))).transpose()?;
+        Ok(Addresses { urls: urls.collect(), key })
+    }
+
     /// Name and password of the first administrator, if there is such a folder.
     ///
     /// # Errors
@@ -208,6 +227,24 @@ mod tests {
         };
         assert!(["y", "yes", "t", "true", "on", "1", "TRUE"].into_iter().all(refuses));
         assert!(!["n", "no", "f", "false", "off", "0", "False"].into_iter().any(refuses));
+    }
+
+    #[test]
+    fn a_key_of_deploy_hooks_is_read_where_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let hooks = |arguments: &[&str]| {
+            let key = format!("--deploy-hook-key={}", folder.path().join("hook").display());
+            let Command::Serve(config) = Config::parse_from([&["workflow", "serve", &key], arguments].concat()).command;
+            config.deploy_hooks()
+        };
+        let none = hooks(&["--deploy-hook-urls="]).unwrap();
+        assert!(none.urls.is_empty() && none.key.is_none());
+        fs::create_dir(folder.path().join("hook")).unwrap();
+        assert!(hooks(&[]).is_err(), "the folder is there, and no key in it");
+        fs::write(folder.path().join("hook/secret-key"), "hunter2\n").unwrap();
+        let both = hooks(&["--deploy-hook-urls=http://a/x, https://b/y"]).unwrap();
+        assert_eq!(both.urls, ["http://a/x", "https://b/y"]);
+        assert_eq!(both.key.unwrap().expose_secret(), "hunter2");
     }
 
     #[test]

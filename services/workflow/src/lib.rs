@@ -32,6 +32,7 @@ pub mod configs;
 pub mod deploy;
 pub mod embedded;
 pub mod error;
+pub mod hooks;
 pub mod images;
 mod keeper;
 pub mod kubernetes;

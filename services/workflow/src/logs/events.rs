@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use super::{Away, Event, LogStore};
 use crate::deploy::Failure;
-use crate::ledger::{App, Released};
+use crate::hooks::Hooks;
+use crate::ledger::{App, Release, Released};
 
 /// So many events wait for the store at most.
 const QUEUE: usize = 1024;
@@ -28,6 +29,7 @@ const PACE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Events {
     inner: Arc<Inner>,
+    hooks: Hooks,
 }
 
 struct Inner {
@@ -46,7 +48,13 @@ impl Events {
         let inner = Arc::new(Inner { queue, missing: Mutex::default(), dropped });
         let worker = Worker { events, store, inner: Arc::clone(&inner) };
         drop(context.tasks.spawn("record events", worker.work(context.shutdown.clone())));
-        Self { inner }
+        Self { inner, hooks: Hooks::default() }
+    }
+
+    /// The same, with others who are told of every release.
+    #[must_use]
+    pub fn announced_by(self, hooks: Hooks) -> Self {
+        Self { hooks, ..self }
     }
 
     /// Records an event of now. `text` must hold no secret: every user of the app may read it.
@@ -77,7 +85,13 @@ impl Events {
         }
         if made.release {
             self.record(app, "release", release.summary.clone());
+            self.announce(app, release);
         }
+    }
+
+    /// Tells those of a release who are told of every one.
+    pub fn announce(&self, app: &AppName, release: &Release) {
+        self.hooks.released(self, app, release);
     }
 
     /// A release could not be deployed.

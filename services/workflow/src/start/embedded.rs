@@ -12,6 +12,7 @@ use crate::accounts::Passwords;
 use crate::config::ServeConfig;
 use crate::deploy::{Deployer, Outside};
 use crate::embedded::{Absent, Folder, OwnLocks, OwnProgress};
+use crate::hooks::Hooks;
 use crate::keeper::Keeper;
 use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
@@ -37,11 +38,13 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     cache.follow(&context, &client);
     let kubernetes = Kubernetes::new(client, cache.clone(), folder.pull_key()?);
     let ledger = Arc::new(sql.clone()) as Arc<dyn Ledger>;
+    let events = Events::start(&context, Arc::new(Absent));
+    let hooks = Hooks::start(&context, &ledger, &events, config.deploy_hooks()?);
     let outside = Outside {
         ledger: Arc::clone(&ledger),
         cluster: Arc::new(kubernetes.clone()),
         routers: Arc::new(Absent),
-        events: Events::start(&context, Arc::new(Absent)),
+        events: events.announced_by(hooks),
         holders: Vec::new(),
         epoch: Instant::now(),
     };

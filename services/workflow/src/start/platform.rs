@@ -12,6 +12,7 @@ use super::{StartError, serve_rest};
 use crate::accounts::{Passwords, ensure_admin};
 use crate::config::ServeConfig;
 use crate::deploy::{Deployer, Outside};
+use crate::hooks::Hooks;
 use crate::keeper::Keeper;
 use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
@@ -46,11 +47,13 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     // Nobody waits for the logger: without it apps run as ever, and their logs come from the pods.
     let logger = Arc::new(Logger::new(deis_rpc::connect("logger", config.logger.clone(), &identity)));
     let builder = Builder::follow(&context, &client, &config.namespace, config.builder.clone(), &identity);
+    let events = Events::start(&context, Arc::clone(&logger) as _);
+    let hooks = Hooks::start(&context, &ledger, &events, config.deploy_hooks()?);
     let outside = Outside {
         ledger: Arc::clone(&ledger),
         cluster: Arc::new(kubernetes.clone()),
         routers: Arc::clone(&routers) as _,
-        events: Events::start(&context, Arc::clone(&logger) as _),
+        events: events.announced_by(hooks),
         holders: vec![Arc::new(builder.clone()), Arc::clone(&logger) as _],
         epoch: Instant::now(),
     };

@@ -16,6 +16,7 @@ mod destroy;
 mod domains;
 mod explain;
 mod failpoints;
+mod hooks;
 mod keys;
 mod logger;
 mod logs;

@@ -3,13 +3,12 @@
 use deis_api::Code;
 use deis_workflow::images::{Copied, Pulled};
 use deis_workflow::releases::MissingProcfile;
-use deis_workflow::server::Workflow;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::cluster::{CRASHING, SLOW};
 use super::push::{build, deploy, events, image};
-use super::sandbox::{Answer, Sandbox, stable};
+use super::sandbox::{Answer, Sandbox, Setup, stable};
 
 fn copied(end: &str, exposed_port: Option<u16>) -> Result<Copied, (Code, &'static str)> {
     let pulled = Pulled { user: 101, exposed_port, entrypoint: vec!["/serve".to_owned()], command: Vec::new() };
@@ -216,8 +215,8 @@ async fn an_image_without_a_port_keeps_the_one_it_was_given() {
 
 #[tokio::test]
 async fn a_procfile_is_wanted_where_there_was_one() {
-    let sandbox =
-        Sandbox::start_as(|workflow| Workflow { missing_procfile: MissingProcfile::Refused, ..workflow }).await;
+    let setup = Setup { missing_procfile: MissingProcfile::Refused, ..Setup::default() };
+    let sandbox = Sandbox::start_as(setup).await;
     let token = sandbox.app("shop").await;
     let refusal =
         "Last deployment had a Procfile but is missing in this deploy. For a successful deployment provide a Procfile.";

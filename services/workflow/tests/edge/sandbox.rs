@@ -13,7 +13,9 @@ use deis_workflow::builds::Builder;
 use deis_workflow::deploy::{Deployer, EffectError, Holder, Outside};
 use deis_workflow::embedded::{OwnLocks, OwnProgress};
 use deis_workflow::error::Error;
+use deis_workflow::hooks::{Addresses, Hooks};
 use deis_workflow::images::{Copied, Order};
+use deis_workflow::ledger::Ledger;
 use deis_workflow::ledger::sql::SqlLedger;
 use deis_workflow::logs::{Events, LogStore, Logs};
 use deis_workflow::peers::Logger;
@@ -58,6 +60,13 @@ pub(crate) struct Sandbox {
     _snapshots: insta::internals::SettingsBindDropGuard,
 }
 
+/// What an operator has set.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) missing_procfile: MissingProcfile,
+    pub(crate) hooks: Addresses,
+}
+
 /// An answer of the REST API.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -76,11 +85,10 @@ impl Answer {
 
 impl Sandbox {
     pub(crate) async fn start() -> Self {
-        Self::start_as(|workflow| workflow).await
+        Self::start_as(Setup::default()).await
     }
 
-    /// With what an operator has set.
-    pub(crate) async fn start_as(adjust: impl FnOnce(Workflow) -> Workflow) -> Self {
+    pub(crate) async fn start_as(setup: Setup) -> Self {
         let context = Context::new("workflow");
         let (ledger, folder) = crate::ledger().await;
         ledger.migrate().await.unwrap();
@@ -89,11 +97,14 @@ impl Sandbox {
         let logger = TestLogger::start(&context).await;
         let store = Arc::new(Logger::new(logger.client()));
         let events = Events::start(&context, Arc::clone(&store) as Arc<dyn LogStore>);
+        let known = Arc::new(ledger.clone()) as Arc<dyn Ledger>;
+        let hooks = Hooks::start(&context, &known, &events, setup.hooks);
+        let events = events.announced_by(hooks);
         let peers = Peers::new(events, Arc::clone(&store));
         let pod_logs = Arc::new(TestPodLogs::default());
         let logs = Logs::new(store, Arc::clone(&pod_logs) as _, Arc::clone(&cluster) as _, context.shutdown.clone());
         let router = Arc::<TestRouter>::default();
-        let workflow = adjust(Workflow {
+        let workflow = Workflow {
             ledger: Arc::new(ledger.clone()),
             cluster: Arc::clone(&cluster) as _,
             pods: Arc::clone(&cluster) as _,
@@ -105,8 +116,8 @@ impl Sandbox {
             registration,
             tasks: context.tasks.clone(),
             reserved: ["deis".to_owned()].into_iter().collect(),
-            missing_procfile: MissingProcfile::default(),
-        });
+            missing_procfile: setup.missing_procfile,
+        };
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rest = listener.local_addr().unwrap();

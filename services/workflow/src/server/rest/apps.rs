@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use deis_api::{AppName, rest};
+use deis_api::{AppName, ReleaseVersion, rest};
 
 use super::body::Object;
 use super::caller::Caller;
@@ -42,6 +42,9 @@ pub(super) async fn create(
     match ledger.ground(&app.id).await {
         Ok(first) => workflow.deployer.events().created(&app, first.config.uuid),
         Err(error) => tracing::warn!(app = %app.id, %error, "the first events of an app are not in its log"),
+    }
+    if let Ok(Some(first)) = ledger.release_at(&app.id, ReleaseVersion::FIRST).await {
+        workflow.deployer.events().announce(&app.id, &first);
     }
     Ok((StatusCode::CREATED, Json(shown(app))))
 }
