@@ -116,6 +116,11 @@ livenessProbe:
   failureThreshold: 6
 {{- end }}
 
+{{/* The namespace of certificates: the services make its name of the platform's in the same way. */}}
+{{- define "deis.certificates" -}}
+{{ .Release.Namespace }}-certificates
+{{- end }}
+
 {{/* A volume with a Secret that `deisctl init` makes. The pod waits for it. */}}
 {{- define "deis.secretVolume" -}}
 - name: {{ index . 0 }}

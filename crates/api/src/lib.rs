@@ -9,4 +9,7 @@ pub mod rest;
 pub mod settings;
 
 pub use code::Code;
-pub use names::{AppName, ConfigKey, GitSha, Hostname, KeyId, NameError, ProcType, ReleaseVersion, Username};
+pub use names::{
+    AppName, CertName, CertificateDigest, ConfigKey, GitSha, Hostname, KeyId, NameError, ProcType, ReleaseVersion,
+    Username,
+};

@@ -1,6 +1,8 @@
 //! Names as types: parsed once, at the edge, and trusted from there on.
 
 mod app;
+mod cert_name;
+mod certificate_digest;
 mod config_key;
 mod git_sha;
 mod hostname;
@@ -10,6 +12,8 @@ mod release_version;
 mod username;
 
 pub use app::AppName;
+pub use cert_name::CertName;
+pub use certificate_digest::CertificateDigest;
 pub use config_key::ConfigKey;
 pub use git_sha::GitSha;
 pub use hostname::Hostname;

@@ -32,6 +32,9 @@ pub const MAINTENANCE: &str = "router.deis.io/maintenance";
 pub const WHITELIST: &str = "router.deis.io/whitelist";
 /// Annotation on a Service: whether the routers send plain requests to https.
 pub const ENFORCE_TLS: &str = "router.deis.io/ssl.enforce";
+/// Annotation on a Service: which of its domains has which certificate, `{domain}:{certificate}` separated by commas; the certificate is in
+/// the Secret `{certificate}-cert` of the certificates' namespace.
+pub const CERTIFICATES: &str = "router.deis.io/certificates";
 /// Annotation on a Service: the pods that are about to be deleted; see [`Drain`](crate::objects::Drain). Written before they are,
 /// and owned by nobody else: [`ensure`](crate::apply::ensure) leaves it as it is.
 pub const DRAIN: &str = "router.deis.io/drain";

@@ -1,6 +1,6 @@
 //! Names of objects. Kubernetes cuts long names, so they are written here and parsed nowhere.
 
-use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_api::{AppName, CertificateDigest, ProcType, ReleaseVersion};
 
 /// The controller of one process type of one release: `{app}-v{N}-{type}`.
 #[must_use]
@@ -37,3 +37,21 @@ pub const ROUTER: &str = "deis-router";
 
 /// The ConfigMap with the routers' settings, in the platform's namespace.
 pub const ROUTER_SETTINGS: &str = "deis-router-settings";
+
+/// The namespace of certificates, in which routers read and workflow writes: `{platform}-certificates`.
+#[must_use]
+pub fn certificates(platform: &str) -> String {
+    format!("{platform}-certificates")
+}
+
+/// What an app's Service calls the copy of a certificate: `{app}-{digest}`. A digest has no hyphen, so no two apps have the same.
+#[must_use]
+pub fn certificate_copy(app: &AppName, digest: &CertificateDigest) -> String {
+    format!("{app}-{digest}")
+}
+
+/// The Secret of the certificate that a Service calls so: `{certificate}-cert`.
+#[must_use]
+pub fn certificate_secret(certificate: &str) -> String {
+    format!("{certificate}-cert")
+}

@@ -38,6 +38,7 @@ impl Routers<'_> {
             .arg("--grpc-address")
             .arg(address(50051).to_string());
         router.arg("--admin-address").arg(admin.to_string()).args(["--domain", DOMAIN]).arg("--table-file").arg(&table);
+        router.arg("--certificates-file").arg(table.with_file_name("certificates.json"));
         router.arg("--tls-folder").arg(self.pki.path("router"));
         router.arg("--platform-cert-folder").arg(self.pki.path("platform"));
         router.env("KUBECONFIG", kubeconfig);

@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use crate::rendered::{DEFAULT, of_kind, template, text};
 
 /// A change of what gets installed shows in the review of whoever makes it.
@@ -22,8 +24,11 @@ fn every_object_is_the_platforms_and_says_where_it_lives() {
         let name = text(&metadata["name"]);
         // The builders' claim has the name that a StatefulSet gave it.
         assert!(name.starts_with("deis-") || name == "repositories-deis-builder-0", "{name}");
-        assert_eq!(metadata["labels"]["heritage"], "deis", "{name}");
-        let is_cluster_wide = text(&object["kind"]).starts_with("ClusterRole");
+        // By that the namespaces of apps are known, and the chart's one is none.
+        let heritage = if object["kind"] == "Namespace" { Value::Null } else { json!("deis") };
+        assert_eq!(metadata["labels"]["heritage"], heritage, "{name}");
+        assert_eq!(metadata["labels"]["app.kubernetes.io/part-of"], "deis", "{name}");
+        let is_cluster_wide = ["ClusterRole", "ClusterRoleBinding", "Namespace"].contains(&text(&object["kind"]));
         assert_eq!(metadata["namespace"].is_null(), is_cluster_wide, "{name}");
     }
 }

@@ -41,7 +41,18 @@ fn only_the_ledger_and_init_may_touch_secrets() {
     let roles = DEFAULT.iter().filter(|object| object["rules"].is_array()).filter(reach).map(title);
     let mut roles: Vec<_> = roles.collect();
     roles.sort();
-    assert_eq!(roles, ["ClusterRole deis-workflow", "Role deis-init", "Role deis-renewal"]);
+    let of_certificates = ["Role deis-router-certificates", "Role deis-workflow-certificates"];
+    let expected =
+        [&["ClusterRole deis-workflow", "Role deis-init", "Role deis-renewal"][..], &of_certificates].concat();
+    assert_eq!(roles, expected);
+}
+
+/// Certificates have a namespace of their own, so that whoever reads them reads nothing else.
+#[test]
+fn routers_read_no_secret_but_certificates() {
+    let role = crate::rendered::one("Role", "deis-router-certificates");
+    assert_eq!(role["metadata"]["namespace"], "deis-certificates");
+    assert_eq!(texts(&list(&role["rules"])[0]["verbs"]), ["list", "watch"]);
 }
 
 #[test]

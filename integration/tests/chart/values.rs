@@ -26,6 +26,7 @@ fn wrong_values_are_refused_with_their_place() {
         ("images.controller=deis/controller:1", "'/images'"),
         ("router.replicas=0", "'/router/replicas'"),
         ("router.replica=3", "'/router'"),
+        ("router.platformCertificate=Wildcard", "'/router/platformCertificate'"),
         ("router.service.type=ExternalName", "'/router/service/type'"),
         ("builder.storage.size=big", "'/builder/storage/size'"),
         ("builder.storage.accessMode=ReadOnlyMany", "'/builder/storage/accessMode'"),
@@ -68,6 +69,7 @@ fn values_reach_the_objects() {
         "--set=domain=apps.example.com,registrationMode=enabled,router.replicas=3,router.service.type=ClusterIP",
         "--set=workflow.rejectIfProcfileMissing=true,workflow.deployHooks.keySecret=hook-key",
         "--set=workflow.deployHooks.urls={https://a.example.com/x,http://b.example.com/y}",
+        "--set=router.platformCertificate=wildcard",
         "--set=router.service.annotations.example\\.com/pool=edge,builder.storage.className=fast,database.maxConnections=300",
     ]);
     let objects = objects(&rendered);
@@ -75,6 +77,9 @@ fn values_reach_the_objects() {
         objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name).unwrap()
     };
     assert_eq!(find("Deployment", "deis-router")["spec"]["replicas"], 3);
+    let volumes = list(&find("Deployment", "deis-router")["spec"]["template"]["spec"]["volumes"]);
+    let certificate = volumes.iter().find(|volume| volume["name"] == "platform-cert").unwrap();
+    assert_eq!(certificate["secret"]["secretName"], "wildcard");
     let service = find("Service", "deis-router");
     assert_eq!(service["spec"]["type"], "ClusterIP");
     assert!(service["spec"]["externalTrafficPolicy"].is_null());

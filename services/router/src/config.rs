@@ -52,6 +52,10 @@ pub struct Config {
     #[arg(long, env = "DEIS_TABLE_FILE", default_value = "/var/lib/deis/table.json")]
     pub table_file: PathBuf,
 
+    /// File that keeps the last good certificates of apps beside the table; there are keys in it, so its folder is to be in memory.
+    #[arg(long, env = "DEIS_CERTIFICATES_FILE", default_value = "/var/lib/deis-certificates/certificates.json")]
+    pub certificates_file: PathBuf,
+
     /// Addresses and networks of load balancers before the router, separated by commas: their X-Forwarded-* headers are believed.
     #[arg(long, env = "DEIS_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use deis_kube::objects::read_router_settings;
+use deis_kube::objects::{read_certificate, read_router_settings};
 use deis_kube::watch::{Change, Health, ObjectKey, objects};
 use deis_kube::{labels, names};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, select_all};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Config as Selection;
@@ -32,9 +32,10 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Watches Services, EndpointSlices and pods of the whole cluster, by label, and by name the builder's Service and the settings.
+    /// Watches Services, EndpointSlices and pods of the whole cluster, by label, by name the builder's Service and the settings, and the
+    /// certificates in the one namespace that has nothing else.
     #[must_use]
-    pub fn watch(client: &Client, builder: &ServiceKey) -> Self {
+    pub fn watch(client: &Client, builder: &ServiceKey, certificates: &str) -> Self {
         let by_label = |label: &str| Selection::default().labels(&format!("{label}=true"));
         let by_name = |name: &str| Selection::default().fields(&format!("metadata.name={name}"));
 
@@ -51,6 +52,10 @@ impl Feed {
         let (settings, _) =
             objects(Api::<ConfigMap>::namespaced(client.clone(), &builder.namespace), by_name(names::ROUTER_SETTINGS));
 
+        // Nor do old certificates.
+        let tls = Selection::default().fields("type=kubernetes.io/tls");
+        let (secrets, _) = objects(Api::<Secret>::namespaced(client.clone(), certificates), tls);
+
         let builder = builder.clone();
         let services = services.filter_map(move |change| {
             // The builder's Service has a watch of its own, which is not to be contradicted when it is routable too.
@@ -61,7 +66,8 @@ impl Feed {
         let slices = slices.filter_map(async |change| slice_event(change));
         let pods = pods.filter_map(async |change| pod_event(change));
         let settings = settings.filter_map(async |change| settings_event(change));
-        let all = [services.boxed(), builders.boxed(), slices.boxed(), pods.boxed(), settings.boxed()];
+        let secrets = secrets.filter_map(async |change| Some(certificate_event(change)));
+        let all = [services.boxed(), builders.boxed(), slices.boxed(), pods.boxed(), settings.boxed(), secrets.boxed()];
         Self {
             events: select_all(all).boxed(),
             healths: vec![services_health, builder_health, slices_health, pods_health],
@@ -158,6 +164,19 @@ fn settings_event(change: Change<ConfigMap>) -> Option<Event> {
             None
         }
         Change::Complete => Some(Event::Complete(Watch::Settings)),
+    }
+}
+
+/// A Secret without what it should hold is one that cannot be served, and is told as such.
+fn certificate_event(change: Change<Secret>) -> Event {
+    match change {
+        Change::Applied(secret) => {
+            let (chain, key) = read_certificate(&secret).unwrap_or_default();
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            Event::Certificate(facts::Certificate::new(secret.name_any(), text(chain), text(key).into()))
+        }
+        Change::Deleted(key) => Event::CertificateGone(key.name),
+        Change::Complete => Event::Complete(Watch::Certificates),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keeps the live table up to date, and the last good one on disk.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::table::disk::Saved;
+use crate::table::disk::{DiskError, Saved, SavedCertificates};
 use crate::table::facts::Event;
 use crate::table::{Index, Live, Snapshot, Source};
 
@@ -21,11 +21,26 @@ const BATCH: usize = 1024;
 /// The file is written at most this often: a whole table each time.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 
+/// Where the last good table is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    /// On disk.
+    pub(crate) table: PathBuf,
+    /// In memory, for there are keys in it.
+    pub(crate) certificates: PathBuf,
+}
+
 /// Publishes the table that an earlier process left, if there is one; whether there was.
-pub(crate) fn publish_saved(file: &Path, index: &mut Index, live: &Live) -> bool {
+pub(crate) fn publish_saved(files: &Files, index: &mut Index, live: &Live) -> bool {
+    let Files { table: file, certificates } = files;
     match Saved::load(file) {
         Ok(Some(saved)) => {
-            saved.into_events().for_each(|event| {
+            let certificates = SavedCertificates::load(certificates).unwrap_or_else(|error| {
+                tracing::warn!(%error, file = %certificates.display(), "the last good certificates cannot be used");
+                None
+            });
+            let certificates = certificates.into_iter().flat_map(SavedCertificates::into_events);
+            saved.into_events().chain(certificates).for_each(|event| {
                 index.apply(event);
             });
             let table = index.table();
@@ -89,13 +104,25 @@ impl Keeper {
 
 /// Writes tables to disk, the newest one whenever the last has been written. It is taken out of the channel: what only an old table has
 /// would stay in memory with it. Ends with the keeper.
-pub(crate) async fn write_saves(mut saves: watch::Receiver<Mutex<Option<Snapshot>>>, file: PathBuf, tasks: Tasks) {
+pub(crate) async fn write_saves(mut saves: watch::Receiver<Mutex<Option<Snapshot>>>, files: Files, tasks: Tasks) {
+    let mut certificates = None;
     while saves.changed().await.is_ok() {
         let Some(snapshot) = saves.borrow_and_update().lock().take() else { continue };
-        let file = file.clone();
-        let written = tasks.blocking("save the table", move || snapshot.saved().save(&file)).await;
-        if let Ok(Err(error)) = written {
-            tracing::warn!(%error, "the table was not saved");
+        let (files, before) = (files.clone(), certificates.clone());
+        let saving = move || {
+            // First the table, which is kept also where certificates have no place.
+            snapshot.saved().save(&files.table)?;
+            // They change seldom, and are written whole.
+            let new = snapshot.certificates_after(before.as_ref());
+            if let Some(new) = &new {
+                new.saved().save(&files.certificates)?;
+            }
+            Ok::<_, DiskError>(new)
+        };
+        match tasks.blocking("save the table", saving).await {
+            Ok(Ok(Some(new))) => certificates = Some(new),
+            Ok(Ok(None)) | Err(_) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the table or its certificates were not saved"),
         }
     }
 }
@@ -115,7 +142,9 @@ mod tests {
         saves.send_replace(Mutex::new(Some(Index::new(None, Defaults::default()).snapshot())));
         let seen = saves.subscribe();
         drop(saves);
-        write_saves(to_save, file.clone(), Context::new("router").tasks).await;
-        assert!(file.exists() && seen.borrow().lock().is_none());
+        let certificates = folder.path().join("certificates.json");
+        let files = Files { table: file.clone(), certificates: certificates.clone() };
+        write_saves(to_save, files, Context::new("router").tasks).await;
+        assert!(file.exists() && certificates.exists() && seen.borrow().lock().is_none());
     }
 }

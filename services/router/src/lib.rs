@@ -3,7 +3,7 @@
 //! | Port | Serves |
 //! |---|---|
 //! | 8080 | HTTP/1.1 |
-//! | 6443 | HTTPS with the platform's wildcard certificate: HTTP/1.1 and HTTP/2 |
+//! | 6443 | HTTPS with the certificate of the domain, else the platform's wildcard one: HTTP/1.1 and HTTP/2 |
 //! | 2222 | git's SSH, handed to the builder as it is |
 //! | 50051 | gRPC `router.v1`: `AwaitBackends` and `AwaitDrain` for workflow, `GetStatus` and `Explain` for operators |
 //! | 9090 | `/healthz`, `/readiness`, `/metrics` |
@@ -15,13 +15,15 @@
 //!
 //! What it may do in Kubernetes, and nothing more: `list` and `watch` of `services`, `pods` (metadata alone is read) and
 //! `endpointslices.discovery.k8s.io` (ClusterRole), and `get`, `list` and `watch` of the one ConfigMap `deis-router-settings` with the
-//! operator's settings, which workflow writes (Role).
+//! operator's settings, which workflow writes (Role); and `list` and `watch` of `secrets` in the one namespace `deis-certificates`, where
+//! workflow puts copies of the certificates that domains have (Role). It may read no other Secret.
 //!
 //! Where to read on: [`feed`] turns Kubernetes' objects into events, [`table`] turns events into routes, [`proxy`] answers requests
 //! by them, `server` holds the doors.
 #![warn(missing_docs)]
 
 mod backend;
+mod certificate;
 mod config;
 mod demand;
 mod error;
@@ -51,9 +53,9 @@ use tokio_util::sync::CancellationToken;
 pub use config::Config;
 pub use error::Error;
 pub use feed::Feed;
-use keeper::Keeper;
+use keeper::{Files, Keeper};
 use proxy::{Pool, Proxy};
-use server::{Doors, Git, Http, PlatformCertificate, Rpc};
+use server::{Certificates, Doors, Git, Http, PlatformCertificate, Rpc};
 use table::facts::Event;
 use table::{Defaults, Index, Live, ServiceKey};
 use traffic::Traffic;
@@ -100,7 +102,7 @@ impl Listeners {
 pub async fn run(config: Config, context: Context) -> Result<(), Error> {
     let first_table = first_table(&context);
     let client = deis_kube::watch::client().await?;
-    let feed = Feed::watch(&client, &builder(&config));
+    let feed = Feed::watch(&client, &builder(&config), &deis_kube::names::certificates(&config.namespace));
     let listeners = Listeners::bind(&config, &context).await?;
     serve(config, context, listeners, feed, first_table).await
 }
@@ -122,11 +124,12 @@ pub async fn serve(
     first_table: Latch,
 ) -> Result<(), Error> {
     let identity = Identity::load(&config.tls_folder)?;
-    let tls = PlatformCertificate::new(config.platform_cert_folder.clone()).server_config()?;
-    let acceptor = TlsAcceptor::from(Arc::new(tls));
     // Ends last: the other services may ask until every client has been served.
     let cut = CancellationToken::new();
     let live = Arc::new(Live::new(feed.healths, config.stale_after));
+    let platform = PlatformCertificate::new(config.platform_cert_folder.clone());
+    let tls = Certificates::new(Arc::clone(&live), platform).server_config()?;
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
     let traffic = Arc::new(Traffic::default());
 
     keep_table(&config, &context, &live, feed.events, first_table, &cut);
@@ -192,14 +195,15 @@ fn keep_table(
 ) {
     let chart = Defaults { trusted: config.trusted_proxies.clone().into(), ..Defaults::default() };
     let mut saved = Index::new(config.domain.clone(), chart.clone());
-    let from_disk = keeper::publish_saved(&config.table_file, &mut saved, live);
+    let files = Files { table: config.table_file.clone(), certificates: config.certificates_file.clone() };
+    let from_disk = keeper::publish_saved(&files, &mut saved, live);
     let mut index = Index::new(config.domain.clone(), chart);
     // Should the settings be missing now, the last good ones hold.
     index.apply(Event::Settings(saved.settings().clone()));
     let (saves, to_save) = watch::channel(Mutex::new(None));
     let keeper = Keeper { index, live: Arc::clone(live), first_table: (!from_disk).then_some(first_table), saves };
     context.tasks.spawn("table keeper", keeper.run(events, end.clone()));
-    let writer = keeper::write_saves(to_save, config.table_file.clone(), context.tasks.clone());
+    let writer = keeper::write_saves(to_save, files, context.tasks.clone());
     context.tasks.spawn("table writer", writer);
 }
 

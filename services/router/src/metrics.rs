@@ -48,6 +48,12 @@ pub(crate) fn register(
     reading("settings_ignored", "Settings of the operator that cannot be obeyed", |live| {
         live.table().ignored_settings() as u64
     });
+    reading("certificates", "Certificates of domains, beside the platform's", |live| {
+        live.table().certificates() as u64
+    });
+    reading("certificates_ignored", "Secrets that cannot be served as certificates", |live| {
+        live.table().broken_certificates() as u64
+    });
     reading("stale_seconds", "For how long a watch has been broken", |live| {
         live.stale_for().map_or(0, |stale| stale.as_secs())
     });

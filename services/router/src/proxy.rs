@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deis_bootstrap::Tasks;
+use http::header::STRICT_TRANSPORT_SECURITY;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
@@ -101,6 +102,11 @@ impl Proxy {
         }
         self.traffic.count(route.is_some(), response.status());
         trace::record(&Span::current(), route.as_ref().map(|route| route.app.as_ref()), response.status());
+        if client.tls
+            && let Some(hsts) = route.as_ref().and_then(|route| route.settings.hsts.clone())
+        {
+            response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert(hsts);
+        }
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().entry(headers::REQUEST_ID).or_insert(client.request_id);
         }

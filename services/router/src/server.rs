@@ -10,4 +10,4 @@ pub(crate) use doors::Doors;
 pub(crate) use git::Git;
 pub(crate) use http::Http;
 pub(crate) use rpc::Rpc;
-pub(crate) use tls::PlatformCertificate;
+pub(crate) use tls::{Certificates, PlatformCertificate};

@@ -3,6 +3,7 @@
 //! [`Index`] turns what the watches report into the next [`Table`] at a cost that depends on the changed app alone; [`Live`]
 //! holds the current one for everybody who serves; [`disk`] keeps the last good one for a start without Kubernetes.
 
+mod certificates;
 mod defaults;
 pub mod disk;
 pub mod facts;
@@ -25,6 +26,7 @@ use ipnet::IpNet;
 pub use live::Live;
 use map::Map;
 pub use route::Route;
+use rustls::sign::CertifiedKey;
 pub(crate) use settings::PREFIX as ANNOTATIONS;
 pub use settings::Settings;
 pub use snapshot::Snapshot;
@@ -61,6 +63,8 @@ pub struct Table {
     backends: usize,
     trusted: Arc<[IpNet]>,
     ignored_settings: usize,
+    certificates: Map<Arc<str>, Arc<CertifiedKey>>,
+    broken_certificates: usize,
     generation: u64,
     source: Source,
 }
@@ -75,6 +79,28 @@ impl Table {
     /// The same, with the rule under which it is there.
     pub(crate) fn find<'a>(&self, host: &'a Host<'_>) -> Option<(Cow<'a, str>, &Arc<Route>)> {
         host.rules().find_map(|rule| Some((rule.clone(), self.hosts.get(rule.as_ref())?)))
+    }
+
+    /// The certificate that a host is served with: its domain's, or that of a wildcard that is its app's too. `None` for the platform's.
+    #[must_use]
+    pub fn certificate(&self, host: &Host<'_>) -> Option<&Arc<CertifiedKey>> {
+        let route = self.route(host)?;
+        if route.certificates.is_empty() {
+            return None;
+        }
+        host.rules().find_map(|rule| self.certificates.get(route.certificate(&rule)?))
+    }
+
+    /// How many certificates there are beside the platform's.
+    #[must_use]
+    pub fn certificates(&self) -> usize {
+        self.certificates.len()
+    }
+
+    /// How many Secrets cannot be served as they are.
+    #[must_use]
+    pub fn broken_certificates(&self) -> usize {
+        self.broken_certificates
     }
 
     /// The route of a Service.

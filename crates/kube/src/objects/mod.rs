@@ -3,6 +3,7 @@
 mod autoscaler;
 mod budget;
 mod build_pod;
+mod certificate;
 mod controller;
 mod drain;
 mod namespace;
@@ -13,6 +14,7 @@ mod settings;
 pub use autoscaler::{autoscale_rule, autoscaler};
 pub use budget::budget;
 pub use build_pod::{BUILD_PODS, Build, Limits, build_pod};
+pub use certificate::{certificate, read_certificate};
 pub use controller::{Amount, CPU, MEMORY, Process, Program, Start, controller, release_phase};
 pub use drain::Drain;
 pub use namespace::namespace;

@@ -9,8 +9,9 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::certificate::{self, CertificateError};
+use crate::table::{Host, Live};
 
 /// The platform's wildcard certificate, read again when its file has changed: asking the file at each handshake costs a microsecond
 /// and needs no watcher. While there is none, handshakes fail.
@@ -23,33 +24,20 @@ pub(crate) struct PlatformCertificate {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum CertificateError {
+enum Unusable {
     #[error("the file cannot be read")]
     Read(#[from] io::Error),
-    #[error("the file is not PEM of what it should be")]
-    Pem(#[from] rustls_pki_types::pem::Error),
-    #[error("key and certificate cannot be used together")]
-    Key(#[from] rustls::Error),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
 }
 
 impl PlatformCertificate {
     pub(crate) fn new(folder: PathBuf) -> Self {
         let certificate = Self { folder, read: Mutex::default(), current: ArcSwapOption::empty() };
         if certificate.fresh().is_none() {
-            tracing::warn!(folder = %certificate.folder.display(), "there is no platform certificate yet: HTTPS is not served");
+            tracing::warn!(folder = %certificate.folder.display(), "there is no platform certificate yet: HTTPS is served for domains with a certificate of their own alone");
         }
         certificate
-    }
-
-    /// How HTTPS is served: TLS 1.2 and 1.3, HTTP/2 where the client can, sessions resumed by tickets.
-    pub(crate) fn server_config(self) -> Result<ServerConfig, rustls::Error> {
-        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(self));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        config.ticketer = aws_lc_rs::Ticketer::new()?;
-        Ok(config)
     }
 
     fn fresh(&self) -> Option<Arc<CertifiedKey>> {
@@ -69,14 +57,40 @@ impl PlatformCertificate {
     }
 }
 
-impl ResolvesServerCert for PlatformCertificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.fresh()
+/// Which certificate a handshake is answered with: that of the domain that the client names, else the platform's, also for names that nobody
+/// has. One that is replaced is so for the next handshake; connections that there are stay.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    live: Arc<Live>,
+    platform: PlatformCertificate,
+}
+
+impl Certificates {
+    pub(crate) fn new(live: Arc<Live>, platform: PlatformCertificate) -> Self {
+        Self { live, platform }
+    }
+
+    /// How HTTPS is served: TLS 1.2 and 1.3, HTTP/2 where the client can, sessions resumed by tickets.
+    pub(crate) fn server_config(self) -> Result<ServerConfig, rustls::Error> {
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(self));
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.ticketer = aws_lc_rs::Ticketer::new()?;
+        Ok(config)
     }
 }
 
-fn read(folder: &Path) -> Result<CertifiedKey, CertificateError> {
-    let chain = CertificateDer::pem_slice_iter(&fs::read(folder.join("tls.crt"))?).collect::<Result<Vec<_>, _>>()?;
-    let key = PrivateKeyDer::from_pem_slice(&fs::read(folder.join("tls.key"))?)?;
-    Ok(CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?)
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let host = hello.server_name().and_then(Host::parse);
+        let of_domain = host.and_then(|host| self.live.table().certificate(&host).cloned());
+        of_domain.or_else(|| self.platform.fresh())
+    }
+}
+
+fn read(folder: &Path) -> Result<CertifiedKey, Unusable> {
+    let (chain, key) = (fs::read(folder.join("tls.crt"))?, fs::read(folder.join("tls.key"))?);
+    Ok(certificate::read(&chain, &key)?)
 }

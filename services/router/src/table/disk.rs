@@ -1,13 +1,16 @@
 //! The last good table on disk, so that a router can start while Kubernetes cannot be asked.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
+use deis_api::rest::Secret;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Event, Service, Slice};
+use super::facts::{Certificate, Event, Service, Slice};
 
 const VERSION: u32 = 1;
 
@@ -65,16 +68,72 @@ impl Saved {
     /// # Errors
     /// The disk refuses.
     pub fn save(&self, path: &Path) -> Result<(), DiskError> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let draft = path.with_extension("new");
-        let mut file = File::create(&draft)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        // The rename itself lasts once the folder is on disk.
-        Ok(File::open(folder)?.sync_all()?)
+        replace(path, &serde_json::to_vec(self)?)
     }
+}
+
+/// The certificates of a table, with their keys: for a folder in memory, which goes with the pod. No disk is to keep them.
+#[derive(Serialize, Deserialize)]
+pub struct SavedCertificates {
+    version: u32,
+    certificates: Vec<SavedCertificate>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedCertificate {
+    secret: String,
+    chain: String,
+    key: Secret,
+}
+
+impl SavedCertificates {
+    pub(super) fn new<'a>(certificates: impl Iterator<Item = &'a Arc<Certificate>>) -> Self {
+        let certificates = certificates.map(|certificate| {
+            let Certificate { secret, chain, key } = Certificate::clone(certificate);
+            SavedCertificate { secret, chain, key: key.into() }
+        });
+        Self { version: VERSION, certificates: certificates.collect() }
+    }
+
+    /// As the events that would have made it.
+    pub fn into_events(self) -> impl Iterator<Item = Event> {
+        let certificates = self.certificates.into_iter();
+        certificates.map(|saved| Event::Certificate(Certificate::new(saved.secret, saved.chain, saved.key.into())))
+    }
+
+    /// Reads the file; `None` when there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what [`save`](Self::save) writes.
+    pub fn load(path: &Path) -> Result<Option<Self>, DiskError> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let saved = serde_json::from_slice::<Self>(&text)?;
+        if saved.version == VERSION { Ok(Some(saved)) } else { Err(DiskError::Version(saved.version)) }
+    }
+
+    /// Replaces the file as one. Nobody else may read it.
+    ///
+    /// # Errors
+    /// The folder has no room, or refuses.
+    pub fn save(&self, path: &Path) -> Result<(), DiskError> {
+        replace(path, &serde_json::to_vec(self)?)
+    }
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let draft = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    // The rename itself lasts once the folder is on disk.
+    Ok(File::open(folder)?.sync_all()?)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 /// Which Service.
@@ -60,6 +61,38 @@ pub struct Endpoint {
     pub pod_uid: Option<String>,
 }
 
+/// A certificate with its key.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The name of the Secret that it is in.
+    pub secret: String,
+    /// PEM, leaf first.
+    pub chain: String,
+    /// PEM.
+    pub key: SecretString,
+}
+
+impl Certificate {
+    /// What a Secret of this name holds.
+    #[must_use]
+    pub fn new(secret: String, chain: String, key: SecretString) -> Self {
+        Self { secret, chain, key }
+    }
+
+    /// The key's text, for whoever reads keys.
+    pub(crate) fn key(&self) -> &[u8] {
+        self.key.expose_secret().as_bytes()
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.secret, &self.chain, self.key()) == (&other.secret, &other.chain, other.key())
+    }
+}
+
+impl Eq for Certificate {}
+
 /// The watches that a table is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Watch {
@@ -73,11 +106,14 @@ pub enum Watch {
     Pods,
     /// The operator's settings. A table is not complete without them: an app that they close must not be open for a moment.
     Settings,
+    /// The certificates. A table is not complete without them: clients that got the platform's in their stead would turn away.
+    Certificates,
 }
 
 impl Watch {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Services, Self::Builder, Self::Slices, Self::Pods, Self::Settings];
+    pub const ALL: [Self; 6] =
+        [Self::Services, Self::Builder, Self::Slices, Self::Pods, Self::Settings, Self::Certificates];
 }
 
 /// One report of a watch.
@@ -97,6 +133,10 @@ pub enum Event {
     PodGone(String),
     /// The operator's settings, all of them.
     Settings(BTreeMap<String, String>),
+    /// A certificate is there, new or changed.
+    Certificate(Certificate),
+    /// The Secret of this name is gone.
+    CertificateGone(String),
     /// Everything that this watch's list holds has been reported.
     Complete(Watch),
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use deis_api::Hostname;
 use deis_kube::objects::Drain;
 
+use super::certificates::Certificates;
 use super::facts::{Event, Service, Slice, Watch};
 use super::hosts::rule;
 use super::map::Map;
@@ -35,6 +36,7 @@ pub struct Index {
     leaving: HashMap<String, Leaving>,
     /// The Services that name a host, the oldest first.
     claims: HashMap<Arc<str>, Vec<(i64, ServiceKey)>>,
+    certificates: Certificates,
     complete: Vec<Watch>,
     table: Table,
 }
@@ -87,7 +89,12 @@ impl Index {
     /// What the table is made from, to be kept on disk. Costs as little as a copy of the table.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { services: self.services.clone(), slices: self.slices.clone(), settings: self.settings.clone() }
+        Snapshot {
+            services: self.services.clone(),
+            slices: self.slices.clone(),
+            settings: self.settings.clone(),
+            certificates: self.certificates.texts().clone(),
+        }
     }
 
     /// Takes up one event; whether the table is another one now.
@@ -105,6 +112,8 @@ impl Index {
                 false
             }
             Event::Settings(settings) => self.put_settings(settings),
+            Event::Certificate(certificate) => self.certificates.put(certificate) && self.show_certificates(),
+            Event::CertificateGone(secret) => self.certificates.remove(&secret) && self.show_certificates(),
             Event::Complete(watch) => {
                 if !self.complete.contains(&watch) {
                     self.complete.push(watch);
@@ -131,6 +140,12 @@ impl Index {
         };
         self.services.insert(key.clone(), Arc::new(Known { facts, settings, drain }));
         self.rebuild(&key)
+    }
+
+    fn show_certificates(&mut self) -> bool {
+        self.table.certificates = self.certificates.keys().clone();
+        self.table.broken_certificates = self.certificates.broken();
+        true
     }
 
     /// The one event that touches every route: it comes when an operator changes something.
@@ -230,6 +245,13 @@ impl Index {
             (Some(before), Some(after)) if before.serves_as(after) => return false,
             _ => {}
         }
+        let named =
+            |route: &Option<Arc<Route>>| route.iter().flat_map(|route| route.certificates.to_vec()).collect::<Vec<_>>();
+        let (old, new) = (named(&before), named(&after));
+        if old != new {
+            self.certificates.rename(old.iter().map(|(_, secret)| secret), new.iter().map(|(_, secret)| secret));
+            self.show_certificates();
+        }
         for gone in before.iter().flat_map(|before| before.backends_not_in(after.as_deref())) {
             gone.retire();
         }
@@ -246,6 +268,9 @@ impl Index {
     fn route(&self, known: &Known, before: Option<&Route>) -> Route {
         let facts = &known.facts;
         let rules = known.settings.domains.iter().map(|domain| rule(domain, self.platform.as_ref()).into());
+        let certificates = known.settings.certificates.iter();
+        let certificates =
+            certificates.map(|(domain, secret)| (rule(domain, self.platform.as_ref()).into(), secret.as_str().into()));
         let demand = before.map_or_else(Arc::default, |route| Arc::clone(&route.demand));
         // An address that stays keeps its connections.
         let known_backends = before.map(|route| route.backends.as_slice()).unwrap_or_default();
@@ -273,6 +298,7 @@ impl Index {
             epoch: known.drain.epoch,
             service,
             demand,
+            certificates: certificates.collect(),
             rules: rules.collect(),
         }
     }

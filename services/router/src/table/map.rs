@@ -61,6 +61,11 @@ impl<K: Eq + Hash + Clone, V: Clone> Map<K, V> {
         entries.iter().find(|(there, _)| there.borrow() == key).map(|(_, value)| value)
     }
 
+    /// Whether one is a copy of the other and neither was changed since.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.root, &other.root)
+    }
+
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let (mut hash, mut depth) = (self.hasher.hash_one(&key), 0);
         let mut node = Arc::make_mut(&mut self.root);

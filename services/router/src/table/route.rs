@@ -27,6 +27,8 @@ pub struct Route {
     pub service: Option<Arc<Backend>>,
     /// What its requests share.
     pub(crate) demand: Arc<Demand>,
+    /// The Secrets with the certificates of some of its domains, by the rules of these.
+    pub(super) certificates: Box<[(Arc<str>, Arc<str>)]>,
     /// The rules under which the table may hold it.
     pub(super) rules: Vec<Arc<str>>,
 }
@@ -56,6 +58,11 @@ impl Route {
     pub(crate) fn has_room(&self) -> bool {
         let mut staying = self.backends.iter().take(self.staying);
         staying.any(|backend| !backend.is_ejected() && backend.in_flight() < self.settings.connections)
+    }
+
+    /// The Secret with the certificate of the domain under this rule.
+    pub(super) fn certificate(&self, rule: &str) -> Option<&Arc<str>> {
+        self.certificates.iter().find(|(certified, _)| **certified == *rule).map(|(_, secret)| secret)
     }
 
     /// The addresses that the next route has no more.

@@ -3,6 +3,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use deis_api::{Hostname, settings};
+use deis_kube::names;
+use http::HeaderValue;
 use ipnet::IpNet;
 
 use super::Defaults;
@@ -11,6 +13,8 @@ use super::Defaults;
 pub(crate) const PREFIX: &str = "router.deis.io/";
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// 180 days.
+const HSTS_SECONDS: u64 = 15_552_000;
 /// What one app may have in all, which holds in any case: with fewer for a pod websockets could not all move to one router.
 const CONNECTIONS: usize = usize::MAX;
 
@@ -19,12 +23,17 @@ const CONNECTIONS: usize = usize::MAX;
 pub struct Settings {
     /// `domains`: a comma list of full names, wildcards, and names without a dot.
     pub domains: Vec<Hostname>,
+    /// `certificates`: a comma list of `{domain}:{certificate}`; with each domain the Secret of its certificate.
+    pub certificates: Vec<(Hostname, String)>,
     /// `maintenance`: answer 503.
     pub maintenance: bool,
     /// `whitelist`: a comma list of addresses and networks; without it everybody may come.
     pub allowed: Option<Vec<IpNet>>,
-    /// `ssl.enforce`: send plain requests to https.
+    /// `ssl.enforce`: send plain requests to https. So does HSTS.
     pub enforce_tls: bool,
+    /// `ssl.hsts.enabled`, `ssl.hsts.maxAge` in seconds, `ssl.hsts.includeSubDomains`, `ssl.hsts.preload`: what answers over TLS say in
+    /// `Strict-Transport-Security` (RFC 6797), unless the app says something itself.
+    pub hsts: Option<HeaderValue>,
     /// `connectTimeout`: for a connection to a pod.
     pub connect_limit: Duration,
     /// `tcpTimeout`: between two bytes from a pod.
@@ -41,9 +50,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             domains: Vec::new(),
+            certificates: Vec::new(),
             maintenance: false,
             allowed: None,
             enforce_tls: false,
+            hsts: None,
             connect_limit: CONNECT_LIMIT,
             idle_limit: Defaults::default().idle_limit,
             request_limit: None,
@@ -66,13 +77,18 @@ impl Settings {
     pub(super) fn parse(annotations: &BTreeMap<String, String>, platform: &Defaults) -> (Self, Vec<Warning>) {
         let mut read = Reader { annotations, warnings: Vec::new() };
         let defaults = Self { idle_limit: platform.idle_limit, ..Self::default() };
+        let hsts = read.hsts();
         let settings = Self {
             domains: read
                 .list("domains", |text| text.parse::<Hostname>().map_err(|error| error.to_string()))
                 .unwrap_or_default(),
+            certificates: read.list("certificates", certificate).unwrap_or_default(),
             maintenance: read.one("maintenance", flag).unwrap_or(defaults.maintenance),
             allowed: allowed(read.list("whitelist", network), platform),
-            enforce_tls: read.one("ssl.enforce", flag).unwrap_or(defaults.enforce_tls) || platform.enforce_tls,
+            enforce_tls: read.one("ssl.enforce", flag).unwrap_or(defaults.enforce_tls)
+                || platform.enforce_tls
+                || hsts.is_some(),
+            hsts,
             connect_limit: read.one("connectTimeout", duration).unwrap_or(defaults.connect_limit),
             idle_limit: read.one("tcpTimeout", duration).unwrap_or(defaults.idle_limit),
             request_limit: read.one("requestTimeout", duration),
@@ -101,6 +117,17 @@ impl Reader<'_> {
         parse(text).map_err(|problem| self.warnings.push(Warning { annotation, problem })).ok()
     }
 
+    /// What is set beside it says nothing while it is not enabled.
+    fn hsts(&mut self) -> Option<HeaderValue> {
+        let is_enabled = self.one("ssl.hsts.enabled", flag).unwrap_or(false);
+        let seconds = self.one("ssl.hsts.maxAge", seconds).unwrap_or(HSTS_SECONDS);
+        let includes = self.one("ssl.hsts.includeSubDomains", flag).unwrap_or(false);
+        let preload = self.one("ssl.hsts.preload", flag).unwrap_or(false);
+        let said = [(includes, "; includeSubDomains"), (preload, "; preload")];
+        let said = said.into_iter().filter_map(|(is_said, words)| is_said.then_some(words)).collect::<String>();
+        is_enabled.then(|| HeaderValue::from_str(&format!("max-age={seconds}{said}")).ok()).flatten()
+    }
+
     /// The readable entries of a comma list; `None` when there is no such annotation or it is empty.
     fn list<T>(&mut self, annotation: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
         let text = self.annotations.get(annotation)?;
@@ -117,6 +144,20 @@ impl Reader<'_> {
         }
         Some(values)
     }
+}
+
+/// `{domain}:{certificate}`, as the domain and its certificate's Secret.
+fn certificate(text: &str) -> Result<(Hostname, String), String> {
+    let (domain, certificate) = text.split_once(':').ok_or_else(|| "no domain with a certificate".to_owned())?;
+    let domain = domain.trim().parse::<Hostname>().map_err(|error| error.to_string())?;
+    let secret = names::certificate_secret(certificate.trim());
+    let is_name =
+        secret.len() <= 253 && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    if is_name { Ok((domain, secret)) } else { Err("no name of a certificate".to_owned()) }
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))
 }
 
 /// An app's list with the platform's, or in its stead; `None` for everybody.
@@ -217,6 +258,32 @@ mod tests {
         assert_eq!(settings.domains, ["good".parse().unwrap()]);
         assert!(settings.enforce_tls);
         assert_eq!(settings, Settings { domains: settings.domains.clone(), enforce_tls: true, ..Settings::default() });
+    }
+
+    #[test]
+    fn certificates_are_named_for_domains() {
+        let list = "www.example.com:shop-0a, *.example.com : shop-1b,app:c,,nothing,b@d:x,a.example.com:../x";
+        let (settings, warnings) = parse(&[("certificates", list)]);
+        let named = settings.certificates.iter().map(|(domain, secret)| format!("{domain} {secret}"));
+        let expected = ["www.example.com shop-0a-cert", "*.example.com shop-1b-cert", "app c-cert"];
+        assert_eq!(named.collect::<Vec<_>>(), expected);
+        assert_eq!(warnings, ["certificates"; 3]);
+    }
+
+    #[test]
+    fn hsts_is_said_in_full_and_forces_tls() {
+        let said = |annotations: &[(&str, &str)]| {
+            let (settings, warnings) = parse(annotations);
+            assert_eq!(settings.enforce_tls, settings.hsts.is_some());
+            (settings.hsts.map(|value| value.to_str().unwrap().to_owned()), warnings)
+        };
+        let on = ("ssl.hsts.enabled", "True");
+        assert_eq!(said(&[on]), (Some("max-age=15552000".to_owned()), vec![]));
+        let all = [on, ("ssl.hsts.maxAge", "60"), ("ssl.hsts.includeSubDomains", "true"), ("ssl.hsts.preload", "true")];
+        assert_eq!(said(&all), (Some("max-age=60; includeSubDomains; preload".to_owned()), vec![]));
+        assert_eq!(said(&all[1..]), (None, vec![]));
+        let bad = [on, ("ssl.hsts.maxAge", "a year")];
+        assert_eq!(said(&bad), (Some("max-age=15552000".to_owned()), vec!["ssl.hsts.maxAge"]));
     }
 
     #[test]

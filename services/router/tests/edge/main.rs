@@ -1,6 +1,7 @@
 //! The router through its doors: real sockets on both sides, the table fed with plain events.
 #![expect(clippy::unwrap_used, reason = "tests assert by panicking")]
 
+mod certificates;
 mod draining;
 mod ending;
 mod explaining;

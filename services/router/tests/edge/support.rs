@@ -13,7 +13,7 @@ use clap::Parser as _;
 use deis_bootstrap::{Context, TaskHandle, deadline};
 use deis_kube::watch::Health;
 use deis_router::table::ServiceKey;
-use deis_router::table::facts::{Endpoint, Event, Service, Slice, Watch};
+use deis_router::table::facts::{Certificate, Endpoint, Event, Service, Slice, Watch};
 use deis_router::{Config, Error, Feed, Listeners};
 use futures_util::StreamExt as _;
 use http::{HeaderMap, Request, Response};
@@ -69,6 +69,7 @@ impl Edge {
             ("--tls-folder", path("tls")),
             ("--platform-cert-folder", path("platform")),
             ("--table-file", path("table/table.json")),
+            ("--certificates-file", path("certificates/certificates.json")),
             ("--domain", "example.com".to_owned()),
         ];
         let files = files.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
@@ -337,6 +338,14 @@ impl Authority {
         let uri = format!("spiffe://deis/{service}");
         params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
         self.write_certificate(params, folder);
+    }
+
+    /// A certificate for these names, as its Secret tells it.
+    pub(crate) fn certificate(&self, secret: &str, names: &[&str]) -> Certificate {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        let chain = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Certificate::new(secret.to_owned(), chain, key.serialize_pem().into())
     }
 
     /// The platform's wildcard certificate.

@@ -23,12 +23,22 @@ pub(crate) async fn connect(
     authority: &Authority,
     protocol: &str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_to(edge, authority, "app.example.com", protocol).await
+}
+
+/// A client that names this host and takes certificates of this authority alone.
+pub(crate) async fn connect_to(
+    edge: &Edge,
+    authority: &Authority,
+    host: &'static str,
+    protocol: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
     let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     let stream = TcpStream::connect(edge.https).await.unwrap();
-    let name = "app.example.com".try_into().unwrap();
+    let name = host.try_into().unwrap();
     deadline(LIMIT, TlsConnector::from(Arc::new(config)).connect(name, stream)).await.unwrap()
 }
 
