@@ -88,6 +88,8 @@ codes! {
     AlreadyExists = "already-exists", 409, ALREADY_EXISTS, false;
     /// The user owns apps, so his account cannot end.
     StillOwnsApps = "still-owns-apps", 409, FAILED_PRECONDITION, false;
+    /// The user owns certificates, so his account cannot end.
+    StillOwnsCertificates = "still-owns-certificates", 409, FAILED_PRECONDITION, false;
     /// The call would change nothing.
     NothingChanged = "nothing-changed", 409, FAILED_PRECONDITION, false;
     /// The state of the object does not allow this now.

@@ -165,7 +165,8 @@ impl ServeConfig {
     /// Names that no app may have.
     #[must_use]
     pub fn reserved(&self) -> ReservedNames {
-        self.reserved_names.iter().map(|name| name.trim().to_owned()).collect()
+        let own = [deis_kube::names::certificates(&self.namespace)];
+        self.reserved_names.iter().map(|name| name.trim().to_owned()).chain(own).collect()
     }
 
     /// The key from which the pull passwords of apps are made.

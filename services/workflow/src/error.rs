@@ -68,6 +68,8 @@ pub enum Kind {
     App,
     /// A build.
     Build,
+    /// A certificate.
+    Certificate,
     /// A domain of an app.
     Domain,
     /// An SSH key.

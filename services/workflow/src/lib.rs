@@ -20,6 +20,7 @@
 //! | pods/log | apps | get |
 //! | events | apps | list, watch, create |
 //! | endpointslices.discovery.k8s.io | the platform's namespace | list, watch |
+//! | secrets | the certificates' namespace | watch |
 //! | configmaps | the platform's namespace | create; of `deis-router-settings` get, list, watch, patch |
 
 pub mod access;
@@ -27,6 +28,7 @@ pub mod accounts;
 pub mod acting;
 pub mod apps;
 pub mod builds;
+pub mod certificates;
 pub mod config;
 pub mod configs;
 pub mod deploy;

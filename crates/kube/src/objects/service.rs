@@ -1,12 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use deis_api::{AppName, Hostname};
+use deis_api::{AppName, CertificateDigest, Hostname};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::{Deserialize, Serialize};
 
-use crate::labels;
+use crate::{labels, names};
 
 /// The name of the port that a served process listens on; pods of two releases may give it different numbers.
 pub(super) const PORT_NAME: &str = "http";
@@ -16,6 +16,8 @@ pub(super) const PORT_NAME: &str = "http";
 pub struct Routing {
     /// The names that it is served under.
     pub domains: BTreeSet<Hostname>,
+    /// Those of them that have a certificate of their own; the others are served with the platform's.
+    pub certificates: BTreeMap<Hostname, CertificateDigest>,
     /// Whether it is, for whom, and how.
     pub rules: Rules,
 }
@@ -63,7 +65,13 @@ pub fn service(app: &AppName, routing: &Routing) -> Service {
     let mut all = labels::of_app(app);
     all.insert(labels::ROUTABLE.to_owned(), routing.rules.routable.to_string());
     let domains = routing.domains.iter().map(Hostname::as_str).collect::<Vec<_>>().join(",");
-    let annotations = [(labels::DOMAINS.to_owned(), domains)].into_iter().chain(routing.rules.annotations());
+    let certificates = routing.certificates.iter();
+    let certificates =
+        certificates.map(|(domain, digest)| format!("{domain}:{}", names::certificate_copy(app, digest)));
+    let certificates = certificates.collect::<Vec<_>>().join(",");
+    // Also when there are none: what stood there before goes.
+    let named = [(labels::DOMAINS.to_owned(), domains), (labels::CERTIFICATES.to_owned(), certificates)];
+    let annotations = named.into_iter().chain(routing.rules.annotations());
     let port = ServicePort {
         name: Some(PORT_NAME.to_owned()),
         port: 80,
@@ -90,12 +98,24 @@ mod tests {
 
     fn routing(rules: Rules) -> Routing {
         let domains = ["peachy-waxworks", "example.com"].map(|domain| domain.parse().unwrap());
-        Routing { domains: domains.into(), rules }
+        Routing { domains: domains.into(), rules, ..Routing::default() }
     }
 
     #[test]
     fn serves_every_release() {
         insta::assert_yaml_snapshot!(service(&"peachy-waxworks".parse().unwrap(), &routing(Rules::default())));
+    }
+
+    #[test]
+    fn names_the_certificates_of_its_domains() {
+        let digest = |byte| CertificateDigest::of([byte; 32]);
+        let certificates = [("example.com", digest(0xab)), ("peachy-waxworks", digest(0x01))];
+        let certificates = certificates.map(|(domain, digest)| (domain.parse().unwrap(), digest)).into();
+        let routing = Routing { certificates, ..routing(Rules::default()) };
+        let annotations = service(&"peachy-waxworks".parse().unwrap(), &routing).metadata.annotations.unwrap();
+        let expected =
+            "example.com:peachy-waxworks-abababababababababab,peachy-waxworks:peachy-waxworks-01010101010101010101";
+        assert_eq!(annotations[labels::CERTIFICATES], expected);
     }
 
     #[test]

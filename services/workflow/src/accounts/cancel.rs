@@ -7,7 +7,7 @@ use crate::ledger::accounts::Removal;
 /// Ends a user's account with his keys, his tokens and what others let him use. History keeps his name.
 ///
 /// # Errors
-/// [`Error::Missing`] for a user who is not there, [`Error::Refused`] for one who owns apps.
+/// [`Error::Missing`] for a user who is not there, [`Error::Refused`] for one who owns apps or certificates.
 pub async fn cancel(ledger: &dyn Ledger, username: &Username) -> Result<(), Error> {
     match ledger.remove_user(username).await? {
         Removal::Gone => {
@@ -18,6 +18,10 @@ pub async fn cancel(ledger: &dyn Ledger, username: &Username) -> Result<(), Erro
         Removal::OwnsApps => {
             let message = format!("{username} still has applications assigned. Delete or transfer ownership");
             Err(Error::refused(Code::StillOwnsApps, message))
+        }
+        Removal::OwnsCertificates => {
+            let message = format!("{username} still has certificates. Remove them with 'deis certs:remove' first");
+            Err(Error::refused(Code::StillOwnsCertificates, message))
         }
     }
 }

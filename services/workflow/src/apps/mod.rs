@@ -55,7 +55,7 @@ pub async fn find<'a>(
 
 /// Tells the app's log of a change that makes no release, and brings it to the app's namespace and Service. What is in the
 /// ledger comes about although Kubernetes cannot be reached now: the keeper sees to it.
-async fn tell(deployer: &Deployer, app: &AppName, kind: &'static str, what: &str) {
+pub(crate) async fn tell(deployer: &Deployer, app: &AppName, kind: &'static str, what: &str) {
     tracing::info!(%app, kind, what, "changed");
     deployer.events().record(app, kind, what.to_owned());
     match deadline(PATIENCE, deployer.converge(app).ended()).await {

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_api::{AppName, ProcType};
 use deis_kube::objects::{Drain, Routing};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::goal::Assignment;
 use super::world::{Autoscaler, Budget, Controller, Pod, Service, World};
 use crate::configs::tags::Tags;
+use crate::ledger::CertificateTexts;
 
 /// What a write to the cluster answers.
 pub type Done<'a> = BoxFuture<'a, Result<(), EffectError>>;
@@ -57,6 +58,8 @@ pub trait Cluster: Send + Sync + 'static {
     fn has_foreign_namespace<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<bool, EffectError>>;
     /// Whether some node has all these labels.
     fn has_node<'a>(&'a self, tags: &'a Tags) -> BoxFuture<'a, Result<bool, EffectError>>;
+    /// Makes these copies of certificates be where the routers read them.
+    fn certify<'a>(&'a self, grant: &'a Grant, certificates: &'a [CertificateTexts]) -> Done<'a>;
     /// Makes the namespace, Service and pull Secret of an app be what they should be.
     fn furnish<'a>(&'a self, app: &'a AppName, routing: &'a Routing, allow_root: bool, fence: i64) -> Done<'a>;
     /// Makes the environment of a release be what it should be.
@@ -81,7 +84,7 @@ pub trait Cluster: Send + Sync + 'static {
     fn hand_over<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment, proc_type: &'a ProcType) -> Done<'a>;
     /// Deletes a controller with what is left of its pods.
     fn delete<'a>(&'a self, grant: &'a Grant, controller: &'a Controller) -> Done<'a>;
-    /// Deletes an app's namespace with everything in it and waits for at most `limit` until it is gone. Fine when it is not there, or
+    /// Deletes an app's namespace with everything in it, and its copies of certificates, and waits for at most `limit` until it is gone. Fine when it is not there, or
     /// is no app's.
     fn demolish<'a>(
         &'a self,
@@ -89,9 +92,9 @@ pub trait Cluster: Send + Sync + 'static {
         fence: i64,
         limit: Duration,
     ) -> BoxFuture<'a, Result<Demolition, EffectError>>;
-    /// Deletes the environments of releases that have no controller, and the pods of release phases, except those of `keep` and of
-    /// whoever has taken over.
-    fn tidy<'a>(&'a self, grant: &'a Grant, keep: ReleaseVersion) -> Done<'a>;
+    /// Deletes the environments of releases that have no controller, and the pods of release phases, except those of the assignment's and
+    /// of whoever has taken over; and copies of certificates that it does not name.
+    fn tidy<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a>;
     /// Says in Kubernetes why a release failed. Best effort.
     fn report<'a>(&'a self, app: &'a AppName, failure: &'a Failure) -> BoxFuture<'a, ()>;
     /// What exists of an app. Pods of the `served` type are reachable if their uid is in `reachable`, all others are.

@@ -58,6 +58,8 @@ impl EffectError {
 pub trait Effects: Send + Sync + 'static {
     /// Takes over an app: raises its fence in the ledger.
     fn begin(&self, app: &AppName) -> impl Future<Output = Result<Grant, EffectError>> + Send;
+    /// Makes copies of the certificates that the app's domains have be where the routers read them; before the Service names them.
+    fn certify(&self, grant: &Grant, assignment: &Assignment) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Makes the app's namespace, Service and Secrets be what they should be.
     fn prepare(&self, grant: &Grant, assignment: &Assignment) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Creates the pod that runs the release phase.
@@ -127,8 +129,8 @@ pub trait Effects: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes a controller with what is left of its pods.
     fn delete(&self, grant: &Grant, controller: &Controller) -> impl Future<Output = Result<(), EffectError>> + Send;
-    /// Deletes what belongs to no release that has a controller.
-    fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> impl Future<Output = Result<(), EffectError>> + Send;
+    /// Deletes what belongs to no release that has a controller, and copies of certificates that no domain of the app has.
+    fn tidy(&self, grant: &Grant, assignment: &Assignment) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Deletes everything that the app has in Kubernetes and waits for at most `limit` until it is gone.
     fn demolish(&self, grant: &Grant, limit: Duration) -> impl Future<Output = Result<Demolition, EffectError>> + Send;
     /// Has the other services let go of what they keep of the app.

@@ -37,6 +37,17 @@ impl Effects for Outside {
         self.ledger.begin_deploy(app).await.map_err(unavailable)?.ok_or_else(|| EffectError::Gone(app.clone()))
     }
 
+    async fn certify(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        let texts = self.ledger.texts_of_app(&grant.app).await.map_err(unavailable)?;
+        let mut wanted = assignment.routing.certificates.values();
+        if wanted.all(|digest| texts.iter().any(|texts| texts.digest == *digest)) {
+            self.cluster.certify(grant, &texts).await
+        } else {
+            // One was removed in this moment.
+            Err(EffectError::Changed)
+        }
+    }
+
     async fn prepare(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
         self.cluster.furnish(&grant.app, &assignment.routing, assignment.allow_root, grant.fence).await?;
         self.cluster.equip(grant, assignment).await
@@ -109,8 +120,8 @@ impl Effects for Outside {
         self.cluster.delete(grant, controller).await
     }
 
-    async fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> Result<(), EffectError> {
-        self.cluster.tidy(grant, keep).await
+    async fn tidy(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        self.cluster.tidy(grant, assignment).await
     }
 
     async fn demolish(&self, grant: &Grant, limit: Duration) -> Result<Demolition, EffectError> {

@@ -207,6 +207,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     async fn advance(&mut self, assignment: &Assignment) -> Result<Option<Ending>, EffectError> {
         let furniture = (assignment.release, assignment.routing.clone(), assignment.allow_root);
         if self.prepared.as_ref() != Some(&furniture) {
+            self.certify(assignment).await?;
             self.world.prepare(&self.grant, assignment).await?;
             self.prepared = Some(furniture);
         }
@@ -252,7 +253,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
             }
             Plan::Done => {
                 // First, for whoever takes over looks at the ledger: what is recorded there as done has nothing left behind.
-                match self.world.tidy(&self.grant, assignment.release).await {
+                match self.world.tidy(&self.grant, assignment).await {
                     // What serves is no worse for what cannot be cleaned up.
                     Err(EffectError::Refused(why)) => {
                         tracing::warn!(app = %self.grant.app, why, "what no release needs any more stays");
@@ -273,6 +274,21 @@ impl<W: Effects + Surroundings> Run<'_, W> {
         }
         self.wait().await;
         Ok(None)
+    }
+
+    /// Has the certificates of the app's domains where the routers read them. What cannot be written there stops nothing else: the domain
+    /// is served with what the routers have.
+    async fn certify(&self, assignment: &Assignment) -> Result<(), EffectError> {
+        if assignment.routing.certificates.is_empty() {
+            return Ok(());
+        }
+        match self.world.certify(&self.grant, assignment).await {
+            Err(EffectError::Refused(why)) => {
+                tracing::error!(app = %self.grant.app, why, "the routers do not get the certificates of an app's domains");
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Pods that are ready for Kubernetes but not in a router's table: no fault of the release.

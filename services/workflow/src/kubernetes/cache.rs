@@ -15,6 +15,7 @@ use kube::{Api, Client, Resource};
 use parking_lot::Mutex;
 use tokio::sync::watch as signal;
 
+use super::certificates::Copies;
 use super::extras::Remembered;
 use crate::deploy::probe::{Probe, Unhealthy};
 
@@ -44,6 +45,7 @@ pub(super) struct Objects {
     /// Pod to what each probe found last, with the name of the Event that tells it.
     unhealthy: BTreeMap<String, BTreeMap<Probe, (String, Unhealthy)>>,
     pub(super) remembered: Remembered,
+    pub(super) copies: Copies,
     generation: signal::Sender<u64>,
 }
 
@@ -146,7 +148,7 @@ impl Cache {
     ) where
         K: Kept + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
     {
-        self.missing.send_modify(|missing| *missing += 1);
+        self.expect_list();
         let (mut changes, _health) =
             watch::objects(Api::<K>::all(client.clone()), watcher::Config::default().labels(labels::OURS));
         let (cache, shutdown) = (self.clone(), context.shutdown.clone());
@@ -156,11 +158,21 @@ impl Cache {
                 match change {
                     Change::Applied(object) => cache.apply(object, part),
                     Change::Deleted(key) => cache.remove(&key.namespace, &key.name, part),
-                    Change::Complete if latch.take().is_some() => cache.missing.send_modify(|missing| *missing -= 1),
+                    Change::Complete if latch.take().is_some() => cache.have_list(),
                     Change::Complete => {}
                 }
             }
         }));
+    }
+
+    /// A first list has yet to come,
+    pub(super) fn expect_list(&self) {
+        self.missing.send_modify(|missing| *missing += 1);
+    }
+
+    /// and is there.
+    pub(super) fn have_list(&self) {
+        self.missing.send_modify(|missing| *missing -= 1);
     }
 
     fn apply<K: Kept>(&self, mut object: K, part: fn(&mut Objects) -> &mut BTreeMap<String, K>) {
@@ -197,7 +209,7 @@ impl Cache {
     }
 
     /// Changes what is kept of one app, and tells of it if `change` answers that it is news.
-    fn change(&self, app: &AppName, change: impl FnOnce(&mut Objects) -> bool) {
+    pub(super) fn change(&self, app: &AppName, change: impl FnOnce(&mut Objects) -> bool) {
         let mut apps = self.apps.lock();
         let objects = apps.entry(app.clone()).or_default();
         if !change(objects) {

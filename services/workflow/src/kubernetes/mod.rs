@@ -1,6 +1,7 @@
 //! Kubernetes as the deploys see it: [`cache`] reads through watches, [`writes`] writes through `deis-kube`.
 
 mod cache;
+mod certificates;
 mod demolish;
 mod extras;
 mod logs;

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_api::{AppName, ProcType};
 use deis_bootstrap::deadline;
 use deis_kube::objects::Drain;
 use deis_kube::objects::Routing;
@@ -22,6 +22,7 @@ use crate::configs::tags::Tags;
 use crate::deploy::cluster::{Cluster, Demolition, Done, PodList, PodView};
 use crate::deploy::world::{self, Autoscaler, Budget, Controller, Pod, World};
 use crate::deploy::{Assignment, EffectError, Failure, Grant};
+use crate::ledger::CertificateTexts;
 
 /// How many lines a failing process's last words have.
 const LAST_LINES: i64 = 20;
@@ -55,22 +56,24 @@ impl PullKey {
 /// The cluster.
 #[derive(Clone)]
 pub struct Kubernetes {
-    client: Client,
+    pub(super) client: Client,
     pub(super) cache: Cache,
     pull_key: PullKey,
+    /// Where the routers read certificates; nowhere without routers.
+    pub(super) certificates: Option<String>,
 }
 
 impl Kubernetes {
     /// Reads from the cache and writes through the client.
     #[must_use]
     pub const fn new(client: Client, cache: Cache, pull_key: PullKey) -> Self {
-        Self { client, cache, pull_key }
+        Self { client, cache, pull_key, certificates: None }
     }
 
-    /// Whether the app's Service is what it should be, as far as the watches know.
+    /// Whether the app's Service is what it should be, with the certificates that it names, as far as the watches know.
     #[must_use]
     pub fn is_served(&self, app: &AppName, routing: &Routing) -> bool {
-        self.cache.read(app, |objects| observe::is_served(objects, app, routing))
+        self.cache.read(app, |objects| observe::is_served(objects, app, routing)) && self.is_certified(app, routing)
     }
 
     pub(super) fn api<K>(&self, app: &AppName) -> Api<K>
@@ -117,6 +120,10 @@ impl Cluster for Kubernetes {
             })?;
             Ok(!found.items.is_empty())
         })
+    }
+
+    fn certify<'a>(&'a self, grant: &'a Grant, certificates: &'a [CertificateTexts]) -> Done<'a> {
+        Box::pin(self.copy_certificates(grant, certificates))
     }
 
     fn furnish<'a>(&'a self, app: &'a AppName, routing: &'a Routing, allow_root: bool, fence: i64) -> Done<'a> {
@@ -225,11 +232,16 @@ impl Cluster for Kubernetes {
         fence: i64,
         limit: Duration,
     ) -> BoxFuture<'a, Result<Demolition, EffectError>> {
-        Box::pin(demolish::demolish(&self.client, app, fence, limit))
+        Box::pin(async move {
+            self.remove_certificates(app, fence).await?;
+            demolish::demolish(&self.client, app, fence, limit).await
+        })
     }
 
-    fn tidy<'a>(&'a self, grant: &'a Grant, keep: ReleaseVersion) -> Done<'a> {
+    fn tidy<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a> {
+        let keep = assignment.release;
         Box::pin(async move {
+            self.tidy_certificates(grant, &assignment.routing).await?;
             let secrets = self.api::<Secret>(&grant.app);
             let selector = ListParams::default().labels("heritage=deis,type=env");
             let found = secrets.list_metadata(&selector).await.map_err(|error| {

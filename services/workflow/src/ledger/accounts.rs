@@ -58,6 +58,8 @@ pub enum Removal {
     Missing,
     /// He is there still, for he owns apps.
     OwnsApps,
+    /// He is there still, for he owns certificates.
+    OwnsCertificates,
 }
 
 /// Users and their tokens.
@@ -74,7 +76,7 @@ pub trait Accounts: Send + Sync + 'static {
     fn set_superuser<'a>(&'a self, username: &'a Username, superuser: bool) -> Answer<'a, bool>;
     /// Gives a user another password, a PHC string; answers whether he is there.
     fn set_password<'a>(&'a self, username: &'a Username, password: SecretString) -> Answer<'a, bool>;
-    /// Removes a user who owns no app.
+    /// Removes a user who owns no app and no certificate.
     fn remove_user<'a>(&'a self, username: &'a Username) -> Answer<'a, Removal>;
     /// Adds a token and notes the login; of many tokens of a user the oldest end.
     fn add_token<'a>(&'a self, username: &'a Username, hash: TokenHash) -> Answer<'a, ()>;

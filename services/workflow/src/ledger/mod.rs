@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod apps;
 pub mod audit;
 pub mod builds;
+pub mod certificates;
 pub mod deploys;
 pub mod domains;
 pub mod keys;
@@ -21,6 +22,7 @@ pub use accounts::{Accounts, NewUser, User};
 pub use apps::{App, AppSettings, Apps, Autoscales, Labels, NewApp, Structure};
 pub use audit::{Audit, Change, Entry, Subject};
 pub use builds::{Build, BuildLog, BuildState, Builds, FailedBuild, NewBuild};
+pub use certificates::{Certificate, CertificateTexts, Certificates, NewCertificate};
 pub use deploys::Deploys;
 pub use domains::{Domain, Domains};
 pub use keys::{Key, Keys};
@@ -37,7 +39,9 @@ use crate::error::Error;
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// Everything a store must do.
-pub trait Ledger: Accounts + Keys + Apps + Sharing + Domains + Restarts + Builds + Releases + Deploys + Audit {
+pub trait Ledger:
+    Accounts + Keys + Apps + Sharing + Domains + Certificates + Restarts + Builds + Releases + Deploys + Audit
+{
     /// A trivial query: the store answers.
     fn ping(&self) -> Answer<'_, ()>;
 }

@@ -32,8 +32,10 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     let client = deis_kube::watch::client().await?;
     let cache = Cache::default();
     cache.follow(&context, &client);
+    let certificates = deis_kube::names::certificates(&config.namespace);
+    cache.follow_certificates(&context, &client, &certificates);
     let routers = Arc::new(LiveRouters::follow(&context, &client, &config.namespace, identity.clone()));
-    let kubernetes = Kubernetes::new(client.clone(), cache.clone(), config.pull_key()?);
+    let kubernetes = Kubernetes::new(client.clone(), cache.clone(), config.pull_key()?).with_certificates(certificates);
 
     let sql = SqlLedger::postgres(config.database()?).with_commit(seams.commit());
     let passwords = Passwords::new(context.tasks.clone());

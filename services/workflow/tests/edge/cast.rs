@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use deis_proto::workflow::CreateBuildRequest;
 use deis_workflow::accounts::FreshToken;
 use deis_workflow::ledger::{Accounts as _, NewUser};
+use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -62,10 +63,36 @@ impl Cast {
             cast.post(sandbox, "user", "/v2/keys/", key).await;
         }
         // Accounts are the same with apps and without.
-        if path.contains("/apps") || body.contains("{app}") || path.contains("/cancel") {
+        if path.contains("/certs") {
+            cast.certify(sandbox, path).await;
+        } else if path.contains("/apps") || body.contains("{app}") || path.contains("/cancel") {
             cast.furnish(sandbox, path).await;
         }
         cast
+    }
+
+    /// A certificate of the user, who may change the app, and a domain of the app that has it.
+    async fn certify(&mut self, sandbox: &Sandbox, path: &str) {
+        let [key, other] = [(); 2].map(|()| KeyPair::generate().unwrap());
+        let chain = CertificateParams::new(["www.example.com".to_owned()]).unwrap().self_signed(&key).unwrap().pem();
+        for (word, text) in [("pem", &chain), ("pem_key", &key.serialize_pem()), ("other_key", &other.serialize_pem())]
+        {
+            // As within a JSON string.
+            self.set(word, json!(text).to_string().trim_matches('"').to_owned());
+        }
+        if path.trim_end_matches('/') == "/v2/certs" {
+            return;
+        }
+        self.furnish(sandbox, "/domains").await;
+        let (app, user) = (self.word("app").to_owned(), self.word("user").to_owned());
+        let (name, attached) = (format!("cert-{app}"), format!("tls.{app}.example.com"));
+        self.post(sandbox, "owner", &format!("/v2/apps/{app}/perms/"), json!({ "username": user })).await;
+        self.post(sandbox, "user", &format!("/v2/apps/{app}/domains/"), json!({ "domain": attached })).await;
+        let certificate = json!({ "name": name, "certificate": chain, "key": key.serialize_pem() });
+        self.post(sandbox, "user", "/v2/certs/", certificate).await;
+        self.post(sandbox, "user", &format!("/v2/certs/{name}/domain/"), json!({ "domain": attached })).await;
+        self.set("name", name);
+        self.set("attached", attached);
     }
 
     /// An app that serves and is shared, and one without a build.

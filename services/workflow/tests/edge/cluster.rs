@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deis_api::rest::Autoscale;
-use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_api::{AppName, CertificateDigest, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
 use deis_kube::objects::Routing;
@@ -15,6 +15,7 @@ use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::phase::{Phase, PhaseState};
 use deis_workflow::deploy::world::{Autoscaler, Budget, Controller, Pod, Record, Service, Trouble, World};
 use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant};
+use deis_workflow::ledger::CertificateTexts;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -47,6 +48,8 @@ struct State {
     reports: Vec<String>,
     allow_root: BTreeMap<AppName, bool>,
     routing: BTreeMap<AppName, Routing>,
+    /// What the routers read.
+    certificates: BTreeMap<(AppName, CertificateDigest), CertificateTexts>,
     /// What Services say, with the fence it was written under.
     drains: BTreeMap<AppName, (Drain, i64)>,
     /// What keeps namespaces from going away, and whether that was noticed.
@@ -99,8 +102,20 @@ impl Cluster for TestCluster {
         Box::pin(async move { Ok(has_all) })
     }
 
+    fn certify<'a>(&'a self, grant: &'a Grant, certificates: &'a [CertificateTexts]) -> Done<'a> {
+        self.write(|state| {
+            for texts in certificates {
+                state.certificates.insert((grant.app.clone(), texts.digest.clone()), texts.clone());
+            }
+            Ok(())
+        })
+    }
+
     fn furnish<'a>(&'a self, app: &'a AppName, routing: &'a Routing, allow_root: bool, _fence: i64) -> Done<'a> {
         self.write(|state| {
+            let mut named = routing.certificates.values();
+            let are_there = named.all(|digest| state.certificates.contains_key(&(app.clone(), digest.clone())));
+            assert!(are_there, "the Service names certificates that are not there: {routing:?}");
             state.routing.insert(app.clone(), routing.clone());
             state.allow_root.insert(app.clone(), allow_root);
             Ok(())
@@ -234,6 +249,7 @@ impl Cluster for TestCluster {
                 state.budgets.retain(|(owner, _)| owner != app);
                 state.autoscalers.retain(|(owner, _), _| owner != app);
                 state.drains.remove(app);
+                state.certificates.retain(|(owner, _), _| owner != app);
                 state.held_up |= state.kept.is_some();
                 state.kept.clone()
             };
@@ -247,8 +263,12 @@ impl Cluster for TestCluster {
         })
     }
 
-    fn tidy<'a>(&'a self, _grant: &'a Grant, _keep: ReleaseVersion) -> Done<'a> {
-        self.write(|_| Ok(()))
+    fn tidy<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a> {
+        self.write(|state| {
+            let wanted = assignment.routing.certificates.values().collect::<BTreeSet<_>>();
+            state.certificates.retain(|(app, digest), _| *app != grant.app || wanted.contains(digest));
+            Ok(())
+        })
     }
 
     fn report<'a>(&'a self, app: &'a AppName, failure: &'a Failure) -> BoxFuture<'a, ()> {

@@ -13,6 +13,7 @@ use deis_failpoints::Failpoints;
 use deis_proto::workflow::CreateBuildRequest;
 use deis_proto::workflow::push_service_server::PushService as _;
 use deis_workflow::apps::{self, Selection};
+use deis_workflow::certificates::{Place, attach};
 use deis_workflow::deploy::PodList as _;
 use deis_workflow::ledger::{ReleaseState, Window};
 use deis_workflow::server::Workflow;
@@ -22,6 +23,7 @@ use serde_json::json;
 
 use self::faulty::Faults;
 use self::names::NAMES;
+use super::certificates;
 use super::cluster::CRASHING;
 use super::push::{build, deploy, events, image};
 use super::sandbox::Sandbox;
@@ -44,11 +46,13 @@ enum Wish {
     Restart,
     /// A restart whose new pods end at once.
     BadRestart,
+    /// A domain is to be served with another certificate.
+    Certify,
     Destroy,
 }
 
 impl Wish {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Push,
         Self::PushAutoscaled,
         Self::BadPush,
@@ -57,6 +61,7 @@ impl Wish {
         Self::Start,
         Self::Restart,
         Self::BadRestart,
+        Self::Certify,
         Self::Destroy,
     ];
 
@@ -77,6 +82,13 @@ impl Wish {
                 sandbox.cluster.autoscale("shop", 4);
             }
             Self::BadRestart => sandbox.cluster.crash_from_now_on(),
+            Self::Certify | Self::Destroy => {
+                for name in ["old", "new"] {
+                    certificates::add(&sandbox, &token, name, &certificates::pair(name)).await;
+                }
+                let attached = sandbox.post("/v2/certs/old/domain/shop", &token, json!({})).await;
+                assert_eq!(attached.status.as_u16(), 201, "{attached:?}");
+            }
             _ => {}
         }
         sandbox
@@ -136,6 +148,16 @@ impl Process {
                     let restarted = apps::restarted(pods.as_ref(), deployer, &app, &restart).await;
                     assert_eq!(restarted.is_ok(), wish == Wish::Restart);
                 }
+                (Wish::Certify, _) => {
+                    let place = |name: &str| Place {
+                        certificate: name.parse().unwrap(),
+                        app: shop(),
+                        domain: "shop".parse().unwrap(),
+                    };
+                    // Recorded at once, so that it is one wish.
+                    assert!(ledger.detach(&place("old").certificate, &app, &place("old").domain).await.unwrap());
+                    attach(ledger, deployer, &bob, &place("new")).await.unwrap();
+                }
                 (_, None) => {
                     apps::destroy(ledger, &bob, &app).await.unwrap();
                     apps::destroyed(deployer, &app).await.unwrap();
@@ -172,7 +194,7 @@ async fn outcome(sandbox: &Sandbox) -> String {
     let ledger = &sandbox.workflow.ledger;
     let Some(wanted) = ledger.desired(&shop()).await.unwrap() else {
         let left = sandbox.cluster.controllers();
-        let left = (left, sandbox.cluster.budgets("shop"));
+        let left = (left, sandbox.cluster.budgets("shop"), sandbox.cluster.copies("shop").len());
         return format!("gone, left: {left:?}, let go: {}", !sandbox.holder.released().is_empty());
     };
     let releases = ledger.releases(&shop(), Window { limit: 10, offset: 0 }).await.unwrap();
@@ -187,8 +209,16 @@ async fn outcome(sandbox: &Sandbox) -> String {
     assert_eq!(sandbox.cluster.draining("shop"), BTreeSet::new(), "what stays is chosen again");
     let pods = sandbox.cluster.pods(&shop());
     let pods = pods.iter().map(|pod| format!("{} {}", pod.release, pod.state)).collect::<Vec<_>>();
+    // Both are named by what they hold, which is another thing each time.
+    let named = sandbox.cluster.certificates("shop").into_iter().map(|line| line.split(' ').next().unwrap().to_owned());
+    let copies = sandbox.cluster.copies("shop");
+    let are_right = sandbox.cluster.certificates("shop").iter().all(|line| {
+        let digest = line.split(' ').nth(1).unwrap();
+        copies.iter().any(|copy| copy.starts_with(digest))
+    });
+    let certified = (named.collect::<Vec<_>>(), copies.len(), are_right);
     format!(
-        "releases: {:?}\nwanted: {} {}\ncontrollers: {:?}\nbudgets: {:?}, autoscalers: {:?}\npods: {pods:?}\nrelease commands: {:?}\nto restart: {:?}\nunsettled: {:?}",
+        "releases: {:?}\nwanted: {} {}\ncontrollers: {:?}\nbudgets: {:?}, autoscalers: {:?}\npods: {pods:?}\nrelease commands: {:?}\ncertificates: {certified:?}\nto restart: {:?}\nunsettled: {:?}",
         releases.collect::<Vec<_>>(),
         wanted.release,
         wanted.processes.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" "),
@@ -271,6 +301,11 @@ async fn a_restart_survives_every_death() {
 #[tokio::test]
 async fn a_restart_that_fails_survives_every_death() {
     survives_every_death(Wish::BadRestart).await;
+}
+
+#[tokio::test]
+async fn a_change_of_certificates_survives_every_death() {
+    survives_every_death(Wish::Certify).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod autoscale;
 mod bad_input;
 mod builds;
 mod cast;
+mod certificates;
 mod cluster;
 mod concurrency;
 mod config;

@@ -53,6 +53,10 @@ impl<W: Effects> Effects for Faulty<W> {
         self.failpoints.around(names::BEGIN, self.world.begin(app)).await
     }
 
+    async fn certify(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        self.failpoints.around(names::CERTIFY, self.world.certify(grant, assignment)).await
+    }
+
     async fn prepare(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
         self.failpoints.around(names::PREPARE, self.world.prepare(grant, assignment)).await
     }
@@ -119,8 +123,8 @@ impl<W: Effects> Effects for Faulty<W> {
         self.failpoints.around(names::DELETE, self.world.delete(grant, controller)).await
     }
 
-    async fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> Result<(), EffectError> {
-        self.failpoints.around(names::TIDY, self.world.tidy(grant, keep)).await
+    async fn tidy(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        self.failpoints.around(names::TIDY, self.world.tidy(grant, assignment)).await
     }
 
     async fn demolish(&self, grant: &Grant, limit: Duration) -> Result<Demolition, EffectError> {

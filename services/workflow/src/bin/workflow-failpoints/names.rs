@@ -3,6 +3,7 @@
 deis_failpoints::sides! {
     RELEASE = "ledger.release",
     BEGIN = "deploy.begin",
+    CERTIFY = "deploy.certify",
     PREPARE = "deploy.prepare",
     START_PHASE = "deploy.start-phase",
     END_PHASE = "deploy.end-phase",

@@ -1,4 +1,5 @@
 mod autoscale;
+mod certify;
 mod destroy;
 mod phase;
 mod restart;
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deis_api::rest::Autoscale;
-use deis_api::{AppName, Code, Hostname, ProcType, ReleaseVersion};
+use deis_api::{AppName, CertificateDigest, Code, Hostname, ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
 use deis_kube::objects::{Drain, Routing};
 use parking_lot::Mutex;

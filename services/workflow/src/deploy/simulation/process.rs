@@ -103,6 +103,11 @@ impl Effects for Process {
         self.call("begin", |state| state.ledger_is_down, begin).await
     }
 
+    async fn certify(&self, _grant: &Grant, _assignment: &Assignment) -> Result<(), EffectError> {
+        // No domain here has a certificate.
+        self.write("certify", |_state| Ok(())).await
+    }
+
     async fn prepare(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
         self.write("prepare", |state| {
             if state.kubernetes.namespace == Namespace::Going {
@@ -273,8 +278,8 @@ impl Effects for Process {
         .await
     }
 
-    async fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> Result<(), EffectError> {
-        let id = self.id;
+    async fn tidy(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        let (id, keep) = (self.id, assignment.release);
         self.write("tidy", |state| {
             let view = state.processes[&id].view.clone();
             let in_use = view.controllers.controllers.keys().map(|(version, _)| *version).chain([keep]);

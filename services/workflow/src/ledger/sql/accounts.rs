@@ -113,8 +113,14 @@ impl Accounts for SqlLedger {
                     tx.commit().await?;
                     Ok(Removal::Gone)
                 }
-                // Of all that is a user's, apps alone do not go with him.
-                Err(error) if is_referenced(&error) => Ok(Removal::OwnsApps),
+                // Of all that is a user's, apps and certificates alone do not go with him.
+                Err(error) if is_referenced(&error) => {
+                    // PostgreSQL answers nothing more in a transaction that has failed.
+                    drop(tx);
+                    let apps = self.database.query("SELECT 1 FROM apps WHERE owner = $1 LIMIT 1");
+                    let owns_apps = apps.bind(username.as_str()).fetch_optional().await?.is_some();
+                    Ok(if owns_apps { Removal::OwnsApps } else { Removal::OwnsCertificates })
+                }
                 Err(error) => Err(error.into()),
             }
         })

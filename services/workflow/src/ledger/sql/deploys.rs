@@ -203,6 +203,8 @@ impl SqlLedger {
                     configs.entries, configs.memory, configs.cpu, configs.tags, configs.healthcheck,
                     configs.post_start, configs.pre_stop, configs.grace_periods,
                     (SELECT string_agg(domain, ' ') FROM domains WHERE app = apps.id) AS domains,
+                    (SELECT string_agg(domain || ' ' || digest, ' ') FROM domains JOIN certs ON certs.id = certificate
+                     WHERE app = apps.id) AS certificates,
                     (SELECT string_agg(pod_uid, ' ') FROM restarts WHERE app = apps.id) AS restarting,
                     builds.image, coalesce(builds.sha, '') AS sha, builds.procfile, builds.pulled
              FROM apps
@@ -279,7 +281,11 @@ fn assignment(app: &AppName, row: &Row) -> Result<Assignment, Error> {
     let (intent, settled) = (row.try_get::<i64>("intent")?, row.try_get::<i64>("settled")?);
     Ok(Assignment {
         app: app.clone(),
-        routing: Routing { domains: rows::names(row, "domains")?, rules: rows::rules(row)? },
+        routing: Routing {
+            domains: rows::names(row, "domains")?,
+            certificates: rows::certificates(row)?,
+            rules: rows::rules(row)?,
+        },
         allow_root: row.try_get("allow_root")?,
         destroying: row.try_get::<Option<i64>>("destroying")?.is_some(),
         restarting: rows::words(row, "restarting")?.into_iter().collect(),

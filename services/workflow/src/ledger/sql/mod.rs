@@ -5,6 +5,7 @@ mod accounts;
 mod apps;
 mod audit;
 mod builds;
+mod certificates;
 mod database;
 mod deploys;
 mod domains;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deis_api::{Code, ProcType, ReleaseVersion};
+use deis_api::{CertificateDigest, Code, Hostname, ProcType, ReleaseVersion};
 use deis_kube::objects::Rules;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -209,6 +209,15 @@ where
 {
     let names = words(row, column)?.into_iter().map(T::try_from);
     names.collect::<Result<_, _>>().map_err(broken)
+}
+
+/// Which domain has which certificate: a column of pairs, with spaces between them and within.
+pub(super) fn certificates(row: &Row) -> Result<BTreeMap<Hostname, CertificateDigest>, Error> {
+    let (mut words, mut pairs) = (words(row, "certificates")?.into_iter(), BTreeMap::new());
+    while let Some((domain, digest)) = words.next().zip(words.next()) {
+        pairs.insert(domain.parse().map_err(broken)?, digest.parse().map_err(broken)?);
+    }
+    Ok(pairs)
 }
 
 pub(super) fn version(row: &Row, column: &str) -> Result<ReleaseVersion, Error> {

@@ -9,6 +9,8 @@ mod body;
 mod builds;
 mod caller;
 mod cancel;
+mod cert_domains;
+mod certs;
 mod config;
 mod difference;
 mod domains;
@@ -83,6 +85,10 @@ fn routes() -> Vec<(&'static str, MethodRouter<Workflow>)> {
         ("/v2/admin/perms/{username}", delete(administrators::revoke)),
         ("/v2/keys", get(keys::list).post(keys::add)),
         ("/v2/keys/{id}", get(keys::show).delete(keys::delete)),
+        ("/v2/certs", get(certs::list).post(certs::add)),
+        ("/v2/certs/{name}", get(certs::show).delete(certs::remove)),
+        ("/v2/certs/{name}/domain", post(cert_domains::attach_named)),
+        ("/v2/certs/{name}/domain/{domain}", post(cert_domains::attach).delete(cert_domains::detach)),
         ("/v2/apps", get(apps::list).post(apps::create)),
         ("/v2/apps/{app}", get(apps::show).post(apps::transfer).delete(apps::destroy)),
         ("/v2/apps/{app}/activity", get(activity::list)),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deis_api::rest::Autoscale;
 use deis_api::{AppName, ProcType};
 use deis_kube::objects::Routing;
+use secrecy::ExposeSecret as _;
 
 use super::{State, TestCluster};
 
@@ -23,6 +24,21 @@ impl TestCluster {
     pub(crate) fn domains(&self, app: &str) -> Vec<String> {
         let state = self.state.lock();
         state.routing[&app.parse().unwrap()].domains.iter().map(ToString::to_string).collect()
+    }
+
+    /// Which of an app's domains are served with which certificate: `www.example.com {digest}`. What its Service names is there.
+    pub(crate) fn certificates(&self, app: &str) -> Vec<String> {
+        let routing = self.routing(app).unwrap_or_default();
+        routing.certificates.iter().map(|(domain, digest)| format!("{domain} {digest}")).collect()
+    }
+
+    /// The certificates that the routers read for an app, with the first line of the key's text behind its head.
+    pub(crate) fn copies(&self, app: &str) -> Vec<String> {
+        let state = self.state.lock();
+        let of_app = state.certificates.iter().filter(|((owner, _), _)| owner.as_str() == app);
+        of_app
+            .map(|((_, digest), texts)| format!("{digest} {}", texts.key.expose_secret().lines().nth(1).unwrap()))
+            .collect()
     }
 
     /// The pods that the routers are told not to choose.

@@ -9,6 +9,7 @@ pub(super) struct State {
     pub(super) desired: ReleaseVersion,
     pub(super) deploying: bool,
     pub(super) domains: BTreeSet<Hostname>,
+    pub(super) certificates: BTreeMap<Hostname, CertificateDigest>,
     pub(super) unsettled: Option<i64>,
     pub(super) restarting: BTreeSet<String>,
     pub(super) destroying: bool,
@@ -55,6 +56,7 @@ impl Sandbox {
             desired: new(),
             deploying: true,
             domains: BTreeSet::new(),
+            certificates: BTreeMap::new(),
             unsettled: None,
             restarting: BTreeSet::new(),
             destroying: false,
@@ -132,6 +134,10 @@ impl Effects for Sandbox {
         state.fence += 1;
         state.announced = 0;
         Ok(Grant { app: app.clone(), fence: state.fence })
+    }
+
+    async fn certify(&self, grant: &Grant, _assignment: &Assignment) -> Result<(), EffectError> {
+        self.write(grant, "certify", "certify".to_owned()).map(drop)
     }
 
     async fn prepare(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
@@ -242,8 +248,8 @@ impl Effects for Sandbox {
         Ok(())
     }
 
-    async fn tidy(&self, grant: &Grant, keep: ReleaseVersion) -> Result<(), EffectError> {
-        self.write(grant, "tidy", format!("tidy, keep {keep}")).map(drop)
+    async fn tidy(&self, grant: &Grant, assignment: &Assignment) -> Result<(), EffectError> {
+        self.write(grant, "tidy", format!("tidy, keep {}", assignment.release)).map(drop)
     }
 
     async fn demolish(&self, grant: &Grant, limit: Duration) -> Result<Demolition, EffectError> {
@@ -300,7 +306,11 @@ impl Surroundings for Sandbox {
         }
         Ok(Assignment {
             app: grant.app.clone(),
-            routing: Routing { domains: state.domains.clone(), ..Routing::default() },
+            routing: Routing {
+                domains: state.domains.clone(),
+                certificates: state.certificates.clone(),
+                ..Routing::default()
+            },
             unsettled: state.unsettled,
             restarting: state.restarting.clone(),
             allow_root: state.root_after.is_some_and(|writes| state.log.len() >= writes),
