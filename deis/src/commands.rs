@@ -7,6 +7,7 @@ mod apps;
 mod auth;
 mod autoscale;
 mod builds;
+mod certs;
 mod completions;
 mod config;
 mod doctor;
@@ -89,6 +90,18 @@ pub enum Command {
     BuildsLog(builds::log::Log),
     #[command(name = "builds:clear-cache")]
     BuildsClearCache(builds::clear_cache::ClearCache),
+    #[command(name = "certs:list", visible_alias = "certs")]
+    CertsList(certs::list::List),
+    #[command(name = "certs:info")]
+    CertsInfo(certs::info::Info),
+    #[command(name = "certs:add")]
+    CertsAdd(certs::add::Add),
+    #[command(name = "certs:attach")]
+    CertsAttach(certs::attach::Attach),
+    #[command(name = "certs:detach")]
+    CertsDetach(certs::detach::Detach),
+    #[command(name = "certs:remove")]
+    CertsRemove(certs::remove::Remove),
     #[command(name = "config:list", visible_alias = "config")]
     ConfigList(config::list::List),
     #[command(name = "config:set")]
@@ -237,6 +250,12 @@ impl Command {
             Self::BuildsCancel(command) => command.run(context).await,
             Self::BuildsLog(command) => command.run(context).await,
             Self::BuildsClearCache(command) => command.run(context).await,
+            Self::CertsList(command) => command.run(context).await,
+            Self::CertsInfo(command) => command.run(context).await,
+            Self::CertsAdd(command) => command.run(context).await,
+            Self::CertsAttach(command) => command.run(context).await,
+            Self::CertsDetach(command) => command.run(context).await,
+            Self::CertsRemove(command) => command.run(context).await,
             Self::ConfigList(command) => command.run(context).await,
             Self::ConfigSet(command) => command.run(context).await,
             Self::ConfigUnset(command) => command.run(context).await,

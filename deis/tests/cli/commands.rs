@@ -45,6 +45,12 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("builds:info", "BUILD APP", "BUILD TYPO"),
     ("builds:list", "APP", "TYPO"),
     ("builds:log", "APP", "TYPO"),
+    ("certs:add", "www-example-com chain.pem key.pem", "www-example-com chain.pem nothing.pem"),
+    ("certs:attach", "www-example-com www.example.com", "none www.example.com"),
+    ("certs:detach", "www-example-com www.example.com", "none www.example.com"),
+    ("certs:info", "www-example-com", "none"),
+    ("certs:list", "", "--config other"),
+    ("certs:remove", "www-example-com", "none"),
     ("completions", "bash", "tcsh"),
     ("config:edit", "APP", "APP"),
     ("config:list", "APP", "TYPO"),
@@ -165,7 +171,12 @@ fn unwilling() -> StubBuilder {
     let wrong_password = Answer::new(401, json!({"detail": "Current password does not match"}));
     let forbidden = Answer::new(403, json!({"detail": "You do not have permission to perform this action."}));
     let no_key = Answer::new(404, json!("No Key matches the given query.")).code("not-found");
+    let no_certificate = Answer::new(404, json!("No Certificate matches the given query.")).code("not-found");
     StubBuilder::new()
+        .answer("GET /v2/certs/none", no_certificate.clone())
+        .answer("DELETE /v2/certs/none", no_certificate.clone())
+        .answer("POST /v2/certs/none/domain/", no_certificate.clone())
+        .answer("DELETE /v2/certs/none/domain/www.example.com", no_certificate)
         .answer("POST /v2/apps/", taken)
         .answer("DELETE /v2/keys/none", no_key)
         .answer("POST /v2/auth/register/", closed)
@@ -178,6 +189,8 @@ fn unwilling() -> StubBuilder {
 fn machine(name: &str, stub: StubBuilder) -> Machine {
     let machine = Machine::logged_in(stub);
     machine.write("project/id_ed25519.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA bob@laptop\n");
+    machine.write("project/chain.pem", "-----BEGIN CERTIFICATE-----\n");
+    machine.write("project/key.pem", "-----BEGIN PRIVATE KEY-----\n");
     if name == "config:push" {
         machine.write("project/.env", "POWERED_BY=Kubernetes\n");
     }

@@ -231,6 +231,18 @@ pub fn explanation() -> Value {
     })
 }
 
+/// One that has expired: nothing that is told of it depends on the day.
+pub fn certificate(name: &str) -> Value {
+    json!({
+        "id": 7, "owner": "jhansen", "name": name, "common_name": "www.example.com",
+        "san": ["www.example.com", "example.com"], "domains": ["www.example.com"],
+        "fingerprint": "8F:8E:2E:5B:8E:6A:BC:1D:03:CC:0A:FB:B8:A7:9D:11:4A:27:19:3B:20:44:D3:0E:96:68:BA:15:7F:86:CD:EB",
+        "starts": "2016-08-22T17:40:16Z", "expires": "2017-08-22T17:40:16Z",
+        "issuer": "/C=US/O=Example CA/CN=Example CA R3", "subject": "/CN=www.example.com",
+        "created": "2016-08-22T17:40:16Z", "updated": "2016-08-22T17:40:16Z"
+    })
+}
+
 pub fn key(id: &str) -> Value {
     json!({
         "uuid": UUID, "owner": "bob", "id": id, "public": format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA {id}"),
@@ -283,6 +295,12 @@ fn contract() -> BTreeMap<String, Answer> {
         ("GET /v2/keys/".to_owned(), Answer::new(200, page(2, json!([key("bob@laptop"), key("ci")])))),
         ("POST /v2/keys/".to_owned(), Answer::new(201, key("bob@laptop"))),
         ("DELETE /v2/keys/bob@laptop".to_owned(), Answer::empty(204)),
+        ("GET /v2/certs/".to_owned(), Answer::new(200, page(1, json!([certificate("www-example-com")])))),
+        ("POST /v2/certs/".to_owned(), Answer::new(201, certificate("www-example-com"))),
+        ("GET /v2/certs/www-example-com".to_owned(), Answer::new(200, certificate("www-example-com"))),
+        ("DELETE /v2/certs/www-example-com".to_owned(), Answer::empty(204)),
+        ("POST /v2/certs/www-example-com/domain/".to_owned(), Answer::empty(201)),
+        ("DELETE /v2/certs/www-example-com/domain/www.example.com".to_owned(), Answer::empty(204)),
         ("GET /v2/apps/".to_owned(), Answer::new(200, page(1, json!([app("earthy-instinct")])))),
         ("POST /v2/apps/".to_owned(), Answer::new(201, app("earthy-instinct"))),
         (app_path("GET", ""), Answer::new(200, app("earthy-instinct"))),

@@ -19,6 +19,7 @@ type Effect = (&'static str, Wish);
 const DEPLOY_ROAD: &[Effect] = &[
     ("ledger.release", Wish::Push),
     ("deploy.begin", Wish::Push),
+    ("deploy.certify", Wish::Certify),
     ("deploy.prepare", Wish::Push),
     ("deploy.start-phase", Wish::Push),
     ("deploy.end-phase", Wish::Push),

@@ -4,6 +4,7 @@
 mod autoscale;
 mod builders;
 mod calls;
+mod certs;
 mod components;
 mod disruption;
 mod doctor;

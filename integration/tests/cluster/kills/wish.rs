@@ -1,5 +1,7 @@
 use std::fmt;
 
+use rcgen::{CertificateParams, KeyPair};
+
 use crate::support::{App, Repository};
 
 /// What somebody asks for while a process dies.
@@ -17,6 +19,8 @@ pub(super) enum Wish {
     Rest,
     /// A rule by which the app is scaled, and its end.
     Autoscale,
+    /// A certificate for its domain, and its end.
+    Certify,
     Destroy,
 }
 
@@ -79,6 +83,23 @@ impl Wish {
                 // Also when nobody knows whether there is a rule: none is left for the next wish.
                 let is_unset = repository.deis(&["autoscale:unset", "web"]).await.status.success();
                 is_set && is_unset
+            }
+            Self::Certify => {
+                let name = format!("{}-{round}", app.name);
+                let key = KeyPair::generate().unwrap();
+                let chain = CertificateParams::new([format!("{}.example.com", app.name)]).unwrap();
+                std::fs::write(repository.path().join("chain.pem"), chain.self_signed(&key).unwrap().pem()).unwrap();
+                std::fs::write(repository.path().join("key.pem"), key.serialize_pem()).unwrap();
+                let mut is_done = true;
+                for step in [
+                    &["certs:add", &name, "chain.pem", "key.pem"][..],
+                    &["certs:attach", &name, &app.name],
+                    // Also when nobody knows whether it is attached: none is left for the next wish.
+                    &["certs:remove", &name],
+                ] {
+                    is_done &= repository.deis(step).await.status.success();
+                }
+                is_done
             }
             Self::Destroy => {
                 let is_done = repository.deis(&["destroy", &format!("--confirm={}", app.name)]).await.status.success();
