@@ -28,15 +28,14 @@ fn leaving(world: &World, actions: &[Action<'_>]) -> BTreeSet<String> {
     actions.iter().flat_map(taken).chain(going).map(|pod| pod.uid.clone()).collect()
 }
 
-/// The pods that this takes away and that get requests, or may by then: the controller's version says when one of its pods has become
-/// ready meanwhile, but nothing does when a single pod is deleted.
+/// The pods that this takes away and that get requests, or may by then: one that is not ready now can become so before Kubernetes
+/// has deleted it.
 fn taken<'a>(action: &'a Action<'_>) -> impl Iterator<Item = &'a Pod> {
-    let (pods, is_single) = match action {
-        Action::Shrink(_, _, pods) => (pods.as_slice(), false),
-        Action::Replace(_, pods) => (pods.as_slice(), true),
-        _ => (&[][..], false),
+    let pods = match action {
+        Action::Shrink(_, _, pods) | Action::Replace(_, pods) => pods.as_slice(),
+        _ => &[],
     };
-    pods.iter().copied().filter(move |pod| pod.gets_requests() || (is_single && pod.routed))
+    pods.iter().copied().filter(|pod| pod.routed)
 }
 
 fn pods(world: &World) -> impl Iterator<Item = &Pod> {

@@ -58,13 +58,24 @@ fn pods_that_stay_after_all_are_chosen_again() {
     assert_eq!(step(&mut simulation, &more), Vec::<String>::new());
 }
 
-/// A pod that nobody chooses needs no word, and an app without a Service has no routers.
+/// A pod that is not ready may become so before it is gone.
 #[test]
-fn nobody_is_told_of_pods_that_get_no_requests() {
+fn routers_are_told_of_pods_that_are_not_ready() {
     let mut simulation = Simulation::serving(OLD, &processes(&[("web", 2)]));
     simulation.controllers.values_mut().flat_map(|controller| &mut controller.pods).for_each(|pod| pod.ready = false);
     let none = goal(OLD, &[("web", 0)], None);
+    let uids =
+        simulation.controllers[&(OLD, ProcType::web())].pods.iter().map(|pod| pod.uid.clone()).collect::<Vec<_>>();
+    assert_eq!(step(&mut simulation, &none), [format!("drain {}", drain(1, &[&uids[0], &uids[1]]))]);
     assert_eq!(step(&mut simulation, &none), ["v1 web to 0: 2"]);
+}
+
+/// A pod that no router serves needs no word, and an app without a Service has no routers.
+#[test]
+fn nobody_is_told_of_pods_that_get_no_requests() {
+    let mut simulation = Simulation::serving(OLD, &processes(&[("worker", 2)]));
+    assert_eq!(step(&mut simulation, &goal(OLD, &[("worker", 0)], None)), ["v1 worker to 0: 2"]);
+    let none = goal(OLD, &[("web", 0)], None);
 
     let simulation = Simulation::serving(OLD, &processes(&[("web", 2)]));
     let mut world = simulation.world(&every_pod(&simulation));

@@ -53,5 +53,8 @@ async fn a_restart_whose_new_pods_crash_leaves_the_old_ones_alone() {
     assert_eq!(failure.code, Code::OutOfMemory);
     let state = sandbox.0.lock();
     assert_eq!(state.uids(), before);
-    assert_eq!(state.log[1..], ["v2 web to 4", "spare 2 pods", "v2 web to 2", "tidy, keep v2", "settled at 3"]);
+    assert_eq!(
+        state.log[1..],
+        ["v2 web to 4", "spare 2 pods", "drain 2 pods", "v2 web to 2", "drain 0 pods", "tidy, keep v2", "settled at 3",]
+    );
 }
