@@ -47,10 +47,13 @@ fn entries(settings: &Settings) -> BTreeMap<(&'static str, String), Entry> {
     let probes = healthcheck.iter().flat_map(|(kind, probes)| {
         probes.iter().map(move |(probe, value)| ("healthcheck", format!("{kind}.{probe}"), value.to_string()))
     });
-    let hooks = [(POST_START, post_start), (PRE_STOP, pre_stop)].into_iter().flat_map(|(field, hooks)| {
-        hooks.iter().map(move |(kind, command)| (field, kind.to_string(), command.clone()))
-    });
-    let masked = secrets.chain(probes).chain(hooks).map(|(field, key, value)| ((field, key), Entry { value, shown: json!(MASK) }));
+    let hooks = [(POST_START, post_start), (PRE_STOP, pre_stop)]
+        .into_iter()
+        .flat_map(|(field, hooks)| hooks.iter().map(move |(kind, command)| (field, kind.to_string(), command.clone())));
+    let masked = secrets
+        .chain(probes)
+        .chain(hooks)
+        .map(|(field, key, value)| ((field, key), Entry { value, shown: json!(MASK) }));
     let limits = [("memory", memory), ("cpu", cpu)]
         .into_iter()
         .flat_map(|(field, limits)| limits.iter().map(move |(kind, limit)| (field, kind.to_string(), limit.clone())));

@@ -145,6 +145,9 @@ async fn ten_thousand_secrets_are_nowhere() {
         let body = json!({ "values": { "KEY_0": secrets.next() } });
         sinks.answer(path, sandbox.post(&format!("/v2/apps/shop/{path}"), &bob, body).await);
     }
+    // What the service's log has of a request.
+    let answer = sandbox.post("/v2/apps/shop/settings/", &bob, json!({ "label": { "team": "ops" } })).await;
+    assert_eq!(answer.status.as_u16(), 201, "{}", answer.line());
     // A deploy that fails with them in its pods' environment.
     sandbox.cluster.crash_from_now_on();
     let body = json!({ "values": secrets.values(200) });
@@ -166,7 +169,7 @@ async fn ten_thousand_secrets_are_nowhere() {
         ("activity/?limit=1000", "********"),
         ("Kubernetes Events", "shop"),
         ("the app's log", "bob added KEY_0"),
-        ("the service's log", "bob added label team"),
+        ("the service's log", "request{method=POST path=\"/v2/apps/shop/settings/\"}"),
     ] {
         let texts = sinks.0.iter().filter(|(sink, _)| sink == name).map(|(_, text)| text);
         assert!(texts.clone().any(|text| text.contains(known)), "{name} has no {known}: {:?}", texts.last());

@@ -2,12 +2,13 @@ use std::collections::BTreeSet;
 
 use deis_api::{AppName, CertName, Code, Hostname, Username};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
 
 use super::domains::want;
-use super::{Row, SqlLedger, now, rows};
+use super::{Row, SqlLedger, note, now, rows};
 use crate::error::{Error, Kind};
 use crate::ledger::certificates::About;
-use crate::ledger::{Answer, Certificate, CertificateTexts, Certificates, Listed, NewCertificate, Window};
+use crate::ledger::{Answer, Certificate, CertificateTexts, Certificates, Change, Listed, NewCertificate, Window};
 
 impl Certificates for SqlLedger {
     fn certificates<'a>(&'a self, owner: Option<&'a Username>, window: Window) -> Answer<'a, Listed<Certificate>> {
@@ -54,6 +55,8 @@ impl Certificates for SqlLedger {
             let added = added.bind(about.subject.as_str()).bind(now()).fetch_optional().await?;
             if let Some(row) = added {
                 let added = certificate(&row)?;
+                let after = json!({ "name": new.name.as_str(), "fingerprint": about.fingerprint });
+                note(&mut tx, Change::user(&new.owner, "cert.add", Value::Null, after)).await?;
                 tx.commit().await?;
                 return Ok(added);
             }
@@ -70,16 +73,19 @@ impl Certificates for SqlLedger {
     fn delete_certificate<'a>(&'a self, name: &'a CertName) -> Answer<'a, Option<BTreeSet<AppName>>> {
         Box::pin(async move {
             let mut tx = self.database.begin().await?;
-            let row = tx.query_for_update("SELECT id FROM certs WHERE name = $1").bind(name.as_str());
+            let row = tx.query_for_update("SELECT id, owner FROM certs WHERE name = $1").bind(name.as_str());
             let Some(row) = row.fetch_optional().await? else { return Ok(None) };
             let id = row.try_get::<i64>("id")?;
             let freed = tx.query("UPDATE domains SET certificate = NULL WHERE certificate = $1 RETURNING app");
             let freed = freed.bind(id).fetch_all().await?;
             let apps = freed.iter().map(|row| rows::parsed(row, "app")).collect::<Result<BTreeSet<AppName>, _>>()?;
+            let before = json!({ "name": name.as_str() });
             for app in &apps {
                 want(&mut tx, app).await?;
+                note(&mut tx, Change::app(app, "cert.detach", before.clone(), Value::Null)).await?;
             }
             tx.query("DELETE FROM certs WHERE id = $1").bind(id).execute().await?;
+            note(&mut tx, Change::user(&rows::parsed(&row, "owner")?, "cert.remove", before, Value::Null)).await?;
             tx.commit().await?;
             Ok(Some(apps))
         })
@@ -104,6 +110,8 @@ impl Certificates for SqlLedger {
             let attached = attached.bind(id).bind(domain.as_str()).bind(app.as_str()).execute().await? > 0;
             if attached {
                 want(&mut tx, app).await?;
+                let after = json!({ "name": name.as_str(), "domain": domain.as_str() });
+                note(&mut tx, Change::app(app, "cert.attach", Value::Null, after)).await?;
                 tx.commit().await?;
                 return Ok(());
             }
@@ -126,6 +134,8 @@ impl Certificates for SqlLedger {
             let detached = detached.bind(domain.as_str()).bind(app.as_str()).bind(name.as_str()).execute().await? > 0;
             if detached {
                 want(&mut tx, app).await?;
+                let before = json!({ "name": name.as_str(), "domain": domain.as_str() });
+                note(&mut tx, Change::app(app, "cert.detach", before, Value::Null)).await?;
             }
             tx.commit().await?;
             Ok(detached)
