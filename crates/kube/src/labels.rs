@@ -101,6 +101,12 @@ pub fn is_release_phase(meta: &ObjectMeta) -> bool {
     label(meta, TYPE).and_then(|kind| kind.parse().ok()) == Some(ProcType::release())
 }
 
+/// Whether a pod runs a command once that somebody asked for.
+#[must_use]
+pub fn is_one_off(meta: &ObjectMeta) -> bool {
+    label(meta, TYPE).and_then(|kind| kind.parse().ok()) == Some(ProcType::run())
+}
+
 /// The fence an object was last written under; 0 when it carries none.
 #[must_use]
 pub fn fence(meta: &ObjectMeta) -> i64 {

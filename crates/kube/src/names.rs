@@ -14,6 +14,12 @@ pub fn release_phase(app: &AppName, version: ReleaseVersion) -> String {
     format!("{app}-{version}-release")
 }
 
+/// The pod of a command that is run once: `{app}-run-{5 chars}`.
+#[must_use]
+pub fn one_off(app: &AppName, suffix: &str) -> String {
+    format!("{app}-run-{suffix}")
+}
+
 /// What holds for one process type of an app, of whatever release: `{app}-{type}`.
 #[must_use]
 pub fn of_type(app: &AppName, proc_type: &ProcType) -> String {

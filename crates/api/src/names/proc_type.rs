@@ -38,6 +38,12 @@ impl ProcType {
         Self("release".to_owned())
     }
 
+    /// What somebody runs once in an app's image; its limits stand under this name.
+    #[must_use]
+    pub fn run() -> Self {
+        Self("run".to_owned())
+    }
+
     /// Whether the platform keeps this type for itself.
     #[must_use]
     pub fn is_reserved(&self) -> bool {

@@ -15,9 +15,9 @@ use super::service::PORT_NAME;
 use crate::{labels, names};
 
 /// The program in every app image that starts a process type.
-const LAUNCHER: &str = "/cnb/lifecycle/launcher";
+pub const LAUNCHER: &str = "/cnb/lifecycle/launcher";
 /// What runs the commands that a Procfile gives an image from elsewhere, and those of hooks.
-const SHELL: [&str; 2] = ["/bin/bash", "-c"];
+pub(super) const SHELL: [&str; 2] = ["/bin/bash", "-c"];
 /// The numeric user of the stack's images.
 const USER: i64 = 1000;
 /// What root may do in an image that needs it: prepare its own files and become another user. All within the profile `baseline`.
@@ -192,7 +192,7 @@ pub fn release_phase(process: &Process<'_>) -> Pod {
     }
 }
 
-fn pod(process: &Process<'_>) -> PodSpec {
+pub(super) fn pod(process: &Process<'_>) -> PodSpec {
     let group = (process.start == Start::Launcher).then_some(USER);
     PodSpec {
         containers: vec![container(process)],
