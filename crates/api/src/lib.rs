@@ -6,6 +6,7 @@
 mod code;
 pub mod names;
 pub mod rest;
+pub mod session;
 pub mod settings;
 
 pub use code::Code;
