@@ -181,6 +181,8 @@ fn pods(facts: &Facts, wanted: &Wanted<'_>, found: &mut Vec<String>) {
     for (name, pod) in pods() {
         match &pod.controller {
             None if *name == release_phase && !pod.ready => {}
+            // Somebody's own command: it is pruned a while after its end.
+            None if pod.proc_type == "run" => {}
             Some(controller) if facts.cluster.controllers.contains_key(controller) => {}
             Some(controller) => found.push(format!("pod {name} is left of ReplicationController {controller}")),
             None => found.push(format!("pod {name} of type {} belongs to nothing", pod.proc_type)),

@@ -50,6 +50,16 @@ pub enum Error {
     /// The release that the request made could not be deployed.
     #[error("{}", .0.message)]
     DeployFailed(Failure),
+    /// A command that was to be run once did not come to its end.
+    #[error("{pod} (run): {message}")]
+    RunFailed {
+        /// The pod that was to run it.
+        pod: String,
+        /// The code of the cause.
+        code: Code,
+        /// Why, and what to do next.
+        message: String,
+    },
     /// A store or a peer cannot be reached.
     #[error("Service temporarily unavailable, try again later.")]
     Unavailable(#[source] Source),
@@ -108,7 +118,7 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            Self::Field { code, .. } | Self::Refused { code, .. } => *code,
+            Self::Field { code, .. } | Self::Refused { code, .. } | Self::RunFailed { code, .. } => *code,
             Self::List(_) => Code::InvalidArgument,
             Self::Missing(_) => Code::NotFound,
             Self::NotAuthenticated => Code::NotAuthenticated,

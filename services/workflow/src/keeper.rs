@@ -10,6 +10,7 @@ use deis_api::AppName;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use jiff::Timestamp;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::deploy::plan::{Plan, plan};
@@ -17,6 +18,7 @@ use crate::deploy::{Cluster as _, Deployer, Outcome};
 use crate::error::Error;
 use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
+use crate::runs::Runs;
 
 /// How often the ledger is asked for what the watches have nothing to tell of: a deploy that died before its first write, a wish whose
 /// process died before it told anybody.
@@ -35,6 +37,8 @@ pub(crate) struct Keeper {
     pub(crate) cache: Cache,
     /// Who brings them there.
     pub(crate) deployer: Deployer,
+    /// Commands that users run once.
+    pub(crate) runs: Runs,
 }
 
 impl Keeper {
@@ -60,7 +64,10 @@ impl Keeper {
                         self.look_after(app, &mut work).await;
                     }
                 }
-                _tick = resync.tick() => self.take_up_wishes(&mut work).await,
+                _tick = resync.tick() => {
+                    self.take_up_wishes(&mut work).await;
+                    self.runs.prune(Timestamp::now()).await;
+                }
                 () = work.ended() => work.begin(|app| self.run(app)),
             }
         }

@@ -42,6 +42,7 @@ pub mod ledger;
 pub mod logs;
 pub mod peers;
 pub mod releases;
+pub mod runs;
 pub mod seams;
 pub mod server;
 mod start;

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::deploy::{Effects, Outside, Surroundings};
+use crate::runs::OneOffs;
 
 /// What stands between the service and the world outside.
 pub trait Seams: Send + Sync + 'static {
@@ -13,6 +14,8 @@ pub trait Seams: Send + Sync + 'static {
 
     /// Stands between the deploys and the world.
     fn world(&self, outside: Outside) -> Self::World;
+    /// Stands between the commands that users run and their pods.
+    fn runs(&self, pods: Arc<dyn OneOffs>) -> Arc<dyn OneOffs>;
     /// Stands at the commit of the ledger that every push, change of the config and rollback comes down to.
     fn commit(&self) -> Arc<dyn Commit>;
 }
@@ -34,6 +37,10 @@ impl Seams for Plain {
 
     fn world(&self, outside: Outside) -> Outside {
         outside
+    }
+
+    fn runs(&self, pods: Arc<dyn OneOffs>) -> Arc<dyn OneOffs> {
+        pods
     }
 
     fn commit(&self) -> Arc<dyn Commit> {

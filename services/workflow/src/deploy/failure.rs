@@ -37,7 +37,7 @@ const QUOTA_PATIENCE: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn judge(assignment: &Assignment, world: &World, stalled: Duration) -> Option<Failure> {
     let mut unready = unready(assignment, world);
-    let hopeless = unready.clone().find(|(_, pod)| is_hopeless(pod));
+    let hopeless = unready.clone().find(|(_, pod)| is_hopeless(pod.trouble.as_ref()));
     let hopeless = hopeless.map(|(controller, pod)| {
         let cause = Cause::of_pod(assignment, &controller.proc_type, pod.trouble.as_ref(), None);
         Failure::of(&cause, Some(pod))
@@ -93,8 +93,9 @@ fn unready<'a>(
 }
 
 /// Whether no waiting will mend it.
-fn is_hopeless(pod: &Pod) -> bool {
-    match &pod.trouble {
+#[must_use]
+pub fn is_hopeless(trouble: Option<&Trouble>) -> bool {
+    match trouble {
         None | Some(Trouble::Unready { .. } | Trouble::Unschedulable(_)) => false,
         Some(Trouble::Exited { code: 126 | 127, .. }) => true,
         Some(Trouble::Exited { times, .. } | Trouble::Unresponsive { times, .. }) => *times >= EXITS,

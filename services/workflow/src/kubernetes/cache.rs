@@ -233,6 +233,11 @@ impl Cache {
         look(self.apps.lock().entry(app.clone()).or_default())
     }
 
+    /// Looks at all apps.
+    pub(super) fn each<T>(&self, look: impl Fn(&AppName, &Objects) -> Vec<T>) -> Vec<T> {
+        self.apps.lock().iter().flat_map(|(app, objects)| look(app, objects)).collect()
+    }
+
     /// Keeps something beside what the watches tell of an app.
     pub(super) fn note<T>(&self, app: &AppName, note: impl FnOnce(&mut Objects) -> T) -> T {
         note(self.apps.lock().entry(app.clone()).or_default())

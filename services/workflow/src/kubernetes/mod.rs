@@ -6,6 +6,7 @@ mod demolish;
 mod extras;
 mod logs;
 mod observe;
+mod one_offs;
 mod process;
 mod trouble;
 mod writes;

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{Pod, ReplicationController};
 
 use crate::configs::probes::{LIVENESS, READINESS};
 use crate::deploy::Assignment;
+use crate::runs::OneOff;
 
 /// The controller of one process type as the ledger wants it; `None` for a release without a build.
 pub(super) fn controller(assignment: &Assignment, proc_type: &ProcType) -> Option<ReplicationController> {
@@ -14,6 +15,18 @@ pub(super) fn controller(assignment: &Assignment, proc_type: &ProcType) -> Optio
 pub(super) fn release_phase(assignment: &Assignment) -> Option<Pod> {
     let release = ProcType::release();
     Some(objects::release_phase(&process(assignment, &release)?))
+}
+
+/// The pod of a command that somebody runs once; `None` for a release without a build.
+pub(super) fn one_off(one_off: &OneOff) -> Option<Pod> {
+    let run = ProcType::run();
+    Some(objects::one_off(&objects::OneOff {
+        process: process(&one_off.assignment, &run)?,
+        suffix: &one_off.suffix,
+        command: &one_off.command,
+        deadline_seconds: i64::try_from(one_off.limit.as_secs()).unwrap_or(i64::MAX),
+        attendance: one_off.attendance,
+    }))
 }
 
 fn process<'a>(assignment: &'a Assignment, proc_type: &'a ProcType) -> Option<objects::Process<'a>> {

@@ -250,7 +250,10 @@ impl Cluster for Kubernetes {
             })?;
             let in_use = self.cache.read(&grant.app, |objects| {
                 let versions = objects.controllers.values().filter_map(|object| labels::version(&object.metadata));
-                versions.chain([keep]).collect::<BTreeSet<_>>()
+                // A command may have been started with it, and not be begun.
+                let one_offs = objects.pods.values().filter(|pod| labels::is_one_off(&pod.metadata));
+                let one_offs = one_offs.filter_map(|pod| labels::version(&pod.metadata));
+                versions.chain(one_offs).chain([keep]).collect::<BTreeSet<_>>()
             });
             for secret in found {
                 let version = labels::version(&secret.metadata);

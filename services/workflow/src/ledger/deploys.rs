@@ -15,6 +15,8 @@ pub trait Deploys: Send + Sync + 'static {
     fn begin_deploy<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Grant>>;
     /// What the app is to run, for whoever only looks.
     fn desired<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Assignment>>;
+    /// What the app's latest release has that is deployed; one that is on its way may fail.
+    fn deployed_release<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Assignment>>;
     /// What the app is to run.
     fn assignment<'a>(&'a self, grant: &'a Grant) -> Answer<'a, Option<Assignment>>;
     /// Records that the release phase of a release came to its good end.

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::ledger::{Ledger, Released};
 use crate::logs::Logs;
 use crate::releases::{self, MissingProcfile};
+use crate::runs::Runs;
 
 /// What handlers that change something work with.
 #[derive(Clone)]
@@ -36,6 +37,8 @@ pub struct Workflow {
     pub builder: Arc<dyn Builder>,
     /// Brings releases to life.
     pub deployer: Deployer,
+    /// Commands that users run once.
+    pub runs: Runs,
     /// Hashes passwords.
     pub passwords: Passwords,
     /// Who may register now.

@@ -18,6 +18,7 @@ use crate::kubernetes::{Cache, Kubernetes};
 use crate::ledger::Ledger;
 use crate::ledger::sql::SqlLedger;
 use crate::logs::{Events, Logs};
+use crate::runs::Runs;
 use crate::seams::Seams;
 use crate::server::Workflow;
 
@@ -50,8 +51,14 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     };
     let (locks, progress) = (Arc::new(OwnLocks::default()), Arc::new(OwnProgress::default()));
     let deployer = Deployer::with_seams(context.clone(), outside, seams, locks, progress);
-    let keeper =
-        Keeper { ledger: Arc::clone(&ledger), kubernetes: kubernetes.clone(), cache, deployer: deployer.clone() };
+    let runs = Runs::new(seams.runs(Arc::new(kubernetes.clone())), context.shutdown.clone());
+    let keeper = Keeper {
+        ledger: Arc::clone(&ledger),
+        kubernetes: kubernetes.clone(),
+        cache,
+        deployer: deployer.clone(),
+        runs: runs.clone(),
+    };
     let shutdown = context.shutdown.clone();
     drop(context.tasks.spawn("keep the apps", async move {
         shutdown.run_until_cancelled(keeper.keep()).await;
@@ -66,6 +73,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         logs: Logs::new(Arc::new(Absent), Arc::new(kubernetes.clone()), Arc::new(kubernetes), context.shutdown.clone()),
         builder: Arc::new(Absent),
         deployer,
+        runs,
         passwords: Passwords::new(context.tasks.clone()),
         registration,
         tasks: context.tasks.clone(),

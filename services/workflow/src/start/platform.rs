@@ -21,6 +21,7 @@ use crate::logs::{Events, Logs};
 use crate::peers::{
     Builder, LiveRouters, Logger, RouterSettings, Session, StateLocks, StateProgress, follow_registration_mode, lead,
 };
+use crate::runs::Runs;
 use crate::seams::Seams;
 use crate::server::Workflow;
 use crate::server::grpc::Push;
@@ -62,8 +63,14 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     let locks = Arc::new(StateLocks::new(context.clone(), session.clone()));
     let progress = Arc::new(StateProgress::new(state.clone()));
     let deployer = Deployer::with_seams(context.clone(), outside, seams, locks, progress);
-    let keeper =
-        Keeper { ledger: Arc::clone(&ledger), kubernetes: kubernetes.clone(), cache, deployer: deployer.clone() };
+    let runs = Runs::new(seams.runs(Arc::new(kubernetes.clone())), context.shutdown.clone());
+    let keeper = Keeper {
+        ledger: Arc::clone(&ledger),
+        kubernetes: kubernetes.clone(),
+        cache,
+        deployer: deployer.clone(),
+        runs: runs.clone(),
+    };
     let settings = RouterSettings { state: state.clone(), kubernetes: client, namespace: config.namespace.clone() };
     let work = move || {
         let (keeper, settings) = (keeper.clone(), settings.clone());
@@ -81,6 +88,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         logs: Logs::new(logger, Arc::new(kubernetes.clone()), Arc::new(kubernetes), context.shutdown.clone()),
         builder: Arc::new(builder),
         deployer,
+        runs,
         passwords,
         registration: follow_registration_mode(&context, state, config.registration_mode),
         tasks: context.tasks.clone(),

@@ -1,6 +1,7 @@
 //! A cluster in memory whose pods are ready at once, unless their image says otherwise.
 
 mod looks;
+mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -56,6 +57,9 @@ struct State {
     kept: Option<String>,
     held_up: bool,
     phases: Vec<(AppName, Phase)>,
+    /// Commands that run once, by the names of their pods.
+    runs: BTreeMap<(AppName, String), runs::Run>,
+    refuses_runs: Option<String>,
 }
 
 struct Running {
@@ -250,6 +254,7 @@ impl Cluster for TestCluster {
                 state.autoscalers.retain(|(owner, _), _| owner != app);
                 state.drains.remove(app);
                 state.certificates.retain(|(owner, _), _| owner != app);
+                state.runs.retain(|(owner, _), _| owner != app);
                 state.held_up |= state.kept.is_some();
                 state.kept.clone()
             };

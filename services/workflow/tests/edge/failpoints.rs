@@ -2,10 +2,13 @@
 
 #[path = "../../src/bin/workflow-failpoints/faulty.rs"]
 mod faulty;
+#[path = "../../src/bin/workflow-failpoints/faulty_runs.rs"]
+mod faulty_runs;
 #[path = "../../src/bin/workflow-failpoints/names.rs"]
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use deis_api::{AppName, ProcType};
 use deis_bootstrap::Context;
@@ -15,10 +18,12 @@ use deis_proto::workflow::push_service_server::PushService as _;
 use deis_workflow::apps::{self, Selection};
 use deis_workflow::certificates::{Place, attach};
 use deis_workflow::deploy::PodList as _;
-use deis_workflow::ledger::{ReleaseState, Window};
+use deis_workflow::ledger::{ReleaseState, RequestKey, Window};
+use deis_workflow::runs::{Attendance, Request};
 use deis_workflow::server::Workflow;
 use deis_workflow::server::grpc::Push;
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use serde_json::json;
 
 use self::faulty::Faults;
@@ -49,10 +54,12 @@ enum Wish {
     /// A domain is to be served with another certificate.
     Certify,
     Destroy,
+    /// A command that is run once.
+    Run,
 }
 
 impl Wish {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Push,
         Self::PushAutoscaled,
         Self::BadPush,
@@ -63,6 +70,7 @@ impl Wish {
         Self::BadRestart,
         Self::Certify,
         Self::Destroy,
+        Self::Run,
     ];
 
     /// An app that serves with two pods, in the state that the wish needs.
@@ -158,6 +166,7 @@ impl Process {
                     assert!(ledger.detach(&place("old").certificate, &app, &place("old").domain).await.unwrap());
                     attach(ledger, deployer, &bob, &place("new")).await.unwrap();
                 }
+                (Wish::Run, _) => self.run().await,
                 (_, None) => {
                     apps::destroy(ledger, &bob, &app).await.unwrap();
                     apps::destroyed(deployer, &app).await.unwrap();
@@ -165,6 +174,25 @@ impl Process {
             }
         };
         self.while_alive(work).await;
+    }
+
+    /// Runs a command, as a request does: in a task of the process.
+    async fn run(&self) {
+        let work = self.workflow.clone();
+        let limit = Duration::from_secs(60);
+        let request =
+            Request { command: "exit 3".to_owned(), limit, key: RequestKey::unique(), attendance: Attendance::Nobody };
+        let run = async move {
+            let bob = "bob".parse().unwrap();
+            let app = work.ledger.app(&shop()).await?.unwrap();
+            let events = work.deployer.events();
+            let started = work.runs.start(work.ledger.as_ref(), events, &bob, &app, request).await?;
+            work.runs.ended(&started.one_off).await
+        };
+        // An error is the process's death.
+        if let Ok(ended) = self.workflow.to_the_end("run", run).await {
+            assert_eq!(ended.exit_code, 3);
+        }
     }
 
     /// Takes a push, to its end or to its own.
@@ -217,6 +245,8 @@ async fn outcome(sandbox: &Sandbox) -> String {
         copies.iter().any(|copy| copy.starts_with(digest))
     });
     let certified = (named.collect::<Vec<_>>(), copies.len(), are_right);
+    let runs = sandbox.cluster.runs();
+    assert_eq!(runs, Vec::<String>::new(), "what has run is taken away");
     format!(
         "releases: {:?}\nwanted: {} {}\ncontrollers: {:?}\nbudgets: {:?}, autoscalers: {:?}\npods: {pods:?}\nrelease commands: {:?}\ncertificates: {certified:?}\nto restart: {:?}\nunsettled: {:?}",
         releases.collect::<Vec<_>>(),
@@ -237,6 +267,8 @@ async fn go_on(sandbox: &Sandbox, push: Option<CreateBuildRequest>) {
         let told = events(sandbox, push).await;
         assert_eq!(told[0], "v3 created", "the first request's release, or the first release: {told:?}");
     }
+    // Ten minutes later.
+    sandbox.workflow.runs.prune(Timestamp::MAX).await;
     for app in sandbox.workflow.ledger.app_names().await.unwrap() {
         drop(sandbox.workflow.deployer.converge(&app).ended().await);
     }
@@ -306,6 +338,11 @@ async fn a_restart_that_fails_survives_every_death() {
 #[tokio::test]
 async fn a_change_of_certificates_survives_every_death() {
     survives_every_death(Wish::Certify).await;
+}
+
+#[tokio::test]
+async fn a_command_survives_every_death() {
+    survives_every_death(Wish::Run).await;
 }
 
 #[tokio::test]

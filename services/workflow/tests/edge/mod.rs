@@ -29,6 +29,7 @@ mod releases;
 mod repeat;
 mod restart;
 mod routers;
+mod run;
 mod sandbox;
 mod scale;
 mod secrets;

@@ -20,6 +20,7 @@ use deis_workflow::ledger::sql::SqlLedger;
 use deis_workflow::logs::{Events, LogStore, Logs};
 use deis_workflow::peers::Logger;
 use deis_workflow::releases::MissingProcfile;
+use deis_workflow::runs::Runs;
 use deis_workflow::seams::{Plain, Seams};
 use deis_workflow::server::grpc::Push;
 use deis_workflow::server::{Workflow, rest};
@@ -112,6 +113,7 @@ impl Sandbox {
             logs,
             builder: Arc::clone(&peers.builder) as _,
             deployer: peers.deployer(&context, &ledger, &cluster, &Plain),
+            runs: Runs::new(Arc::clone(&cluster) as _, context.shutdown.clone()),
             passwords: Passwords::new(context.tasks.clone()),
             registration,
             tasks: context.tasks.clone(),
@@ -298,7 +300,8 @@ impl Sandbox {
         let ledger = self.ledger.clone().with_commit(seams.commit());
         let events = Events::start(context, Arc::clone(&self.peers.logger) as _);
         let deployer = Peers { events, ..self.peers.clone() }.deployer(context, &ledger, &self.cluster, seams);
-        Workflow { ledger: Arc::new(ledger), deployer, tasks: context.tasks.clone(), ..self.workflow.clone() }
+        let runs = Runs::new(seams.runs(Arc::clone(&self.cluster) as _), context.shutdown.clone());
+        Workflow { ledger: Arc::new(ledger), deployer, runs, tasks: context.tasks.clone(), ..self.workflow.clone() }
     }
 }
 

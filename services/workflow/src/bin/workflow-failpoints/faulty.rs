@@ -9,8 +9,10 @@ use deis_failpoints::Failpoints;
 use deis_kube::objects::Drain;
 use deis_workflow::deploy::world::{Autoscaler, Budget, Controller, Pod, Service, World};
 use deis_workflow::deploy::{Assignment, Demolition, EffectError, Effects, Failure, Grant, Outside, Surroundings};
+use deis_workflow::runs::OneOffs;
 use deis_workflow::seams::{Commit, Seams};
 
+use super::faulty_runs::FaultyRuns;
 use super::names;
 
 /// Failpoints in all seams of the service.
@@ -22,6 +24,10 @@ impl Seams for Faults {
 
     fn world(&self, outside: Outside) -> Faulty<Outside> {
         Faulty { world: outside, failpoints: self.0.clone() }
+    }
+
+    fn runs(&self, pods: Arc<dyn OneOffs>) -> Arc<dyn OneOffs> {
+        Arc::new(FaultyRuns { pods, failpoints: self.0.clone() })
     }
 
     fn commit(&self) -> Arc<dyn Commit> {

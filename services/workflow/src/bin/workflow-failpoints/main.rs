@@ -1,6 +1,7 @@
 //! The controller's process as test images carry it: with failpoints.
 
 mod faulty;
+mod faulty_runs;
 mod names;
 
 use std::process::ExitCode;

@@ -26,4 +26,6 @@ deis_failpoints::sides! {
     SETTLE = "deploy.settle",
     SUCCEED = "deploy.succeed",
     FAIL = "deploy.fail",
+    START_RUN = "run.start",
+    REMOVE_RUN = "run.remove",
 }

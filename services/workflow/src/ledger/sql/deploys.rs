@@ -35,11 +35,15 @@ impl Deploys for SqlLedger {
     }
 
     fn desired<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Assignment>> {
-        Box::pin(async move { self.wanted(app, None).await })
+        Box::pin(async move { self.wanted(app, None, false).await })
+    }
+
+    fn deployed_release<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<Assignment>> {
+        Box::pin(async move { self.wanted(app, None, true).await })
     }
 
     fn assignment<'a>(&'a self, grant: &'a Grant) -> Answer<'a, Option<Assignment>> {
-        Box::pin(async move { self.wanted(&grant.app, Some(grant.fence)).await })
+        Box::pin(async move { self.wanted(&grant.app, Some(grant.fence), false).await })
     }
 
     fn phase_done<'a>(&'a self, grant: &'a Grant, release: ReleaseVersion) -> Answer<'a, bool> {
@@ -195,7 +199,7 @@ impl Deploys for SqlLedger {
 }
 
 impl SqlLedger {
-    async fn wanted(&self, app: &AppName, fence: Option<i64>) -> Result<Option<Assignment>, Error> {
+    async fn wanted(&self, app: &AppName, fence: Option<i64>, is_good: bool) -> Result<Option<Assignment>, Error> {
         // One statement, so that structure, release and config belong together.
         let row = self.database.query(
             "SELECT releases.*, apps.structure, apps.intent, apps.settled, apps.destroying, apps.allow_root,
@@ -208,12 +212,14 @@ impl SqlLedger {
                     (SELECT string_agg(pod_uid, ' ') FROM restarts WHERE app = apps.id) AS restarting,
                     builds.image, coalesce(builds.sha, '') AS sha, builds.procfile, builds.pulled
              FROM apps
-             JOIN releases ON releases.app = apps.id AND releases.version = apps.desired_release
+             JOIN releases ON releases.app = apps.id AND releases.version =
+                 CASE WHEN $3 THEN (SELECT max(version) FROM releases WHERE app = apps.id AND state = 'good')
+                 ELSE apps.desired_release END
              JOIN configs ON configs.uuid = releases.config
              LEFT JOIN builds ON builds.uuid = releases.build
              WHERE apps.id = $1 AND (CAST($2 AS bigint) IS NULL OR apps.fence = $2)",
         );
-        let row = row.bind(app.as_str()).bind(fence).fetch_optional().await?;
+        let row = row.bind(app.as_str()).bind(fence).bind(is_good).fetch_optional().await?;
         row.map(|row| assignment(app, &row)).transpose()
     }
 }

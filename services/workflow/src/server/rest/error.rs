@@ -24,6 +24,8 @@ impl IntoResponse for ApiError {
         let status = match &self.0 {
             // A field is 400 whatever is wrong with it.
             Error::Field { .. } => StatusCode::BAD_REQUEST,
+            // So is a command that did not end 503, whatever kept it from that.
+            Error::RunFailed { .. } => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         };
         let message = self.0.to_string();

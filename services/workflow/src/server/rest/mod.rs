@@ -31,6 +31,7 @@ mod pull;
 mod releases;
 mod restart;
 mod root;
+mod run;
 mod scale;
 mod settings;
 mod tls;
@@ -119,6 +120,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Workflow>)> {
         ("/v2/apps/{app}/pods/{type}/restart", post(restart::of_type)),
         ("/v2/apps/{app}/pods/{type}/{name}", get(pods::show)),
         ("/v2/apps/{app}/pods/{type}/{name}/restart", post(restart::one)),
+        ("/v2/apps/{app}/run", post(run::run)),
         ("/v2/apps/{app}/scale", post(scale::scale)),
         ("/healthz", get(health::healthz)),
         ("/readiness", get(health::readiness)),
