@@ -18,6 +18,7 @@
 //! | replicationcontrollers | apps | list, watch, create, patch, delete |
 //! | pods | apps | list, watch, create, patch, delete |
 //! | pods/log | apps | get |
+//! | pods/attach, pods/exec | apps | get, create |
 //! | events | apps | list, watch, create |
 //! | endpointslices.discovery.k8s.io | the platform's namespace | list, watch |
 //! | secrets | the certificates' namespace | watch |

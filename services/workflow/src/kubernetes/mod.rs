@@ -1,5 +1,6 @@
 //! Kubernetes as the deploys see it: [`cache`] reads through watches, [`writes`] writes through `deis-kube`.
 
+mod attach;
 mod cache;
 mod certificates;
 mod demolish;

@@ -13,11 +13,11 @@ use kube::api::LogParams;
 
 use super::cache::Objects;
 use super::writes::Kubernetes;
-use super::{process, trouble};
+use super::{attach, process, trouble};
 use crate::deploy::cluster::Done;
 use crate::deploy::world::Trouble;
 use crate::deploy::{Cluster, EffectError};
-use crate::runs::{Look, OneOff, OneOffs, Output, State};
+use crate::runs::{Connected, Look, OneOff, OneOffs, Output, State};
 
 /// How long the pod of a command stays for which nobody waits any more, from its end: whoever asks for its last lines finds them.
 const KEPT: SignedDuration = SignedDuration::from_mins(10);
@@ -69,6 +69,18 @@ impl OneOffs for Kubernetes {
             let read =
                 deadline(OUTPUT_PATIENCE, read).await.map_err(|late| EffectError::Unavailable(late.to_string()))?;
             Ok(output(read.map_err(EffectError::Unavailable)?))
+        })
+    }
+
+    fn attach<'a>(&'a self, app: &'a AppName, pod: &'a str, has_terminal: bool) -> Connected<'a> {
+        Box::pin(async move { attach::attach(&self.api::<Pod>(app), pod, has_terminal).await })
+    }
+
+    fn exec<'a>(&'a self, app: &'a AppName, pod: &'a str, command: &'a [String], has_terminal: bool) -> Connected<'a> {
+        let command = self.cache.read(app, |objects| objects.pods.get(pod).map(|pod| attach::within(pod, command)));
+        Box::pin(async move {
+            let command = command.ok_or_else(|| EffectError::Unavailable("its pod is gone".to_owned()))?;
+            attach::exec(&self.api::<Pod>(app), pod, command, has_terminal).await
         })
     }
 

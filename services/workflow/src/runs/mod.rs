@@ -3,13 +3,18 @@
 //! A run belongs to no release and to no deploy: it takes no lock and raises no fence. Its pod has a name that no other has, so that there
 //! is nothing to overwrite; whoever waits for it deletes it at its end, and [`Runs::prune`] what is left where nobody does any more.
 
+mod attached;
+mod authority;
 mod failure;
 mod one_off;
+mod session;
 mod wait;
 
+pub use attached::{Attached, Client};
+pub use authority::Authority;
 pub use deis_kube::objects::Attendance;
 pub use failure::repeated;
-pub use one_off::{Look, OneOff, OneOffs, Output, State};
+pub use one_off::{Connected, Look, OneOff, OneOffs, Output, State};
 pub use wait::Ended;
 
 use std::sync::Arc;

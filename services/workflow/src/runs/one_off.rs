@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::{Attendance, Request};
+use super::{Attached, Attendance, Request};
 use crate::deploy::cluster::Done;
 use crate::deploy::world::Trouble;
 use crate::deploy::{Assignment, EffectError};
@@ -89,6 +89,9 @@ pub struct Output {
     pub is_cut: bool,
 }
 
+/// A connection with a process.
+pub type Connected<'a> = BoxFuture<'a, Result<Attached, EffectError>>;
+
 /// The pods of commands: every write that a run makes, and what it reads. Writes go through here alone.
 pub trait OneOffs: Send + Sync + 'static {
     /// Creates the pod, and the environment of its release where that is missing. [`EffectError::Changed`] when there is one of this name.
@@ -101,6 +104,10 @@ pub trait OneOffs: Send + Sync + 'static {
     fn changed<'a>(&'a self, app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()>;
     /// What a pod has printed, 1 MiB of it at most.
     fn output<'a>(&'a self, app: &'a AppName, pod: &'a str) -> BoxFuture<'a, Result<Output, EffectError>>;
+    /// Connects with the command of a pod that runs.
+    fn attach<'a>(&'a self, app: &'a AppName, pod: &'a str, has_terminal: bool) -> Connected<'a>;
+    /// Runs one more command in a process's container, with what its image has set up for the process.
+    fn exec<'a>(&'a self, app: &'a AppName, pod: &'a str, command: &'a [String], has_terminal: bool) -> Connected<'a>;
     /// The pods that nobody needs any more.
     fn idle(&self, now: Timestamp) -> Vec<(AppName, String)>;
 }

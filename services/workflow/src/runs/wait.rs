@@ -48,11 +48,17 @@ pub(super) async fn end(pods: &dyn OneOffs, one_off: &OneOff) -> Result<i32, Err
     let grace = Duration::from_secs(one_off.assignment.grace_seconds().into());
     let patience = one_off.assignment.patience();
     let whole = [patience, grace, MARGIN].into_iter().fold(one_off.limit, Duration::saturating_add);
-    let end = deadline(whole, watch(pods, one_off, patience)).await;
+    let end = deadline(whole, watch(pods, one_off, patience, false)).await;
     end.unwrap_or_else(|_late| Err(failure::of_time(one_off)))
 }
 
-async fn watch(pods: &dyn OneOffs, one_off: &OneOff, patience: Duration) -> Result<i32, Error> {
+/// Waits until it runs, or has ended already.
+pub(super) async fn begun(pods: &dyn OneOffs, one_off: &OneOff) -> Result<(), Error> {
+    watch(pods, one_off, one_off.assignment.patience(), true).await.map(drop)
+}
+
+/// Waits for the exit code; where its begin is enough, that is none.
+async fn watch(pods: &dyn OneOffs, one_off: &OneOff, patience: Duration, is_enough: bool) -> Result<i32, Error> {
     let (app, pod, begin) = (one_off.app(), one_off.pod(), Instant::now());
     let mut is_known = false;
     loop {
@@ -62,6 +68,7 @@ async fn watch(pods: &dyn OneOffs, one_off: &OneOff, patience: Duration) -> Resu
             Some(State::Exited(code)) => return Ok(*code),
             Some(State::Late) => return Err(failure::of_time(one_off)),
             Some(State::Lost(words)) => return Err(failure::of_loss(one_off, words)),
+            Some(State::Running) if is_enough => return Ok(0),
             Some(State::Running) => Duration::MAX,
             Some(State::Waiting(trouble)) => {
                 let no_room = matches!(trouble, Some(Trouble::Unschedulable(_)));

@@ -1,6 +1,7 @@
 //! A cluster in memory whose pods are ready at once, unless their image says otherwise.
 
 mod looks;
+mod processes;
 mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,8 @@ struct State {
     /// Commands that run once, by the names of their pods.
     runs: BTreeMap<(AppName, String), runs::Run>,
     refuses_runs: Option<String>,
+    /// Connections that the test has not taken yet.
+    processes: Vec<processes::Process>,
 }
 
 struct Running {

@@ -33,6 +33,7 @@ mod run;
 mod sandbox;
 mod scale;
 mod secrets;
+mod session;
 mod settings;
 mod sharing;
 mod stable;

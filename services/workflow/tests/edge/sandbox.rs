@@ -157,6 +157,11 @@ impl Sandbox {
         }
     }
 
+    /// Where the REST API is.
+    pub(crate) const fn rest(&self) -> SocketAddr {
+        self.rest
+    }
+
     pub(crate) async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
         let mut request = self.client.request(method, format!("http://{}{path}", self.rest));
         if let Some(token) = token {

@@ -7,7 +7,7 @@ use deis_api::AppName;
 use deis_failpoints::Failpoints;
 use deis_workflow::deploy::EffectError;
 use deis_workflow::deploy::cluster::Done;
-use deis_workflow::runs::{Look, OneOff, OneOffs, Output};
+use deis_workflow::runs::{Connected, Look, OneOff, OneOffs, Output};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
@@ -38,6 +38,14 @@ impl OneOffs for FaultyRuns {
 
     fn output<'a>(&'a self, app: &'a AppName, pod: &'a str) -> BoxFuture<'a, Result<Output, EffectError>> {
         self.pods.output(app, pod)
+    }
+
+    fn attach<'a>(&'a self, app: &'a AppName, pod: &'a str, has_terminal: bool) -> Connected<'a> {
+        self.pods.attach(app, pod, has_terminal)
+    }
+
+    fn exec<'a>(&'a self, app: &'a AppName, pod: &'a str, command: &'a [String], has_terminal: bool) -> Connected<'a> {
+        self.pods.exec(app, pod, command, has_terminal)
     }
 
     fn idle(&self, now: Timestamp) -> Vec<(AppName, String)> {

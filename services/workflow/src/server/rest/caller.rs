@@ -23,6 +23,18 @@ impl FromRequestParts<Workflow> for Caller {
     }
 }
 
+/// Who calls, with the token that he shows: whoever stays on the line is asked for it again.
+pub(super) struct Bearer(pub(super) Actor, pub(super) SecretString);
+
+impl FromRequestParts<Workflow> for Bearer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, workflow: &Workflow) -> Result<Self, ApiError> {
+        let token = token(parts).ok_or(Error::NotAuthenticated)?;
+        Ok(Self(authenticate(workflow.ledger.as_ref(), &token).await?, token))
+    }
+}
+
 /// Who calls, where a token that is not known is as good as none.
 pub(super) struct PerhapsCaller(pub(super) Actor);
 

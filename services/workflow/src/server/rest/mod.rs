@@ -33,6 +33,7 @@ mod restart;
 mod root;
 mod run;
 mod scale;
+mod session;
 mod settings;
 mod tls;
 mod tokens;
@@ -120,7 +121,9 @@ fn routes() -> Vec<(&'static str, MethodRouter<Workflow>)> {
         ("/v2/apps/{app}/pods/{type}/restart", post(restart::of_type)),
         ("/v2/apps/{app}/pods/{type}/{name}", get(pods::show)),
         ("/v2/apps/{app}/pods/{type}/{name}/restart", post(restart::one)),
+        ("/v2/apps/{app}/pods/{type}/{name}/exec", get(session::exec)),
         ("/v2/apps/{app}/run", post(run::run)),
+        ("/v2/apps/{app}/run/attach", get(session::run)),
         ("/v2/apps/{app}/scale", post(scale::scale)),
         ("/healthz", get(health::healthz)),
         ("/readiness", get(health::readiness)),

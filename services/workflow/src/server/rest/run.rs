@@ -59,7 +59,7 @@ pub(super) async fn run(
 }
 
 /// How long a command may take, out of whole seconds.
-fn limit(seconds: u64) -> Result<Duration, Error> {
+pub(super) fn limit(seconds: u64) -> Result<Duration, Error> {
     let limit = Duration::from_secs(seconds);
     if limit.is_zero() || limit > LONGEST {
         return Err(Error::field("timeout", format!("It is a number of seconds, from 1 to {}.", LONGEST.as_secs())));

@@ -123,6 +123,13 @@ impl TestCluster {
         lines.collect()
     }
 
+    /// The names of an app's pods.
+    pub(crate) fn pod_names(&self, app: &str) -> Vec<String> {
+        let state = self.state.lock();
+        let of_app = state.controllers.iter().filter(|((owner, _, _), _)| owner.as_str() == app);
+        of_app.flat_map(|(_, running)| running.pods.clone()).collect()
+    }
+
     pub(crate) fn environment(&self, app: &str, version: i64) -> BTreeMap<String, String> {
         let key = (app.parse().unwrap(), version.try_into().unwrap());
         self.state.lock().environments[&key].clone()

@@ -8,7 +8,7 @@ use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::no_node::NoNode;
 use deis_workflow::deploy::world::Trouble;
 use deis_workflow::deploy::{Cluster, EffectError};
-use deis_workflow::runs::{Look, OneOff, OneOffs, Output, State};
+use deis_workflow::runs::{Connected, Look, OneOff, OneOffs, Output, State};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
@@ -63,6 +63,14 @@ impl OneOffs for TestCluster {
         let state = self.state.lock();
         let command = state.runs[&(app.clone(), pod.to_owned())].command.clone();
         Box::pin(async move { Ok(Output { text: format!("$ {command}\n"), is_cut: command == "print much" }) })
+    }
+
+    fn attach<'a>(&'a self, _app: &'a AppName, pod: &'a str, has_terminal: bool) -> Connected<'a> {
+        self.connect(pod, Vec::new(), has_terminal)
+    }
+
+    fn exec<'a>(&'a self, _app: &'a AppName, pod: &'a str, command: &'a [String], has_terminal: bool) -> Connected<'a> {
+        self.connect(pod, command.to_vec(), has_terminal)
     }
 
     fn idle(&self, now: Timestamp) -> Vec<(AppName, String)> {
