@@ -2,6 +2,7 @@
 
 mod refusal;
 mod repeat;
+mod session;
 mod streaming;
 mod versions;
 
@@ -12,7 +13,7 @@ use deis_api::rest::{API_VERSION_HEADER, ERROR_CODE_HEADER, Page, REQUEST_KEY_HE
 use deis_cli::Failure;
 use deis_cli::deadline::{end_of, until};
 use reqwest::header::{AUTHORIZATION, HeaderValue, LOCATION};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 pub use self::refusal::Refused;
 use self::repeat::PATIENCE;
 pub use self::repeat::Repeat;
+pub use self::session::{Hearing, Speaking, exit_code};
 pub use self::streaming::{Lines, Rejoin, SILENCE};
 pub use self::versions::VersionCheck;
 use crate::controller::Controller;
@@ -36,14 +38,17 @@ pub enum Wait {
     Deploy,
     /// The same when it need only be recorded. A controller that does not know the difference answers when it is deployed.
     Recorded,
+    /// What a person gave so much time.
+    Upto(Duration),
 }
 
 impl Wait {
     const fn duration(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Short => 60,
-            Self::Deploy | Self::Recorded => 21 * 60,
-        })
+        match self {
+            Self::Short => Duration::from_secs(60),
+            Self::Deploy | Self::Recorded => Duration::from_secs(21 * 60),
+            Self::Upto(limit) => limit,
+        }
     }
 }
 
@@ -68,6 +73,10 @@ pub enum Error {
          your deis version is correct."
     )]
     NoController(String),
+    #[error("{0} does not let its apps' commands be worked with")]
+    NoSession(String),
+    #[error("the connection to {0} broke, and the command was ended")]
+    SessionLost(String),
     #[error("{0} does not say how the deploy ends")]
     Undecided(String),
     #[error("the token holds characters that no token has")]
@@ -94,6 +103,8 @@ pub struct Api {
     controller: Controller,
     /// The value of `Authorization`.
     token: Option<HeaderValue>,
+    /// Whether the controller's certificate is looked at.
+    ssl_verify: bool,
     versions: VersionCheck,
 }
 
@@ -105,17 +116,8 @@ impl Api {
         versions: VersionCheck,
     ) -> Result<Self, Failure> {
         let token = token.map(|token| authorization(&token)).transpose()?;
-        let client = Client::builder()
-            .user_agent(concat!("Deis Client ", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .redirect(redirect::Policy::none());
-        let client = if !controller.is_https() {
-            // The system's certificates are not needed, and need not be there.
-            client.tls_certs_only([])
-        } else {
-            client.tls_danger_accept_invalid_certs(!ssl_verify)
-        };
-        Ok(Self { client: client.build()?, controller, token, versions })
+        let client = builder(&controller, ssl_verify);
+        Ok(Self { client: client.build()?, controller, token, ssl_verify, versions })
     }
 
     /// The same controller, asked with another token or as nobody.
@@ -124,6 +126,7 @@ impl Api {
             client: self.client.clone(),
             controller: self.controller.clone(),
             token: token.map(authorization).transpose()?,
+            ssl_verify: self.ssl_verify,
             versions: self.versions.clone(),
         })
     }
@@ -188,8 +191,17 @@ impl Api {
         Ok(header(&response, API_VERSION_HEADER).unwrap_or_default())
     }
 
+    /// A client for what only the older protocol has.
+    fn over_http1(&self) -> Result<Client, Failure> {
+        Ok(builder(&self.controller, self.ssl_verify).http1_only().build()?)
+    }
+
     fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
-        let request = self.client.request(method, self.controller.endpoint(&[&["v2"], segments].concat()));
+        self.request_by(&self.client, method, segments)
+    }
+
+    fn request_by(&self, client: &Client, method: Method, segments: &[&str]) -> RequestBuilder {
+        let request = client.request(method, self.controller.endpoint(&[&["v2"], segments].concat()));
         match &self.token {
             Some(token) => request.header(AUTHORIZATION, token.clone()),
             None => request,
@@ -212,7 +224,7 @@ impl Api {
     async fn send(&self, request: RequestBuilder, wait: Wait) -> Result<Response, Failure> {
         let request = match wait {
             Wait::Recorded => request.header("Prefer", RESPOND_ASYNC),
-            Wait::Short | Wait::Deploy => request,
+            Wait::Short | Wait::Deploy | Wait::Upto(_) => request,
         };
         let response = request.timeout(wait.duration()).send().await;
         let response = response.map_err(|error| self.failure(error, wait.duration()))?;
@@ -251,6 +263,19 @@ impl Api {
         } else {
             failure
         }
+    }
+}
+
+fn builder(controller: &Controller, ssl_verify: bool) -> ClientBuilder {
+    let client = Client::builder()
+        .user_agent(concat!("Deis Client ", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(redirect::Policy::none());
+    if !controller.is_https() {
+        // The system's certificates are not needed, and need not be there.
+        client.tls_certs_only([])
+    } else {
+        client.tls_danger_accept_invalid_certs(!ssl_verify)
     }
 }
 

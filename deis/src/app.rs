@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use clap::Args;
 use deis_api::rest::{App, Page};
+use deis_api::session::Order;
 use deis_api::{AppName, NameError};
 use deis_cli::deadline::duration;
 use deis_cli::{Failure, closest};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::api::{Lines, OrGoneOn, Refused, Repeat, Wait};
+use crate::api::{Hearing, Lines, OrGoneOn, Refused, Repeat, Speaking, Wait};
 use crate::context::{Context, PageArgs, ProfileArgs, Session};
 use crate::controller::Controller;
 use crate::git;
@@ -168,6 +169,11 @@ impl AppSession {
         self.wait != Wait::Recorded
     }
 
+    /// The same session, whose changes are answered otherwise.
+    pub fn waiting(self, wait: Wait) -> Self {
+        Self { wait, ..self }
+    }
+
     /// A change that takes its time, and is told of as `goes_on` by who does not wait for it.
     pub async fn change<B, T>(&self, segments: &[&str], body: &B, goes_on: &str, repeat: Repeat) -> Result<T, Failure>
     where
@@ -184,6 +190,11 @@ impl AppSession {
         let path = self.path(&[""]);
         let answer = self.session.api.delete(&path, self.wait, Repeat::Destroys);
         self.explain(answer.or_gone_on(goes_on, self.timeout).await).await
+    }
+
+    /// Opens a session with a command.
+    pub async fn session(&self, segments: &[&str], order: &Order) -> Result<(Hearing, Speaking), Failure> {
+        self.explain(self.session.api.session(&self.path(segments), order).await).await
     }
 
     fn path<'a>(&'a self, segments: &[&'a str]) -> Vec<&'a str> {

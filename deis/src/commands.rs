@@ -52,6 +52,8 @@ pub enum Command {
     AppsLogs(apps::logs::Logs),
     #[command(name = "apps:open", visible_alias = "open")]
     AppsOpen(apps::open::Open),
+    #[command(name = "apps:run", visible_alias = "run")]
+    AppsRun(apps::run::Run),
     #[command(name = "apps:transfer")]
     AppsTransfer(apps::transfer::Transfer),
     #[command(name = "apps:allow-root")]
@@ -164,6 +166,8 @@ pub enum Command {
     PsList(ps::list::List),
     #[command(name = "ps:scale", visible_alias = "scale")]
     PsScale(ps::scale::Scale),
+    #[command(name = "ps:exec")]
+    PsExec(ps::exec::Exec),
     #[command(name = "ps:restart")]
     PsRestart(ps::restart::Restart),
     #[command(name = "registry:list", visible_alias = "registry")]
@@ -231,6 +235,7 @@ impl Command {
             Self::AppsInfo(command) => command.run(context).await,
             Self::AppsLogs(command) => command.run(context).await,
             Self::AppsOpen(command) => command.run(context).await,
+            Self::AppsRun(command) => command.run(context).await,
             Self::AppsTransfer(command) => command.run(context).await,
             Self::AppsAllowRoot(command) => command.run(context).await,
             Self::AppsForbidRoot(command) => command.run(context).await,
@@ -287,6 +292,7 @@ impl Command {
             Self::PermsDelete(command) => command.run(context).await,
             Self::PsList(command) => command.run(context).await,
             Self::PsScale(command) => command.run(context).await,
+            Self::PsExec(command) => command.run(context).await,
             Self::PsRestart(command) => command.run(context).await,
             Self::RegistryList(command) => command.run(context).await,
             Self::RegistrySet(command) => command.run(context).await,

@@ -10,7 +10,7 @@
 //! - A refusal that carries a code of the platform (`Deis-Error-Code`) and has no text of its own in the table of
 //!   [`api::refusal`] is told by its own sentence; `Unknown Error (…)` is left for servers without codes.
 //! - A request whose answer was lost, or which a router could not hand on, is made again for up to 30 s ([`api::Repeat`]) unless that could
-//!   do something twice: creating and transferring an app, registering, restarting, cancelling a build.
+//!   do something twice: creating and transferring an app, registering, restarting, cancelling a build, running a command.
 //! - `deis whoami` asks the controller whose token it is; the original repeated its own file.
 //! - `deis destroy` takes away the app's git remotes whichever way the app was found.
 //! - `deis ps:restart` looks a process's name up in the list of processes; the original took names apart, and types
@@ -35,6 +35,7 @@ mod exec;
 mod format;
 mod git;
 mod resolver;
+mod terminal;
 
 use std::process::ExitCode;
 

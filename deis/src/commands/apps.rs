@@ -6,4 +6,5 @@ pub mod info;
 pub mod list;
 pub mod logs;
 pub mod open;
+pub mod run;
 pub mod transfer;

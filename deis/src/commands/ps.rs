@@ -1,5 +1,6 @@
 //! An app's processes.
 
+pub mod exec;
 pub mod list;
 pub mod restart;
 pub mod scale;

@@ -28,6 +28,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("apps:list", "", "--config other"),
     ("apps:logs", "APP", "TYPO"),
     ("apps:open", "APP", "TYPO"),
+    ("apps:run", "APP -- ls -l", "TYPO ls"),
     ("apps:transfer", "alice APP", "alice TYPO"),
     ("auth:cancel", "--password=s3cret --yes", "--password=s3cret --yes"),
     ("auth:login", "USER", "USER"),
@@ -84,6 +85,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("perms:create", "alice APP", "alice TYPO"),
     ("perms:delete", "alice APP", "alice TYPO"),
     ("perms:list", "APP", "TYPO"),
+    ("ps:exec", "earthy-instinct-v2-web-wydts APP -- ls -l", "v2-worker-aaaaa APP -- ls -l"),
     ("ps:list", "APP", "TYPO"),
     ("ps:restart", "APP", "TYPO"),
     ("ps:scale", "web=2 APP", "web APP"),
@@ -144,6 +146,7 @@ fn willing() -> StubBuilder {
         .answer(&app("DELETE", "builds/running/"), Answer::new(200, json!({"sha": "acaa8a5f2e5b8e6a"})))
         .answer(&app("DELETE", "builds/cache/"), Answer::new(200, json!({"bytes": 12_900_000})))
         .answer(&app("GET", "logs"), text("earthy-instinct-v4-web-ppog6 -- 2016/02/20 23:18:03 10.2.62.0 GET /\n"))
+        .answer(&app("POST", "run/"), Answer::new(200, json!({"exit_code": 0, "output": "Procfile\nmain.go\n"})))
         .answer(&app("POST", "pods/restart/"), Answer::new(200, restarted))
 }
 

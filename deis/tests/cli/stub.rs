@@ -9,10 +9,13 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
+
+use crate::stub_session;
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef01234567";
 /// What a token is replaced with.
@@ -101,7 +104,14 @@ impl StubBuilder {
             permits: Arc::clone(&permits),
             asked: sender,
         };
-        let router = Router::new().fallback(answer).with_state(Arc::new(endpoints));
+        let sender = endpoints.asked.clone();
+        let session =
+            get(move |upgrade, headers: HeaderMap, uri| stub_session::answer(upgrade, headers, uri, sender.clone()));
+        let router = Router::new()
+            .route("/v2/apps/earthy-instinct/run/attach", session.clone())
+            .route("/v2/apps/earthy-instinct/pods/web/{name}/exec", session)
+            .fallback(answer)
+            .with_state(Arc::new(endpoints));
         runtime.spawn(async move { axum::serve(listener, router).await });
         Stub { address, asked, permits, _runtime: runtime }
     }
@@ -130,7 +140,7 @@ fn headers(pairs: [(&'static str, &'static str); 1]) -> HeaderMap {
 }
 
 /// Who asks, without the secret.
-fn authorization(headers: &HeaderMap) -> String {
+pub fn authorization(headers: &HeaderMap) -> String {
     match headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap()) {
         None => "(anonymous)".to_owned(),
         Some(value) => value.replace(TOKEN, "TOKEN"),
