@@ -36,6 +36,8 @@ const DEPLOY_ROAD: &[Effect] = &[
     ("deploy.hand-over", Wish::Autoscale),
     ("deploy.take-back", Wish::Autoscale),
     ("deploy.hold", Wish::Autoscale),
+    ("run.start", Wish::Run),
+    ("run.remove", Wish::Run),
     ("deploy.fail", Wish::BreakDown),
     ("deploy.demolish", Wish::Destroy),
     ("deploy.let-go", Wish::Destroy),

@@ -21,6 +21,7 @@ mod power;
 mod pull;
 mod routing;
 mod rules;
+mod run;
 mod settings;
 mod stores;
 mod support;

@@ -21,6 +21,8 @@ pub(super) enum Wish {
     Autoscale,
     /// A certificate for its domain, and its end.
     Certify,
+    /// A command that is run once.
+    Run,
     Destroy,
 }
 
@@ -101,6 +103,7 @@ impl Wish {
                 }
                 is_done
             }
+            Self::Run => repository.deis(&["run", "--", "true"]).await.status.success(),
             Self::Destroy => {
                 let is_done = repository.deis(&["destroy", &format!("--confirm={}", app.name)]).await.status.success();
                 app.was_destroyed(is_done);

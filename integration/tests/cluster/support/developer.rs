@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{App, Following, Output, Platform};
+use super::{App, Following, Output, Platform, Terminal};
 
 /// No command of a developer takes longer.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -159,6 +159,26 @@ impl<'a> Repository<'a> {
     pub(crate) fn follow_logs(&self, arguments: &[&str]) -> Following {
         let arguments = [&["logs", "--follow"], arguments].concat();
         Following::start(self.developer.command(binary("deis"), self.path(), arguments))
+    }
+
+    /// `deis` with these words on a terminal of its own, 80 columns wide.
+    pub(crate) fn on_terminal(&self, words: &str) -> Terminal {
+        let device = self.developer.home.path().join("terminal");
+        let line =
+            format!("tty > '{}'; stty cols 80 rows 24; exec '{}' {words}", device.display(), binary("deis").display());
+        let arguments = ["-qefc", &line, "/dev/null"];
+        let mut command = self.developer.command("script", self.path(), arguments);
+        command.env("SHELL", "/bin/sh").env("TERM", "xterm");
+        Terminal::start(command, device)
+    }
+
+    /// `deis` with these arguments, which is given `input`.
+    pub(crate) async fn deis_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let file = self.developer.home.path().join("input");
+        std::fs::write(&file, input).unwrap();
+        let line = format!("exec '{}' \"$@\" < '{}'", binary("deis").display(), file.display());
+        let arguments = [&["-c", &line, "deis"], arguments].concat();
+        self.developer.run("/bin/sh", self.path(), arguments).await
     }
 
     /// `git push deis master`, to be read line by line.
