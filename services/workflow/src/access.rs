@@ -44,8 +44,6 @@ pub enum Object<'a> {
     Users,
     /// A certificate of this user's.
     Certificate(&'a Username),
-    /// The certificates of all users.
-    Certificates,
 }
 
 /// May the actor do this? Answers the user he is.
@@ -68,11 +66,10 @@ pub fn authorise<'a>(actor: &'a Actor, verb: Verb, object: Object<'_>) -> Result
         (Verb::Control, Object::Account(account)) => user.is_superuser || *account == user.username,
         // An account is read with all others, or as one's own.
         (Verb::Read | Verb::Change | Verb::Create, Object::Account(_)) => false,
-        (Verb::Read | Verb::Change | Verb::Create | Verb::Control, Object::Users | Object::Certificates) => {
-            user.is_superuser
-        }
+        (Verb::Read | Verb::Change | Verb::Create | Verb::Control, Object::Users) => user.is_superuser,
+        // Like keys: not even administrators.
         (Verb::Read | Verb::Change | Verb::Create | Verb::Control, Object::Certificate(owner)) => {
-            user.is_superuser || *owner == user.username
+            *owner == user.username
         }
         (Verb::Read | Verb::Change | Verb::Create | Verb::Control, Object::Apps | Object::Own) => true,
     };
@@ -138,7 +135,6 @@ mod tests {
                     Object::Account(&carol),
                     Object::Users,
                     Object::Certificate(&carol),
-                    Object::Certificates,
                 ];
                 let asked = objects.map(|object| authorise(actor, verb, object));
                 let answers =

@@ -69,7 +69,7 @@ pub struct NewCertificate {
 /// Certificates, and the domains that are served with them.
 pub trait Certificates: Send + Sync + 'static {
     /// Certificates by name, of one user or of all.
-    fn certificates<'a>(&'a self, owner: Option<&'a Username>, window: Window) -> Answer<'a, Listed<Certificate>>;
+    fn certificates<'a>(&'a self, owner: &'a Username, window: Window) -> Answer<'a, Listed<Certificate>>;
     /// One certificate.
     fn certificate<'a>(&'a self, name: &'a CertName) -> Answer<'a, Option<Certificate>>;
     /// Adds a certificate. Refuses a name that is taken.

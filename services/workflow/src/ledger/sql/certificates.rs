@@ -11,18 +11,16 @@ use crate::ledger::certificates::About;
 use crate::ledger::{Answer, Certificate, CertificateTexts, Certificates, Change, Listed, NewCertificate, Window};
 
 impl Certificates for SqlLedger {
-    fn certificates<'a>(&'a self, owner: Option<&'a Username>, window: Window) -> Answer<'a, Listed<Certificate>> {
+    fn certificates<'a>(&'a self, owner: &'a Username, window: Window) -> Answer<'a, Listed<Certificate>> {
         Box::pin(async move {
-            let owner = owner.map(Username::as_str);
             let total =
-                "SELECT count(*) AS total FROM certs WHERE CAST($1 AS text) IS NULL OR owner = CAST($1 AS text)";
-            let total = self.database.query(total).bind(owner).fetch_one().await?.try_get("total")?;
+                self.database.query("SELECT count(*) AS total FROM certs WHERE owner = $1").bind(owner.as_str());
+            let total = total.fetch_one().await?.try_get("total")?;
             let found = self.database.query(
                 "SELECT certs.*, (SELECT string_agg(domain, ' ') FROM domains WHERE certificate = certs.id) AS domains
-                 FROM certs WHERE CAST($1 AS text) IS NULL OR owner = CAST($1 AS text)
-                 ORDER BY name LIMIT $2 OFFSET $3",
+                 FROM certs WHERE owner = $1 ORDER BY name LIMIT $2 OFFSET $3",
             );
-            let found = found.bind(owner).bind(window.limit).bind(window.offset).fetch_all().await?;
+            let found = found.bind(owner.as_str()).bind(window.limit).bind(window.offset).fetch_all().await?;
             Ok(Listed { total, items: found.iter().map(certificate).collect::<Result<_, _>>()? })
         })
     }

@@ -5,7 +5,7 @@ use deis_api::{Code, rest};
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
-use crate::access::Actor;
+use crate::access::{Actor, Verb};
 use crate::certificates;
 use crate::error::Error;
 use crate::server::Workflow;
@@ -17,6 +17,8 @@ pub(super) async fn attach_named(
     Path(name): Path<String>,
     body: Object,
 ) -> Result<StatusCode, ApiError> {
+    // Whoever has no account is told so first, and whose it is not, that it is absent.
+    certificates::find(workflow.ledger.as_ref(), &actor, Verb::Change, &name).await?;
     let missing = |_| Error::refused(Code::InvalidArgument, "domain is a required field");
     let body: rest::Attachment = body.decode(&["domain"]).map_err(missing)?;
     attach_to(&workflow, &actor, &name, &body.domain).await

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::ledger::{Certificate, NewCertificate};
 use crate::server::{Reading, Workflow};
 
-/// `GET /v2/certs/`: one's own; administrators see all.
+/// `GET /v2/certs/`: one's own.
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
