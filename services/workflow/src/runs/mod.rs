@@ -22,11 +22,12 @@ use std::time::Duration;
 
 use deis_api::{AppName, Code, Username};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::deploy::EffectError;
 use crate::error::{Error, Kind};
-use crate::ledger::{App, Ledger, RequestKey};
+use crate::ledger::{App, Change, Ledger, RequestKey};
 use crate::logs::Events;
 
 /// How long a command may take unless its user says otherwise, as in the original.
@@ -93,6 +94,8 @@ impl Runs {
         let fence = ledger.fence(&app.id).await?.ok_or_else(missing)?;
         let one_off = OneOff::new(assignment, fence, request);
         let pod = one_off.pod();
+        // Before it is there: nobody runs anything unseen.
+        ledger.note(Change::app(&app.id, "run.start", Value::Null, json!({ "pod": pod }))).await?;
         match self.pods.start(&one_off).await {
             Ok(()) => {
                 tracing::info!(app = %app.id, pod, "{user} runs a command");

@@ -31,7 +31,7 @@ impl FromRequestParts<Workflow> for Bearer {
 
     async fn from_request_parts(parts: &mut Parts, workflow: &Workflow) -> Result<Self, ApiError> {
         let token = token(parts).ok_or(Error::NotAuthenticated)?;
-        Ok(Self(authenticate(workflow.ledger.as_ref(), &token).await?, token))
+        Ok(Self(identify(authenticate(workflow.ledger.as_ref(), &token).await?), token))
     }
 }
 

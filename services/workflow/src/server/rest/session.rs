@@ -1,6 +1,5 @@
 //! Websockets on which somebody works with a process. What goes over them says [`deis_api::session`].
 
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use deis_api::Code;
 use deis_api::session::{Exit, FRAME_LIMIT, Frame, Order};
 use deis_bootstrap::deadline;
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,9 @@ use super::caller::Bearer;
 use super::error::ApiError;
 use super::run::limit;
 use crate::access::Verb;
+use crate::acting::Acting;
 use crate::error::Error;
-use crate::ledger::RequestKey;
+use crate::ledger::{Change, RequestKey};
 use crate::runs::{Attendance, Authority, Client, Request, USUAL_DETACHED};
 use crate::server::Workflow;
 
@@ -86,6 +87,8 @@ pub(super) async fn exec(
         if command.is_empty() {
             return Err(Error::refused(Code::InvalidArgument, "command is a required field"));
         }
+        let note = Change::app(&app.id, "pod.exec", Value::Null, json!({ "pod": pod.name }));
+        work.ledger.note(note).await?;
         let said = command.join(" ");
         work.deployer.events().record(&app.id, "exec", format!("{user} in {} runs '{said}'", pod.name));
         tracing::info!(app = %app.id, pod = pod.name, "{user} runs a command in a process");
@@ -105,10 +108,10 @@ where
     S: FnOnce(Order, Client) -> F + Send + 'static,
     F: Future<Output = Result<i32, Error>> + Send + 'static,
 {
-    let tasks = workflow.tasks.clone();
+    let (tasks, acting) = (workflow.tasks.clone(), Acting::current());
     upgrade.max_message_size(FRAME_LIMIT + 1).on_upgrade(async move |socket| {
         // Whoever ends the process waits for its tasks.
-        if let Err(error) = tasks.spawn("session", converse(socket, session)).await {
+        if let Err(error) = tasks.spawn("session", acting.scope(converse(socket, session))).await {
             tracing::error!(%error, "a session did not come to its end");
         }
     })
@@ -152,9 +155,14 @@ where
             () = &mut write => work.await,
         }
     };
+    let reading = read(stream, to_session, gone);
+    tokio::pin!(both, reading);
     tokio::select! {
-        () = both => {}
-        () = read(stream, to_session, gone) => {}
+        // A connection that is closed with something unread in it is reset, and the last words with it: the client closes first.
+        () = &mut both => {
+            let _closed = deadline(FAREWELL, reading).await;
+        }
+        () = &mut reading => both.await,
     }
 }
 
@@ -174,7 +182,7 @@ fn refusal(error: &Error) -> Exit {
     Exit::Refused { code: error.code().to_string(), detail: error.to_string() }
 }
 
-/// Hands frames on until the client is gone, and then waits for the session, which hears of that.
+/// Hands frames on as long as the session takes them, and reads until the client is gone, of which the session hears.
 async fn read(
     mut stream: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
     to_session: mpsc::Sender<Frame>,
@@ -187,11 +195,8 @@ async fn read(
             Message::Text(_) | Message::Close(_) => break,
         };
         match frame {
-            Ok(frame) => {
-                if to_session.send(frame).await.is_err() {
-                    break;
-                }
-            }
+            // One that is over takes none.
+            Ok(frame) => drop(to_session.send(frame).await),
             Err(error) => {
                 tracing::info!(%error, "a client of a session does not speak as it should");
                 break;
@@ -199,8 +204,6 @@ async fn read(
         }
     }
     gone.cancel();
-    drop(to_session);
-    pending::<()>().await;
 }
 
 /// Hands frames to the client until there are no more, or he takes none.

@@ -59,6 +59,8 @@ pub(super) enum Rule {
     Admins,
     /// Whose it is; to everybody else, administrators too, it looks absent.
     Record,
+    /// Whose it is, and who may take from the app what it has; to everybody else it looks absent.
+    RecordOrAppOwners,
     /// Owner, collaborators, administrators.
     AppUsers,
     /// Owner, administrators.
@@ -110,6 +112,7 @@ impl Rule {
             "/v2" | "/v2/certs" | "/v2/auth/cancel" | "/v2/auth/passwd" | "/v2/auth/tokens" | "/v2/auth/whoami"
             | "/v2/apps" | "/v2/keys" => Self::Account,
             "/v2/users" | "/v2/admin/perms" | "/v2/admin/perms/{username}" | "/v2/apps/{app}/root" => Self::Admins,
+            "/v2/certs/{name}/domain/{domain}" if is_delete => Self::RecordOrAppOwners,
             "/v2/keys/{id}" | "/v2/certs/{name}" | "/v2/certs/{name}/domain" | "/v2/certs/{name}/domain/{domain}" => {
                 Self::Record
             }
@@ -133,12 +136,15 @@ impl Rule {
             | "/v2/apps/{app}/pods/{type}"
             | "/v2/apps/{app}/pods/{type}/restart"
             | "/v2/apps/{app}/pods/{type}/{name}"
+            | "/v2/apps/{app}/pods/{type}/{name}/exec"
             | "/v2/apps/{app}/pods/{type}/{name}/restart"
             | "/v2/apps/{app}/releases"
             | "/v2/apps/{app}/releases/rollback"
             | "/v2/apps/{app}/releases/{version}"
             | "/v2/apps/{app}/releases/{version}/diff/{other}"
             | "/v2/apps/{app}/releases/{version}/progress"
+            | "/v2/apps/{app}/run"
+            | "/v2/apps/{app}/run/attach"
             | "/v2/apps/{app}/scale"
             | "/v2/apps/{app}/settings"
             | "/v2/apps/{app}/tls"
@@ -158,8 +164,9 @@ impl Rule {
         let may = match (self, asker) {
             (Self::Anybody, _) => return Verdict::Allowed,
             (_, Asker::Anonymous | Asker::UnknownToken) => return Verdict::Unknown,
-            (Self::Record, Asker::Stranger) | (Self::Account, _) => true,
-            (Self::Record, _) => return Verdict::Absent,
+            (Self::Record | Self::RecordOrAppOwners, Asker::Stranger) | (Self::Account, _) => true,
+            (Self::RecordOrAppOwners, Asker::Owner | Asker::Admin) => true,
+            (Self::Record | Self::RecordOrAppOwners, _) => return Verdict::Absent,
             (_, Asker::Admin) => true,
             (Self::Admins, _) => false,
             (_, Asker::Owner) => true,
