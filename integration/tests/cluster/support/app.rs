@@ -129,9 +129,12 @@ impl<'a> App<'a> {
 
     /// `deis releases` as (version, summary), newest first.
     pub(crate) async fn releases(&self, repository: &Repository<'_>) -> Vec<(String, String)> {
-        let output =
-            repository.deis(&["releases"]).await.succeeded().has_lines(&[&format!("=== {} Releases", self.name)]);
-        let lines = output.stdout.lines().skip(1).filter(|line| !line.is_empty());
+        let output = repository.deis(&["releases"]).await.succeeded();
+        let mut lines = output.stdout.lines();
+        // Of many, how many are shown stands behind it.
+        let head = lines.next().unwrap_or_default();
+        assert!(head.starts_with(&format!("=== {} Releases", self.name)), "{output}");
+        let lines = lines.filter(|line| !line.is_empty());
         lines
             .map(|line| {
                 let mut words = line.split_whitespace();
