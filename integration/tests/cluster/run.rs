@@ -89,8 +89,11 @@ async fn a_person_works_with_a_shell() {
     shell.shows("sleep 600").await;
     shell.types("\u{3}").await;
     shell.shows("^C").await;
+    shell.shows("$ ").await;
     shell.types("echo interrupted-$?\r").await;
     shell.shows("interrupted-130").await;
+    // Nobody types before he is asked, nor pulls at the window.
+    shell.shows("$ ").await;
     shell.resizes(100, 40).await;
     // The shell hears of it by a signal, before it reads what is typed next or after.
     shell.types("until [ \"$(stty size)\" = '40 100' ]; do sleep 0.1; done; echo resized-$((6 * 7))\r").await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use deis_api::session::Size;
 use deis_bootstrap::deadline;
 use deis_kube::objects::LAUNCHER;
+use futures_util::{FutureExt as _, SinkExt as _};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::Api;
@@ -69,10 +70,11 @@ fn connected<E: std::fmt::Display>(answer: Result<kube::Result<AttachedProcess>,
             None => Box::new(tokio::io::empty()),
         },
         stderr: stderr.map(|stderr| Box::new(stderr) as _),
-        resize: sizes.map(|mut sizes| {
+        resize: sizes.map(|sizes| {
             let resize = move |Size { columns, rows }| {
-                // One that does not fit is old: a person who pulls at a window makes many.
-                let _full = sizes.try_send(TerminalSize { width: columns, height: rows });
+                let mut sizes = sizes.clone();
+                // A person who pulls at a window makes many, and the last one counts. Nobody takes it when the process has ended.
+                async move { drop(sizes.send(TerminalSize { width: columns, height: rows }).await) }.boxed()
             };
             Box::new(resize) as _
         }),

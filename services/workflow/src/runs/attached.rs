@@ -17,8 +17,8 @@ pub struct Attached {
     pub stdout: Box<dyn AsyncRead + Send + Unpin>,
     /// What it prints besides, without a terminal.
     pub stderr: Option<Box<dyn AsyncRead + Send + Unpin>>,
-    /// Gives its terminal another size.
-    pub resize: Option<Box<dyn FnMut(Size) + Send>>,
+    /// Gives its terminal another size; waits for those before it.
+    pub resize: Option<Box<dyn FnMut(Size) -> BoxFuture<'static, ()> + Send>>,
     /// Its exit code as the connection tells it, or why there is none. That of a command with a pod of its own stands in the pod.
     pub exit_code: BoxFuture<'static, Result<i32, String>>,
     /// Ends with this.
@@ -55,7 +55,7 @@ pub(super) async fn converse(attached: &mut Attached, client: &mut Client, mark:
                 Frame::Stdin(bytes) => stdin.write_all(&bytes).await,
                 Frame::Resize(size) => {
                     if let Some(resize) = resize {
-                        resize(size);
+                        resize(size).await;
                     }
                     Ok(())
                 }

@@ -56,7 +56,7 @@ impl Runs {
         let attached = pods.attach(app, &pod, terminal.is_some()).await;
         let mut attached = attached.map_err(|error| failure::of_start(one_off, error))?;
         if let (Some(resize), Some(size)) = (&mut attached.resize, terminal) {
-            resize(size);
+            resize(size).await;
         }
         // It waits for a line: nothing that it prints comes before somebody listens.
         let begin = attached.stdin.write_all(b"\n").await;
@@ -93,7 +93,7 @@ impl Runs {
                 Error::refused(Code::Unavailable, text)
             })?;
             if let (Some(resize), Some(size)) = (&mut attached.resize, terminal) {
-                resize(size);
+                resize(size).await;
             }
             match converse(&mut attached, client, None).await {
                 Over::Ended => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use deis_api::session::Size;
 use deis_workflow::deploy::EffectError;
 use deis_workflow::runs::{Attached, Connected};
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::oneshot;
@@ -80,7 +81,12 @@ impl TestCluster {
             stdin: Box::new(stdin),
             stdout: Box::new(stdout),
             stderr: (!has_terminal).then(|| Box::new(stderr) as _),
-            resize: has_terminal.then(|| Box::new(move |size| sizes.lock().push(size)) as _),
+            resize: has_terminal.then(|| {
+                Box::new(move |size| {
+                    sizes.lock().push(size);
+                    futures_util::future::ready(()).boxed()
+                }) as _
+            }),
             exit_code: Box::pin(async move { exited.await.map_err(|_| "it broke".to_owned()) }),
             connection: Box::new(()),
         };
