@@ -5,12 +5,13 @@
 mod cncf;
 mod controller;
 mod pod;
+mod prepared;
+mod program;
 pub(crate) mod registry;
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,18 +19,15 @@ use clap::Parser as _;
 use deis_bootstrap::{Context, deadline};
 use deis_builder::ports::Direct;
 use deis_builder::{Config, Listeners, Peers, Process};
-use deis_oci::{Compression, ImageBuilder, LayerPath, Layout, Meta, Owner, Tree};
 use deis_rpc::Identity;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::ChildStderr;
 
 pub(crate) use cncf::Cncf;
 pub(crate) use controller::{Answer, FakeController};
 pub(crate) use pod::{Behaviour, FakeRunner, Seen};
+use prepared::prepared;
+pub(crate) use program::{Client, Ended, command, feed, interrupt, run};
 pub(crate) use registry::FakeRegistry;
 
 /// Longest wait for anything in a test: not a measure, but an end.
@@ -44,65 +42,6 @@ pub(crate) struct Builder {
     services: SocketAddr,
     pub(crate) root: Arc<TempDir>,
     pub(crate) context: Context,
-}
-
-/// What a program printed and how it ended.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) status: Option<i32>,
-    pub(crate) stdout: String,
-    /// Both streams' text as a person would see it: git prints what the server says to standard error.
-    pub(crate) stderr: String,
-}
-
-impl Ended {
-    /// The lines that the server sent, without git's prefix and the blanks that it pads with.
-    pub(crate) fn remote(&self) -> Vec<String> {
-        let lines = self.stderr.lines().filter_map(|line| line.strip_prefix("remote: "));
-        lines.map(|line| line.trim_end().to_owned()).collect()
-    }
-}
-
-/// A client that runs.
-pub(crate) struct Client {
-    child: tokio::process::Child,
-    stderr: Lines<BufReader<ChildStderr>>,
-    printed: String,
-}
-
-impl Client {
-    pub(crate) fn new(mut child: tokio::process::Child) -> Self {
-        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, stderr, printed: String::new() }
-    }
-
-    /// Waits for a line with this text.
-    pub(crate) async fn prints(&mut self, text: &str) {
-        let found = async {
-            while let Some(line) = self.stderr.next_line().await.unwrap() {
-                self.printed.extend([line.as_str(), "\n"]);
-                if line.contains(text) {
-                    return true;
-                }
-            }
-            false
-        };
-        assert!(deadline(PATIENCE, found).await.unwrap_or_default(), "not a word of {text:?}: {}", self.printed);
-    }
-
-    /// As Ctrl-C in a terminal does.
-    pub(crate) async fn interrupt(self) {
-        interrupt(self.child).await;
-    }
-
-    pub(crate) async fn ended(mut self) -> Ended {
-        while let Some(line) = self.stderr.next_line().await.unwrap() {
-            self.printed.extend([line.as_str(), "\n"]);
-        }
-        let output = deadline(PATIENCE, self.child.wait_with_output()).await.unwrap().unwrap();
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ended { status: output.status.code(), stdout, stderr: self.printed }
-    }
 }
 
 impl Builder {
@@ -347,127 +286,4 @@ impl Repository {
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect()).unwrap_or_default()
-}
-
-/// As [`run`], with something to read; the output as bytes.
-pub(crate) async fn feed(
-    program: &str,
-    arguments: &[&str],
-    folder: &Path,
-    env: &[(String, String)],
-    input: &[u8],
-) -> std::process::Output {
-    use tokio::io::AsyncWriteExt as _;
-    let mut child = command(program, arguments, folder, env).stdin(Stdio::piped()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let write = async {
-        // It may have ended before it read all.
-        drop(stdin.write_all(input).await);
-        drop(stdin);
-    };
-    let (output, ()) = tokio::join!(deadline(PATIENCE, child.wait_with_output()), write);
-    output.unwrap().unwrap()
-}
-
-/// Runs a program to its end, with nothing of this test's own environment.
-pub(crate) async fn run(program: &str, arguments: &[&str], folder: &Path, env: &[(String, String)]) -> Ended {
-    let output = deadline(PATIENCE, command(program, arguments, folder, env).output()).await.unwrap().unwrap();
-    Ended {
-        status: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests start the clients of the program under test")]
-pub(crate) fn command(
-    program: &str,
-    arguments: &[&str],
-    folder: &Path,
-    env: &[(String, String)],
-) -> tokio::process::Command {
-    // A process that was started in the background may not hear SIGINT, and hands that on to what it starts.
-    let mut command = tokio::process::Command::new("/usr/bin/env");
-    command
-        .arg("--default-signal=INT")
-        .arg(program)
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .env("HOME", folder)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "Jason")))
-        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "jason@example.com")))
-        // The same commits in every run.
-        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_DATE"), "1700000000 +0000")))
-        .envs(env.iter().cloned())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
-    command
-}
-
-/// Ends a client and all that it has started, as Ctrl-C in a terminal does.
-pub(crate) async fn interrupt(mut client: tokio::process::Child) {
-    let group = Pid::from_raw(client.id().unwrap().try_into().unwrap());
-    killpg(group, Signal::SIGINT).unwrap();
-    client.wait().await.unwrap();
-}
-
-/// A folder with what a builder finds in its pod.
-fn prepared() -> Arc<TempDir> {
-    let root = Arc::new(tempfile::tempdir().unwrap());
-    write_identity(&root.path().join("tls"));
-    write_host_keys(&root.path().join("host-keys"));
-    write_run_image(&root.path().join("stack-run"));
-    root
-}
-
-/// A certificate for the builder and for those who call it (in folders of theirs), and the authority that signed them.
-fn write_identity(folder: &Path) {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().unwrap();
-    let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let issuer = Issuer::new(authority, authority_key);
-    for (service, folder) in ["builder", "workflow", "state", "router"].map(|service| (service, folder.join(service))) {
-        let mut params = CertificateParams::new(vec![format!("deis-{service}")]).unwrap();
-        params.subject_alt_names.push(SanType::URI(format!("spiffe://deis/{service}").try_into().unwrap()));
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        fs::create_dir_all(&folder).unwrap();
-        for (name, text) in
-            [("tls.crt", certificate.pem()), ("ca.crt", authority_certificate.pem()), ("tls.key", key.serialize_pem())]
-        {
-            fs::write(folder.join(name), text).unwrap();
-        }
-    }
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-}
-
-/// PKCS#8 PEM, as `deisctl init` writes them.
-fn write_host_keys(folder: &Path) {
-    use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
-    fs::create_dir_all(folder).unwrap();
-    for (name, algorithm) in [("ssh-host-ed25519-key", &PKCS_ED25519), ("ssh-host-ecdsa-key", &PKCS_ECDSA_P256_SHA256)]
-    {
-        let key = KeyPair::generate_for(algorithm).unwrap();
-        fs::write(folder.join(name), key.serialize_pem()).unwrap();
-    }
-}
-
-/// A run image of one file.
-fn write_run_image(folder: &Path) {
-    let layout = Layout::create(folder).unwrap();
-    let mut tree = Tree::new();
-    tree.file(LayerPath::parse("etc/stack").unwrap(), Meta::file(Owner::ROOT, false), "bookworm");
-    let (layer, writer) = tree.write(Compression::Gzip, layout.writer().unwrap()).unwrap();
-    writer.commit(&layer).unwrap();
-    let image = ImageBuilder::new().layer(layer, "stack").entrypoint(["/cnb/lifecycle/launcher"]).build().unwrap();
-    layout.add(&image, "deis/stack-run:1").unwrap();
 }
