@@ -60,6 +60,14 @@ impl<'a> Developer<'a> {
         developer
     }
 
+    /// The controller's address and the token that `deis` remembers.
+    pub(crate) fn login(&self) -> (String, String) {
+        let file = std::fs::read(self.home.path().join(".deis/client.json")).unwrap();
+        let login: serde_json::Value = serde_json::from_slice(&file).unwrap();
+        let text = |key: &str| login.get(key).and_then(serde_json::Value::as_str).unwrap().to_owned();
+        (text("controller"), text("token"))
+    }
+
     /// Runs `deis` outside any repository.
     pub(crate) async fn deis(&self, arguments: &[&str]) -> Output {
         self.run(&binary("deis"), self.home.path(), arguments).await
