@@ -159,7 +159,7 @@ async fn a_ledger_is_dumped_loaded_and_put_in_its_place() {
     swap(shell, "deis_restore_1").await.unwrap();
     assert_eq!(server.databases().await, "deis postgres");
     assert_eq!(in_use(shell).await.unwrap().unwrap().rows, ledger.rows);
-    assert_eq!(server.sql("SELECT count(*) FROM apps WHERE fence > 1700000000 AND intent = 1").await, "3");
+    assert_eq!(server.sql("SELECT count(*) FROM apps WHERE fence > 1700000000000 AND intent = 1").await, "3");
 
     load(shell, "deis_restore_2", true, dump.as_slice(), &ledger).await.unwrap();
     drop_loaded(shell, "deis_restore_2").await.unwrap();

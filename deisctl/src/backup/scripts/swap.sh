@@ -1,9 +1,9 @@
 # Puts a database in the place of the ledger that is in use, in one transaction.
 #
-# What Kubernetes holds of an app carries the fence of its last deploy, which may be higher than the backup's: seconds since 1970
+# What Kubernetes holds of an app carries the fence of its last deploy, which may be higher than the backup's: milliseconds since 1970
 # are above all of them, and those of the next restore above these. A new intent has the controller look at every app.
 psql -XqAt -v ON_ERROR_STOP=1 --dbname="$1" --command="
-  UPDATE apps SET fence = greatest(fence + 1, extract(epoch FROM now())::bigint), intent = intent + 1"
+  UPDATE apps SET fence = greatest(fence + 1, (1000 * extract(epoch FROM now()))::bigint), intent = intent + 1"
 # Nobody may be connected to a database that gets another name, and whoever is sent away may come back at once. PostgreSQL itself
 # waits for some seconds before it gives up. When its answer was lost, the next try finds it done.
 tries=10

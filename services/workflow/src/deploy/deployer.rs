@@ -15,7 +15,7 @@ use super::effects::{EffectError, Grant};
 use super::locks::{Held, Locks};
 use super::outside::Outside;
 use super::progress::Progress;
-use super::reconciler::{Ending, Narrator, Reconcile};
+use super::reconciler::{Ending, Footprint, Narrator, Reconcile};
 use crate::logs::Events;
 use crate::seams::{Plain, Seams};
 
@@ -201,12 +201,13 @@ impl Inner {
     }
 
     async fn run(&self, app: &AppName, status: &watch::Sender<Status>) -> Outcome {
+        let mut footprint = Footprint::default();
         loop {
             let (looks, looked) = watch::channel(());
             let narration = Narration::new(status, looks);
             let held = self.acquire(app, status).await.map_err(Arc::new)?;
             let outcome = tokio::select! {
-                outcome = self.world.reconcile(app, &narration) => outcome,
+                outcome = self.world.reconcile(app, &narration, &mut footprint) => outcome,
                 () = held.lost.cancelled() => Err(EffectError::Fenced(app.clone())),
                 () = self.publish(app, status) => Err(EffectError::Fenced(app.clone())),
                 () = narration.tell_slowness(looked, SLOW) => Err(EffectError::Fenced(app.clone())),

@@ -215,8 +215,7 @@ impl Assignment {
     }
 
     /// How long a pod may take to end of whose process type the app says nothing, in seconds.
-    #[must_use]
-    pub fn grace_seconds(&self) -> u32 {
+    fn grace_seconds(&self) -> u32 {
         self.number("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS").unwrap_or(DEFAULT_GRACE_SECONDS)
     }
 

@@ -53,7 +53,13 @@ pub enum Ending {
     Stuck(Failure),
 }
 
-/// Reconciles `app` until the world is what the ledger wants, or cannot become so.
+/// What one process may have made of an app in Kubernetes without looking back, from one run to the next: another process that takes over
+/// and destroys the app cannot know of it.
+#[derive(Clone, Debug, Default)]
+pub struct Footprint(Option<Grant>);
+
+/// Reconciles `app` until the world is what the ledger wants, or cannot become so. When there is no such app any more, what this process
+/// left of it goes too.
 ///
 /// # Errors
 /// [`EffectError::Fenced`] when another process took over, [`EffectError::Gone`] when the app was deleted,
@@ -62,12 +68,20 @@ pub async fn reconcile<W: Effects + Surroundings>(
     world: &W,
     app: &AppName,
     narrator: &dyn Narrator,
+    footprint: &mut Footprint,
 ) -> Result<Ending, EffectError> {
-    let grant = world.begin(app).await?;
+    let grant = match world.begin(app).await {
+        Err(EffectError::Gone(app)) => {
+            destroy::clear_up(world, footprint).await?;
+            return Err(EffectError::Gone(app));
+        }
+        other => other?,
+    };
     let mut run = Run {
         world,
         narrator,
         grant,
+        footprint,
         reachable: BTreeSet::new(),
         drained: 0,
         claims: Claims::default(),
@@ -89,6 +103,7 @@ pub(super) trait Reconcile: Send + Sync {
         &'a self,
         app: &'a AppName,
         narrator: &'a dyn Narrator,
+        footprint: &'a mut Footprint,
     ) -> BoxFuture<'a, Result<Ending, EffectError>>;
 }
 
@@ -97,8 +112,9 @@ impl<W: Effects + Surroundings> Reconcile for W {
         &'a self,
         app: &'a AppName,
         narrator: &'a dyn Narrator,
+        footprint: &'a mut Footprint,
     ) -> BoxFuture<'a, Result<Ending, EffectError>> {
-        Box::pin(reconcile(self, app, narrator))
+        Box::pin(reconcile(self, app, narrator, footprint))
     }
 }
 
@@ -106,6 +122,7 @@ struct Run<'a, W> {
     world: &'a W,
     narrator: &'a dyn Narrator,
     grant: Grant,
+    footprint: &'a mut Footprint,
     /// Pods that every live router has acknowledged.
     reachable: BTreeSet<String>,
     /// The newest epoch of the drain of which every router has been asked whether it goes by it.
@@ -207,6 +224,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     async fn advance(&mut self, assignment: &Assignment) -> Result<Option<Ending>, EffectError> {
         let furniture = (assignment.release, assignment.routing.clone(), assignment.allow_root);
         if self.prepared.as_ref() != Some(&furniture) {
+            self.footprint.0 = Some(self.grant.clone());
             self.certify(assignment).await?;
             self.world.prepare(&self.grant, assignment).await?;
             self.prepared = Some(furniture);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deis_api::ProcType;
 use deis_bootstrap::deadline;
 use tokio::time::Instant;
 
@@ -45,7 +46,7 @@ pub(super) async fn ended(pods: &dyn OneOffs, one_off: &OneOff) -> Result<Ended,
 
 /// Waits for the exit code.
 pub(super) async fn end(pods: &dyn OneOffs, one_off: &OneOff) -> Result<i32, Error> {
-    let grace = Duration::from_secs(one_off.assignment.grace_seconds().into());
+    let grace = Duration::from_secs(one_off.assignment.grace_seconds_of(&ProcType::run()).into());
     let patience = one_off.assignment.patience();
     let whole = [patience, grace, MARGIN].into_iter().fold(one_off.limit, Duration::saturating_add);
     let end = deadline(whole, watch(pods, one_off, patience, false)).await;

@@ -1,4 +1,5 @@
 use deis_workflow::deploy::Ending;
+use deis_workflow::ledger::Deploys as _;
 use reqwest::Method;
 use serde_json::json;
 
@@ -28,6 +29,20 @@ async fn nothing_is_left_and_the_name_is_free() {
     assert_eq!(domain.status.as_u16(), 201, "it is free as well");
     deploy(&sandbox, "shop", &image("shop", "1")).await;
     assert_eq!(sandbox.cluster.controllers(), ["v2 web 1"]);
+}
+
+/// Whoever still writes for the app that had the name before is refused.
+#[tokio::test]
+async fn a_name_that_is_used_again_goes_on_above_the_fences_before() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    deploy(&sandbox, "shop", &image("shop", "1")).await;
+    let name = "shop".parse().unwrap();
+    let before = sandbox.ledger.fence(&name).await.unwrap().unwrap();
+    assert_eq!(destroy(&sandbox, "shop", &token).await.status.as_u16(), 204);
+    assert_eq!(sandbox.post("/v2/apps/", &token, json!({ "id": "shop" })).await.status.as_u16(), 201);
+    let fence = sandbox.ledger.fence(&name).await.unwrap().unwrap();
+    assert!(fence > before, "{fence} comes after {before}");
 }
 
 #[tokio::test]

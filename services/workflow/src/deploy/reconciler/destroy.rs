@@ -2,13 +2,15 @@ use std::time::Duration;
 
 use deis_api::Code;
 
-use super::{Ending, Run};
+use super::{Ending, Footprint, LONGEST_WAIT, Run};
 use crate::deploy::cluster::Demolition;
 use crate::deploy::effects::{EffectError, Effects, Surroundings};
 use crate::deploy::failure::Failure;
 
 /// How long Kubernetes may take to delete a namespace; pods get 30 s to end.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long Kubernetes may take where nobody waits, but for another app that is to have this name.
+const CLEARING_UP: Duration = Duration::from_secs(30);
 /// How often people are told what keeps it.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -36,4 +38,29 @@ impl<W: Effects + Surroundings> Run<'_, W> {
         self.world.forget(&self.grant).await?;
         Ok(Some(Ending::Destroyed))
     }
+}
+
+/// Deletes what this process made of an app that somebody else has destroyed since, under the grant that it had: what was made under a later
+/// one is of another app with this name, and stays.
+pub(super) async fn clear_up<W: Effects + Surroundings>(
+    world: &W,
+    footprint: &mut Footprint,
+) -> Result<(), EffectError> {
+    let Some(grant) = &footprint.0 else { return Ok(()) };
+    let since = world.now();
+    while world.now().saturating_sub(since) < CLEARING_UP {
+        match world.demolish(grant, LOOK).await {
+            Ok(Demolition::Gone) => {
+                footprint.0 = None;
+                return Ok(());
+            }
+            Ok(Demolition::Remains(_)) => {}
+            Err(EffectError::Changed | EffectError::Unavailable(_)) => {
+                world.changed(&grant.app, u64::MAX, LONGEST_WAIT).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    tracing::warn!(app = %grant.app, "what was made of an app that is destroyed is still there");
+    Ok(())
 }

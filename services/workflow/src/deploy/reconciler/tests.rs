@@ -15,7 +15,7 @@ use deis_kube::objects::{Drain, Routing};
 use parking_lot::Mutex;
 
 use self::sandbox::{Sandbox, State};
-use super::{Ending, Narrator, reconcile};
+use super::{Ending, Footprint, Narrator, reconcile};
 use crate::deploy::cluster::Demolition;
 use crate::deploy::effects::{EffectError, Effects, Grant, Surroundings};
 use crate::deploy::failure::Failure;
@@ -49,7 +49,7 @@ impl Narrator for Told {
 
 async fn settle(sandbox: &Sandbox) -> Vec<String> {
     let told = Told::default();
-    assert_eq!(reconcile(sandbox, &app(), &told).await.unwrap(), Ending::Settled);
+    assert_eq!(reconcile(sandbox, &app(), &told, &mut Footprint::default()).await.unwrap(), Ending::Settled);
     assert!(sandbox.0.lock().cluster.drain.leaving.is_empty());
     told.0.into_inner()
 }
@@ -114,7 +114,7 @@ async fn an_outage_of_kubernetes_ends_in_a_minute() {
     let sandbox = Sandbox::upgrading(Fate::Serves);
     sandbox.0.lock().kubernetes_is_down = true;
     let told = Told::default();
-    let error = reconcile(&sandbox, &app(), &told).await.unwrap_err();
+    let error = reconcile(&sandbox, &app(), &told, &mut Footprint::default()).await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
     let took = sandbox.0.lock().now.as_secs();
     assert!((60..65).contains(&took), "{took} s");
@@ -162,7 +162,7 @@ async fn scaling_something_that_crashes_says_so_and_goes_no_further() {
         state.processes = web(3);
         state.cluster.fates.insert(new(), Fate::Fails(Trouble::OutOfMemory));
     }
-    let ending = reconcile(&sandbox, &app(), &Told::default()).await.unwrap();
+    let ending = reconcile(&sandbox, &app(), &Told::default(), &mut Footprint::default()).await.unwrap();
     let Ending::Stuck(failure) = ending else { panic!("{ending:?}") };
     assert_eq!(failure.code, Code::OutOfMemory);
     assert_eq!(sandbox.0.lock().cluster.replicas(), ["v2 web 3"]);
@@ -177,7 +177,7 @@ async fn a_deploy_that_was_killed_anywhere_is_finished_by_the_next() {
         for survived in 0..whole.log().len() {
             let sandbox = Sandbox::upgrading(fate.clone());
             sandbox.0.lock().dies_after = Some(survived);
-            let killed = reconcile(&sandbox, &app(), &Told::default()).await;
+            let killed = reconcile(&sandbox, &app(), &Told::default(), &mut Footprint::default()).await;
             assert!(killed.is_err(), "survived {survived} writes");
             sandbox.0.lock().dies_after = None;
             settle(&sandbox).await;

@@ -22,8 +22,10 @@ pub(super) struct Checker {
     commands: BTreeMap<ReleaseVersion, u32>,
     /// Pods whose restart was acknowledged.
     pub(super) restarted: BTreeSet<String>,
-    /// Somebody who was overtaken made the namespace again after the app was forgotten: nothing in Kubernetes keeps him from it.
-    pub(super) is_orphan: bool,
+    /// The process that made the namespace last.
+    pub(super) maker: Option<usize>,
+    /// Processes that died, or ended a run because something was out of reach for too long.
+    pub(super) broke_off: BTreeSet<usize>,
     pub(super) violations: Vec<String>,
 }
 
@@ -166,7 +168,9 @@ impl State {
 
     fn remains(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if self.kubernetes.namespace != Namespace::Absent && !self.checker.is_orphan {
+        // Somebody who was overtaken made the namespace again, and did not come to look once more.
+        let is_orphan = self.checker.maker.is_some_and(|maker| self.checker.broke_off.contains(&maker));
+        if self.kubernetes.namespace != Namespace::Absent && !is_orphan {
             problems.push("the app is forgotten and its namespace is there".to_owned());
         }
         if !self.has_let_go {

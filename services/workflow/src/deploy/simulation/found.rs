@@ -4,6 +4,7 @@ use crate::deploy::effects::EffectError;
 use crate::deploy::reconciler::Ending;
 
 use super::calm::Pace;
+use super::kubernetes::Namespace;
 use super::life::Life;
 use super::universe::{At, Universe};
 use super::wishes::Wish;
@@ -112,5 +113,19 @@ fn whoever_was_overtaken_takes_no_pods_away() {
     assert_eq!(universe.to_its_end(&mut next).unwrap(), Ending::Settled);
     assert!(universe.to_its_end(&mut late).is_err());
     universe.finish(3, Pace::OneByOne);
+    universe.verdict().unwrap();
+}
+
+/// Somebody who is about to make the namespace, and does so when the app is gone.
+#[test]
+fn whoever_was_overtaken_leaves_nothing_of_an_app_that_is_destroyed() {
+    let universe = Universe::with(Wish::Release);
+    let mut late = Life::begin(&universe, 1);
+    universe.until(&mut late, At::Before("prepare"));
+    universe.wish(Wish::Destroy);
+    universe.finish(2, Pace::OneByOne);
+    assert!(matches!(universe.to_its_end(&mut late), Err(EffectError::Fenced(_))));
+    assert_eq!(universe.state().kubernetes.namespace, Namespace::There);
+    assert!(matches!(universe.to_its_end(&mut Life::again(&universe, 1)), Err(EffectError::Gone(_))));
     universe.verdict().unwrap();
 }

@@ -54,6 +54,8 @@ struct Replica {
     life: Option<Life>,
     /// Its watches are cut.
     is_deaf: bool,
+    /// Its last run was overtaken: it is to have another one.
+    is_overtaken: bool,
 }
 
 struct History {
@@ -154,7 +156,8 @@ impl History {
     /// A process dies and another one takes its place.
     fn restart(&mut self, replica: usize) {
         self.processes += 1;
-        self.replicas[replica] = Replica { process: self.processes, life: None, is_deaf: false };
+        self.universe.state().checker.broke_off.insert(self.replicas[replica].process);
+        self.replicas[replica] = Replica { process: self.processes, ..Replica::default() };
         self.universe.state().enter(self.processes);
         self.universe.state().note(|| format!("process {} starts in the place of replica {replica}", self.processes));
         self.lock = self.lock.filter(|holder| *holder != replica);
@@ -169,8 +172,9 @@ impl History {
             }
             self.lock = Some(index);
             self.replicas[index].life = Some(Life::again(&self.universe, self.replicas[index].process));
+            self.replicas[index].is_overtaken = false;
         }
-        let Replica { process, life: Some(life), is_deaf } = &mut self.replicas[index] else { return };
+        let Replica { process, life: Some(life), is_deaf, .. } = &mut self.replicas[index] else { return };
         let is_awake = self.universe.state().wakes(*process);
         let end = match (is_awake, *is_deaf) {
             (true, _) => {
@@ -192,11 +196,21 @@ impl History {
         let process = self.replicas[index].process;
         self.universe.state().note(|| format!("process {process} ends: {end:?}"));
         self.replicas[index].life = None;
+        self.replicas[index].is_overtaken = matches!(end, Err(EffectError::Fenced(_)));
         self.lock = self.lock.filter(|holder| *holder != index);
         let mut state = self.universe.state();
+        if matches!(end, Err(EffectError::Unavailable(_) | EffectError::Changed)) {
+            state.checker.broke_off.insert(process);
+        }
         let is_alone = self.replicas.iter().all(|replica| replica.life.is_none());
         if matches!(end, Ok(Ending::Settled)) && is_alone && state.is_quiet() {
             state.rest();
+        }
+    }
+
+    fn finish(&mut self, index: usize, mut life: Life) {
+        if let Some(end) = (0..2000).find_map(|_| self.universe.go_on(&mut life, Pace::OneByOne)) {
+            self.end(index, &end);
         }
     }
 
@@ -208,9 +222,13 @@ impl History {
             }
         }
         self.universe.state().heal();
-        for replica in &mut self.replicas {
-            let Some(life) = &mut replica.life else { continue };
-            (0..2000).find_map(|_| self.universe.go_on(life, Pace::OneByOne));
+        for index in 0..self.replicas.len() {
+            if let Some(life) = self.replicas[index].life.take() {
+                self.finish(index, life);
+            }
+            if self.replicas[index].is_overtaken {
+                self.finish(index, Life::again(&self.universe, self.replicas[index].process));
+            }
         }
         self.universe.finish(self.processes + 1, Pace::OneByOne);
         (self.universe.verdict(), self.tape)

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use futures_util::task::noop_waker;
 
 use crate::deploy::effects::{EffectError, Grant};
-use crate::deploy::reconciler::{Ending, Narrator, reconcile};
+use crate::deploy::reconciler::{Ending, Footprint, Narrator, reconcile};
 
 use super::process::Process;
 use super::universe::{Universe, app};
@@ -31,7 +31,15 @@ impl Life {
     /// Another run in a process that is there.
     pub(super) fn again(universe: &Universe, id: usize) -> Self {
         let process = Process { universe: universe.clone(), id };
-        let future = Box::pin(async move { reconcile(&process, &app(), &Silence).await });
+        let future = Box::pin(async move {
+            // The deployer begins anew with what it has when it was overtaken.
+            let mut footprint = process.footprint(Footprint::default());
+            let end = reconcile(&process, &app(), &Silence, &mut footprint).await;
+            if matches!(end, Err(EffectError::Fenced(_))) {
+                process.footprint(footprint);
+            }
+            end
+        });
         Self { id, future }
     }
 

@@ -11,6 +11,7 @@ use crate::deploy::effects::{EffectError, Effects, Grant};
 use crate::deploy::failure::Failure;
 use crate::deploy::goal::{Assignment, ReleasePhase};
 use crate::deploy::phase::PhaseState;
+use crate::deploy::reconciler::Footprint;
 use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Service};
 use crate::ledger::ReleaseState;
 
@@ -25,6 +26,13 @@ pub(super) struct Process {
 }
 
 impl Process {
+    /// Notes what the process may have left; answers what was noted before.
+    pub(super) fn footprint(&self, footprint: Footprint) -> Footprint {
+        let mut state = self.universe.state();
+        let mind = state.processes.get_mut(&self.id);
+        mind.map(|mind| std::mem::replace(&mut mind.footprint, footprint)).unwrap_or_default()
+    }
+
     pub(super) async fn stand(&self, at: At) {
         let mut is_there = false;
         poll_fn(|_| {
@@ -114,7 +122,7 @@ impl Effects for Process {
                 return Err(EffectError::Changed);
             }
             if state.kubernetes.namespace == Namespace::Absent || state.kubernetes.service.is_none() {
-                state.checker.is_orphan = !state.ledger.exists;
+                state.checker.maker = Some(self.id);
                 let cluster = state.cluster();
                 cluster.namespace = Namespace::There;
                 cluster.service = Some(cluster.stamped(Drain::default(), grant.fence));

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::deploy::effects::EffectError;
 use crate::deploy::phase::PhaseState;
+use crate::deploy::reconciler::Footprint;
 
 use super::Fate;
 use super::checker::Checker;
@@ -49,6 +50,7 @@ pub(super) struct Mind {
     pub(super) at: At,
     pub(super) answer: Answer,
     pub(super) view: View<Arc<Kubernetes>>,
+    pub(super) footprint: Footprint,
 }
 
 /// Where a process stands, until it is let go on.
@@ -231,7 +233,7 @@ impl State {
         let all = || Arc::clone(&self.kubernetes);
         let generation = self.kubernetes.generation;
         let view = View { generation, controllers: all(), pods: all(), services: all(), policies: all() };
-        self.processes.insert(id, Mind { at: At::Work, answer: Answer::Plain, view });
+        self.processes.insert(id, Mind { at: At::Work, answer: Answer::Plain, view, footprint: Footprint::default() });
     }
 
     /// The watches of a process tell what is new: of controllers, pods, Services and policies.

@@ -64,7 +64,7 @@ impl Apps for SqlLedger {
             let mut tx = self.database.begin().await?;
             let row = tx.query(
                 "INSERT INTO apps (id, uuid, owner, structure, desired_release, fence, created, updated)
-                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6) RETURNING *, '' AS collaborators, CAST(NULL AS jsonb) AS procfile",
+                 VALUES ($1, $2, $3, $4, $5, $6, $6, $6) RETURNING *, '' AS collaborators, CAST(NULL AS jsonb) AS procfile",
             );
             let row = row.bind(app.id.as_str()).bind(Uuid::new_v4()).bind(app.owner.as_str());
             let row = row.bind(Json(&app.structure)).bind(ReleaseVersion::FIRST.get()).bind(now());

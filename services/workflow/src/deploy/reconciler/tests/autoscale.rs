@@ -48,7 +48,7 @@ async fn a_roll_that_was_killed_anywhere_keeps_the_number_and_gives_it_back() {
         for survived in 0..whole.log().len() {
             let sandbox = begin();
             sandbox.0.lock().dies_after = Some(survived);
-            assert!(reconcile(&sandbox, &app(), &Told::default()).await.is_err());
+            assert!(reconcile(&sandbox, &app(), &Told::default(), &mut Footprint::default()).await.is_err());
             sandbox.0.lock().dies_after = None;
             settle(&sandbox).await;
             assert!(is_handed_over(&sandbox, release), "after {survived} writes: {:#?}", sandbox.log());

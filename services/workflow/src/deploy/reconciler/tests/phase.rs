@@ -44,7 +44,10 @@ async fn a_release_command_runs_once_though_the_process_is_killed_anywhere() {
         for survived in 0..whole.log().len() {
             let sandbox = Sandbox::with_phase(ends.clone());
             sandbox.0.lock().dies_after = Some(survived);
-            assert!(reconcile(&sandbox, &app(), &Told::default()).await.is_err(), "survived {survived} writes");
+            assert!(
+                reconcile(&sandbox, &app(), &Told::default(), &mut Footprint::default()).await.is_err(),
+                "survived {survived} writes"
+            );
             sandbox.0.lock().dies_after = None;
             settle(&sandbox).await;
             let runs = sandbox.log().iter().filter(|line| line.starts_with("run the release command")).count();

@@ -31,7 +31,10 @@ async fn a_restart_that_was_killed_anywhere_is_finished_by_the_next() {
     for survived in 0..whole.log().len() {
         let sandbox = Sandbox::restarting().await;
         sandbox.0.lock().dies_after = Some(survived);
-        assert!(reconcile(&sandbox, &app(), &Told::default()).await.is_err(), "survived {survived} writes");
+        assert!(
+            reconcile(&sandbox, &app(), &Told::default(), &mut Footprint::default()).await.is_err(),
+            "survived {survived} writes"
+        );
         sandbox.0.lock().dies_after = None;
         settle(&sandbox).await;
         let state = sandbox.0.lock();
@@ -48,7 +51,7 @@ async fn a_restart_whose_new_pods_crash_leaves_the_old_ones_alone() {
         state.cluster.fates.insert(new(), Fate::Fails(Trouble::OutOfMemory));
         state.uids()
     };
-    let ending = reconcile(&sandbox, &app(), &Told::default()).await.unwrap();
+    let ending = reconcile(&sandbox, &app(), &Told::default(), &mut Footprint::default()).await.unwrap();
     let Ending::Stuck(failure) = ending else { panic!("{ending:?}") };
     assert_eq!(failure.code, Code::OutOfMemory);
     let state = sandbox.0.lock();
