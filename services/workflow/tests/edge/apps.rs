@@ -82,6 +82,17 @@ async fn apps_are_listed_by_name_and_page() {
     assert_eq!((ids(&page), &page["count"]), (vec!["shop".to_owned()], &json!(3)));
     assert!(page["next"].as_str().unwrap().ends_with("/v2/apps/?limit=1&offset=2"));
     assert!(page["previous"].as_str().unwrap().ends_with("/v2/apps/?limit=1&offset=0"));
+
+    // What is shared with one stands among one's own, and is there once.
+    assert_eq!(sandbox.post("/v2/apps", &admin, json!({ "id": "cafe" })).await.status.as_u16(), 201);
+    let shared = sandbox.post("/v2/apps/cafe/perms/", &admin, json!({ "username": "bob" })).await;
+    assert_eq!(shared.status.as_u16(), 201, "{shared:?}");
+    let page = sandbox.get("/v2/apps/?limit=2", &bob).await.body;
+    assert_eq!((ids(&page), &page["count"]), (vec!["blog".to_owned(), "cafe".to_owned()], &json!(3)));
+    let page = sandbox.get("/v2/apps/?limit=2&offset=2", &bob).await.body;
+    assert_eq!((ids(&page), &page["count"]), (vec!["shop".to_owned()], &json!(3)));
+    let page = sandbox.get("/v2/apps/", &admin).await.body;
+    assert_eq!((ids(&page).join(" "), &page["count"]), ("blog cafe shop wiki".to_owned(), &json!(4)));
 }
 
 #[tokio::test]

@@ -14,12 +14,34 @@ use crate::error::{Error, Kind};
 use crate::ledger::apps::{AppSettings, Consent, Restructure, SettingsDecision};
 use crate::ledger::{Answer, App, Apps, Change, Listed, NewApp, Structure, Target, Window};
 
-/// One app, with who else may use it and the last Procfile that did not fail.
-pub(super) const APP: &str =
-    "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators,
+/// What is read of an app: its row, who else may use it, and the last Procfile that did not fail.
+macro_rules! columns {
+    () => {
+        "apps.*, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators,
          (SELECT procfile FROM releases JOIN builds ON builds.uuid = build
-          WHERE releases.app = id AND releases.state <> 'failed' ORDER BY version DESC LIMIT 1) AS procfile
-     FROM apps WHERE id = $1";
+          WHERE releases.app = id AND releases.state <> 'failed' ORDER BY version DESC LIMIT 1) AS procfile"
+    };
+}
+
+/// All apps, or those that the user `$1` may use.
+macro_rules! usable {
+    () => {
+        "apps WHERE CAST($1 AS text) IS NULL OR owner = $1
+             OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $1)"
+    };
+}
+
+/// One app.
+pub(super) const APP: &str = concat!("SELECT ", columns!(), " FROM apps WHERE id = $1");
+/// A page of them. What is read of an app beside its row is read of those on the page alone, not of all before them.
+const PAGE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM (SELECT * FROM ",
+    usable!(),
+    " ORDER BY id LIMIT $2 OFFSET $3) AS apps ORDER BY id"
+);
+const COUNT: &str = concat!("SELECT count(*) AS total FROM ", usable!());
 
 impl Apps for SqlLedger {
     fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>> {
@@ -32,22 +54,8 @@ impl Apps for SqlLedger {
     fn apps<'a>(&'a self, user: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>> {
         Box::pin(async move {
             let user = user.map(Username::as_str);
-            let total = self.database.query(
-                "SELECT count(*) AS total FROM apps
-                 WHERE CAST($1 AS text) IS NULL OR owner = $1
-                     OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $1)",
-            );
-            let total = total.bind(user).fetch_one().await?.try_get("total")?;
-            let found = self.database.query(
-                "SELECT *, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators,
-                     (SELECT procfile FROM releases JOIN builds ON builds.uuid = build
-                      WHERE releases.app = id AND releases.state <> 'failed' ORDER BY version DESC LIMIT 1) AS procfile
-                 FROM apps
-                 WHERE CAST($1 AS text) IS NULL OR owner = $1
-                     OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $1)
-                 ORDER BY id LIMIT $2 OFFSET $3",
-            );
-            let found = found.bind(user).bind(window.limit).bind(window.offset).fetch_all().await?;
+            let total = self.database.query(COUNT).bind(user).fetch_one().await?.try_get("total")?;
+            let found = self.database.query(PAGE).bind(user).bind(window.limit).bind(window.offset).fetch_all().await?;
             Ok(Listed { total, items: found.iter().map(rows::app).collect::<Result<_, _>>()? })
         })
     }
