@@ -38,6 +38,10 @@ pub const CERTIFICATES: &str = "router.deis.io/certificates";
 /// Annotation on a Service: the pods that are about to be deleted; see [`Drain`](crate::objects::Drain). Written before they are,
 /// and owned by nobody else: [`ensure`](crate::apply::ensure) leaves it as it is.
 pub const DRAIN: &str = "router.deis.io/drain";
+/// Annotation on a Service: the one of the same namespace below whose domains it has paths.
+pub const PROXY_DOMAIN: &str = "router.deis.io/proxyDomain";
+/// Annotation on such a Service: which paths, a [`PathPattern`](crate::paths::PathPattern).
+pub const PROXY_LOCATIONS: &str = "router.deis.io/proxyLocations";
 /// Annotation: the fence of the deploy lock under which the object was last written.
 pub const FENCE: &str = "deis.io/fence";
 /// Annotation of Kubernetes: of the ready pods of a controller, the one with the lowest cost is deleted first.

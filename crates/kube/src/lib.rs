@@ -11,6 +11,7 @@ pub mod events;
 pub mod labels;
 pub mod names;
 pub mod objects;
+pub mod paths;
 pub mod pod_state;
 pub mod watch;
 

@@ -144,7 +144,13 @@ fn verdict(found: &Found, host: &str, most: usize) -> Verdict {
 fn rules(route: &Route) -> String {
     let allowed = if route.settings.allowed.is_some() { " Only certain addresses may come." } else { "" };
     let https = if route.settings.enforce_tls { " Plain requests are sent to https." } else { "" };
-    format!("{allowed}{https}")
+    format!("{allowed}{https}{}", branches(route))
+}
+
+/// Where some paths go instead.
+fn branches(route: &Route) -> String {
+    let branches = route.branches();
+    branches.map(|(pattern, key)| format!(" Paths that begin with {pattern} go to the Service {key}.")).collect()
 }
 
 fn counted(count: usize, noun: &str) -> String {

@@ -81,6 +81,12 @@ impl Table {
         host.rules().find_map(|rule| Some((rule.clone(), self.hosts.get(rule.as_ref())?)))
     }
 
+    /// The route of a path: that of the Service that has it, or the host's own.
+    #[must_use]
+    pub(crate) fn below<'a>(&'a self, route: &'a Arc<Route>, path: &str) -> &'a Arc<Route> {
+        route.branch(path).and_then(|key| self.services.get(key)).unwrap_or(route)
+    }
+
     /// The certificate that a host is served with: its domain's, or that of a wildcard that is its app's too. `None` for the platform's.
     #[must_use]
     pub fn certificate(&self, host: &Host<'_>) -> Option<&Arc<CertifiedKey>> {

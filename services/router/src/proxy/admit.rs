@@ -9,15 +9,15 @@ use super::client::Client;
 use super::page::Refusal;
 use crate::table::{Host, Route, Table};
 
-/// Finds the route of a request and applies its rules, in this order: allow list, maintenance, TLS. A refusal comes with the route
-/// that it belongs to, if there is one.
+/// Finds the route of a request and applies its rules, in this order: allow list, maintenance, TLS. Where its path is another Service's,
+/// the rules of both hold. A refusal comes with the route of the host, if there is one.
 pub(super) fn admit<B>(
     table: &Table,
     request: &Request<B>,
     client: &Client,
 ) -> Result<Arc<Route>, (Option<Arc<Route>>, Refusal)> {
     let host = host(request).map_err(|refusal| (None, refusal))?;
-    let Some(route) = table.route(&host).cloned() else {
+    let Some(route) = table.route(&host) else {
         let path = request.uri().path();
         let refusal = if path == "/healthz" || path == "/healthz/" {
             Refusal::Healthy
@@ -26,16 +26,25 @@ pub(super) fn admit<B>(
         };
         return Err((None, refusal));
     };
+    let branch = table.below(route, request.uri().path());
+    let of_branch = || if Arc::ptr_eq(route, branch) { None } else { refusal(branch, request, &host, client) };
+    match refusal(route, request, &host, client).or_else(of_branch) {
+        Some(refusal) => Err((Some(Arc::clone(route)), refusal)),
+        None => Ok(Arc::clone(branch)),
+    }
+}
+
+fn refusal<B>(route: &Route, request: &Request<B>, host: &Host<'_>, client: &Client) -> Option<Refusal> {
     let settings = &route.settings;
     if !settings.admits(client.address) {
-        Err((Some(route), Refusal::AddressRefused))
+        Some(Refusal::AddressRefused)
     } else if settings.maintenance {
-        Err((Some(route), Refusal::Maintenance))
+        Some(Refusal::Maintenance)
     } else if settings.enforce_tls && !client.tls {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        Err((Some(route), Refusal::UseTls(format!("https://{}{path}", host.as_str()))))
+        Some(Refusal::UseTls(format!("https://{}{path}", host.as_str())))
     } else {
-        Ok(route)
+        None
     }
 }
 

@@ -1,3 +1,6 @@
+mod branches;
+mod read;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::net::SocketAddr;
@@ -13,6 +16,7 @@ use super::map::Map;
 use super::snapshot::Snapshot;
 use super::{Defaults, Route, ServiceKey, Settings, Table, defaults};
 use crate::backend::Backend;
+use read::{app_name, drain_text, read_drain, read_settings, wishes};
 
 /// Makes the next table out of what the watches report. One change touches one app's route and hosts, however many apps there are.
 ///
@@ -36,6 +40,8 @@ pub struct Index {
     leaving: HashMap<String, Leaving>,
     /// The Services that name a host, the oldest first.
     claims: HashMap<Arc<str>, Vec<(i64, ServiceKey)>>,
+    /// The Services that have paths of another one, by that one.
+    branches: HashMap<ServiceKey, Vec<ServiceKey>>,
     certificates: Certificates,
     complete: Vec<Watch>,
     table: Table,
@@ -101,7 +107,10 @@ impl Index {
     pub fn apply(&mut self, event: Event) -> bool {
         match event {
             Event::Service(facts) => self.put_service(facts),
-            Event::ServiceGone(key) => self.services.remove(&key).is_some() && self.rebuild(&key),
+            Event::ServiceGone(key) => match self.services.remove(&key) {
+                Some(known) => self.rebuild(&key) | self.graft(&key, Some(&known)),
+                None => false,
+            },
             Event::Slice(slice) => self.put_slice(slice),
             Event::SliceGone(namespace, name) => self.remove_slice(namespace, name),
             Event::Pod(uid, false) => self.leaving.remove(&uid).is_some() && self.rebuild_users(&uid),
@@ -125,21 +134,21 @@ impl Index {
 
     fn put_service(&mut self, facts: Service) -> bool {
         let key = facts.key.clone();
-        let known = self.services.get(&key);
-        if known.is_some_and(|known| known.facts == facts) {
+        let known = self.services.get(&key).cloned();
+        if known.as_ref().is_some_and(|known| known.facts == facts) {
             return false;
         }
         // What cannot be read is told when it is new, and a drain is written often.
-        let settings = match known {
+        let settings = match &known {
             Some(known) if wishes(&known.facts).eq(wishes(&facts)) => Arc::clone(&known.settings),
             _ => Arc::new(read_settings(&facts, &self.defaults)),
         };
-        let drain = match known {
+        let drain = match &known {
             Some(known) if drain_text(&known.facts) == drain_text(&facts) => known.drain.clone(),
             _ => read_drain(&facts),
         };
         self.services.insert(key.clone(), Arc::new(Known { facts, settings, drain }));
-        self.rebuild(&key)
+        self.rebuild(&key) | self.graft(&key, known.as_ref())
     }
 
     fn show_certificates(&mut self) -> bool {
@@ -300,6 +309,7 @@ impl Index {
             demand,
             certificates: certificates.collect(),
             rules: rules.collect(),
+            branches: self.branches_of(&facts.key),
         }
     }
 
@@ -358,40 +368,6 @@ fn put<T: Ord>(few: &mut Vec<T>, new: T) {
 
 fn pods(slice: &Slice) -> impl Iterator<Item = &String> {
     slice.endpoints.iter().filter_map(|endpoint| endpoint.pod_uid.as_ref())
-}
-
-/// The annotation of the deploys; the others are their own.
-const DRAIN: &str = "drain";
-
-/// The annotations that people write.
-fn wishes(facts: &Service) -> impl Iterator<Item = (&String, &String)> {
-    facts.annotations.iter().filter(|(name, _)| *name != DRAIN)
-}
-
-fn drain_text(facts: &Service) -> Option<&String> {
-    facts.annotations.get(DRAIN)
-}
-
-/// What cannot be read says nothing: all pods are chosen, until they are seen to end.
-fn read_drain(facts: &Service) -> Drain {
-    let read = drain_text(facts).map(|text| text.parse::<Drain>()).transpose();
-    let read = read.inspect_err(|problem| {
-        tracing::warn!(service = %facts.key, annotation = DRAIN, %problem, "an annotation cannot be read");
-    });
-    read.ok().flatten().unwrap_or_default()
-}
-
-fn read_settings(facts: &Service, defaults: &Defaults) -> Settings {
-    let (settings, warnings) = Settings::parse(&facts.annotations, defaults);
-    for warning in warnings {
-        tracing::warn!(service = %facts.key, annotation = warning.annotation, problem = warning.problem, "an annotation cannot be read");
-    }
-    settings
-}
-
-fn app_name(facts: &Service) -> String {
-    let app = facts.app.as_ref().unwrap_or(&facts.key.name);
-    if *app == facts.key.namespace { app.clone() } else { format!("{}/{app}", facts.key.namespace) }
 }
 
 #[cfg(test)]

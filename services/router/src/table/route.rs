@@ -1,6 +1,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use deis_kube::paths::PathPattern;
+
 use super::{ServiceKey, Settings};
 use crate::backend::{self, Backend, Choice, Tried};
 use crate::demand::Demand;
@@ -31,6 +33,15 @@ pub struct Route {
     pub(super) certificates: Box<[(Arc<str>, Arc<str>)]>,
     /// The rules under which the table may hold it.
     pub(super) rules: Vec<Arc<str>>,
+    /// The Services that have some of its paths, those with the longest pattern first.
+    pub(super) branches: Box<[Branch]>,
+}
+
+/// A Service that has paths of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Branch {
+    pub(super) pattern: PathPattern,
+    pub(super) key: ServiceKey,
 }
 
 impl Route {
@@ -60,6 +71,16 @@ impl Route {
         staying.any(|backend| !backend.is_ejected() && backend.in_flight() < self.settings.connections)
     }
 
+    /// The Service that has this path instead.
+    pub(super) fn branch(&self, path: &str) -> Option<&ServiceKey> {
+        self.branches.iter().find(|branch| branch.pattern.matches(path)).map(|branch| &branch.key)
+    }
+
+    /// The patterns of paths that others have, with whose they are.
+    pub(crate) fn branches(&self) -> impl Iterator<Item = (&PathPattern, &ServiceKey)> {
+        self.branches.iter().map(|branch| (&branch.pattern, &branch.key))
+    }
+
     /// The Secret with the certificate of the domain under this rule.
     pub(super) fn certificate(&self, rule: &str) -> Option<&Arc<str>> {
         self.certificates.iter().find(|(certified, _)| **certified == *rule).map(|(_, secret)| secret)
@@ -85,6 +106,7 @@ impl Route {
             && self.created == other.created
             && self.app == other.app
             && self.rules == other.rules
+            && self.branches == other.branches
             && self.epoch == other.epoch
             && self.staying == other.staying
             && same_service

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deis_api::{Hostname, settings};
 use deis_kube::names;
+use deis_kube::paths::PathPattern;
 use http::HeaderValue;
 use ipnet::IpNet;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub request_limit: Option<Duration>,
     /// `bodySize`: bytes that a request's body may have; without it any number.
     pub body_limit: Option<u64>,
+    /// `proxyDomain`, `proxyLocations`: the Service of the same namespace whose requests for some paths are this one's.
+    pub paths: Option<Box<Paths>>,
     /// `maxConnections`: that a pod may have at once from this router, websockets included; without it as many as one app may have in all.
     pub connections: usize,
 }
@@ -59,9 +62,19 @@ impl Default for Settings {
             idle_limit: Defaults::default().idle_limit,
             request_limit: None,
             body_limit: None,
+            paths: None,
             connections: CONNECTIONS,
         }
     }
+}
+
+/// Paths of another Service that are this one's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The other one's name.
+    pub of: String,
+    /// Which ones.
+    pub pattern: PathPattern,
 }
 
 /// An annotation that cannot be read as it stands.
@@ -94,6 +107,7 @@ impl Settings {
             request_limit: read.one("requestTimeout", duration),
             // As nginx has it: 0 for no limit.
             body_limit: read.one("bodySize", size).filter(|size| *size > 0),
+            paths: read.paths(),
             connections: read.one("maxConnections", number).unwrap_or(defaults.connections),
         };
         (settings, read.warnings)
@@ -115,6 +129,14 @@ impl Reader<'_> {
     fn one<T>(&mut self, annotation: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text = self.annotations.get(annotation)?.trim();
         parse(text).map_err(|problem| self.warnings.push(Warning { annotation, problem })).ok()
+    }
+
+    /// One without the other says nothing.
+    fn paths(&mut self) -> Option<Box<Paths>> {
+        let of = self.annotations.get("proxyDomain")?.trim().to_owned();
+        let pattern =
+            self.one("proxyLocations", |text| text.parse::<PathPattern>().map_err(|error| error.to_string()))?;
+        Some(Box::new(Paths { of, pattern }))
     }
 
     /// What is set beside it says nothing while it is not enabled.
@@ -224,8 +246,13 @@ mod tests {
             ("requestTimeout", "30s"),
             ("bodySize", "10M"),
             ("maxConnections", "50"),
+            ("proxyDomain", "shop"),
+            ("proxyLocations", "/api,/v2"),
         ]);
         assert!(warnings.is_empty(), "{warnings:?}");
+        let paths = settings.paths.as_ref().unwrap();
+        assert_eq!((paths.of.as_str(), paths.pattern.as_str()), ("shop", "/api,/v2"));
+        assert_eq!(parse(&[("proxyDomain", "shop"), ("proxyLocations", "(")]).1, ["proxyLocations"]);
         assert_eq!(settings.domains, ["app", "www.example.com", "*.example.org"].map(|name| name.parse().unwrap()));
         assert!(settings.maintenance && settings.enforce_tls);
         for (address, admitted) in

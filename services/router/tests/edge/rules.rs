@@ -1,12 +1,16 @@
 //! Which host is served, and what a route's rules refuse.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use deis_router::table::ServiceKey;
+use deis_router::table::facts::{Endpoint, Event, Service, Slice};
 use http::Request;
 use http_body_util::Full;
 
-use crate::support::{App, Authority, Edge, app, service};
+use crate::support::{App, Authority, Edge, app, key, service};
 
 fn get(host: &str, path: &str) -> Request<Full<Bytes>> {
     Request::get(path).header("host", host).body(Full::default()).unwrap()
@@ -51,6 +55,48 @@ async fn annotations_rule() {
 
     edge.change(service(&[("ssl.enforce", "perhaps")])).await;
     assert_eq!(edge.get("/").await.text, "hello");
+}
+
+/// A Service that has paths of the app, and its pod.
+fn branch(pattern: &str, annotations: &[(&str, &str)]) -> Event {
+    let all = [("proxyDomain", "app"), ("proxyLocations", pattern)];
+    let all = all.iter().chain(annotations).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let key = ServiceKey { name: "app-api".to_owned(), ..key() };
+    let (app, annotations) = (Some("app".to_owned()), all.collect());
+    Event::Service(Service { key, created: 2, app, annotations, port: String::new(), address: None })
+}
+
+fn branch_pod(address: SocketAddr) -> Event {
+    Event::Slice(Slice {
+        name: "app-api-1".to_owned(),
+        service: ServiceKey { name: "app-api".to_owned(), ..key() },
+        ports: BTreeMap::from([(String::new(), address.port())]),
+        endpoints: vec![Endpoint { ip: address.ip(), pod_uid: Some("api".to_owned()) }],
+    })
+}
+
+#[tokio::test]
+async fn paths_of_an_app_can_be_another_services() {
+    let (web, api) = (App::saying("web").await, App::saying("api").await);
+    let edge = Edge::start(app(&[], &[web.address])).await;
+    edge.change(branch("/api,/v[0-9]+/", &[])).await;
+    let seen = edge.get("/api").await;
+    assert_eq!((seen.status, seen.header("deis-error-code")), (503, "no-backend"), "it is not the app's path any more");
+    edge.change(branch_pod(api.address)).await;
+    for (path, says) in [("/", "web"), ("/api", "api"), ("/api/x?y", "api"), ("/v2/", "api"), ("/x/v2/", "web")] {
+        assert_eq!(edge.get(path).await.text, says, "{path}");
+    }
+    // It has no host, and the app's rules are before its own.
+    let seen = edge.ask(get("app-api.example.com", "/api")).await;
+    assert_eq!((seen.status, seen.header("deis-error-code")), (404, "unknown-host"));
+    edge.change(branch("/api", &[("whitelist", "192.0.2.0/24")])).await;
+    assert_eq!(edge.get("/api").await.status, 403);
+    assert_eq!(edge.get("/v2/").await.text, "web");
+    edge.change(service(&[("maintenance", "true")])).await;
+    assert_eq!(edge.get("/api").await.header("deis-error-code"), "maintenance");
+    edge.change(service(&[])).await;
+    edge.change(Event::ServiceGone(ServiceKey { name: "app-api".to_owned(), ..key() })).await;
+    assert_eq!(edge.get("/api").await.text, "web");
 }
 
 #[tokio::test]

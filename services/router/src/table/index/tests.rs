@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::read::DRAIN;
 use super::*;
 use crate::backend::{Choice, Picked};
 use crate::table::Host;
@@ -98,6 +99,53 @@ fn the_older_service_has_the_host() {
     index.apply(Event::ServiceGone(key("young")));
     assert_eq!(owner(&index.table(), "shared.org"), None);
     assert_eq!(index.table().hosts(), 1);
+}
+
+/// A Service of the app's namespace that has some of its paths.
+fn branch(name: &str, app: &str, pattern: &str) -> Service {
+    let mut service = service(name, 2, "");
+    service.key.namespace = app.to_owned();
+    let annotations = [("proxyDomain", app), ("proxyLocations", pattern)];
+    service.annotations = annotations.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    service
+}
+
+#[test]
+fn a_service_can_have_paths_of_another_one() {
+    let answers = |index: &Index, path: &str| {
+        let table = index.table();
+        let route = table.route(&Host::parse("app.example.com").unwrap()).unwrap();
+        table.below(route, path).key.name.clone()
+    };
+    // The branch may come first.
+    let mut index = index([Event::Service(branch("app-api", "app", "/api")), Event::Service(service("app", 1, "app"))]);
+    assert_eq!(
+        ["/", "/api", "/api/v2", "/v2/api"].map(|path| answers(&index, path)),
+        ["app", "app-api", "app-api", "app"]
+    );
+    assert_eq!((index.table().hosts(), index.table().services()), (1, 2), "it has no host of its own");
+
+    assert!(index.apply(Event::Service(branch("app-admin", "app", "/api/admin"))));
+    assert_eq!(
+        ["/api", "/api/admin/x"].map(|path| answers(&index, path)),
+        ["app-api", "app-admin"],
+        "the longest first"
+    );
+    assert!(index.apply(Event::Service(branch("app-admin", "app", "/a"))));
+    assert_eq!(["/api/admin", "/about"].map(|path| answers(&index, path)), ["app-api", "app-admin"]);
+    assert!(index.apply(Event::Service(branch("app-api", "another", "/api"))));
+    assert_eq!(answers(&index, "/api"), "app-api", "the one of another namespace is another one");
+    let gone = |name: &str| Event::ServiceGone(ServiceKey { namespace: "app".to_owned(), name: name.to_owned() });
+    assert!(index.apply(gone("app-api")));
+    assert_eq!(answers(&index, "/api"), "app-admin");
+    assert!(index.apply(gone("app-admin")));
+    assert_eq!(answers(&index, "/api"), "app");
+    // What cannot be read, or names itself, has nothing.
+    index.apply(Event::Service(branch("app-api", "app", "(")));
+    assert_eq!(answers(&index, "/api"), "app");
+    index.apply(gone("app-api"));
+    index.apply(Event::ServiceGone(ServiceKey { namespace: "another".to_owned(), name: "app-api".to_owned() }));
+    assert!(index.branches.is_empty(), "{:?}", index.branches);
 }
 
 #[test]
