@@ -80,9 +80,10 @@ proto: ## generate the gRPC code again after a change of proto/
 	UPDATE_GENERATED=1 cargo test --package deis-proto --test generated
 
 .PHONY: reference
-reference: ## write docs/reference again after a change of error codes or of the command line
+reference: ## write docs/reference again after a change of error codes, of the command line or of the REST API
 	UPDATE_GENERATED=1 cargo test --package deis-api --test error_codes
 	UPDATE_GENERATED=1 cargo test --package deis --test cli -- reference
+	UPDATE_GENERATED=1 cargo test --workspace --test sqlite -- contract::document
 
 .PHONY: audit
 audit: ## check licences, sources and banned or doubled dependencies (needs cargo-deny)

@@ -96,8 +96,20 @@ codes! {
     FailedPrecondition = "failed-precondition", 400, FAILED_PRECONDITION, false;
     /// What is to be unset is not set.
     NotSet = "not-set", 422, FAILED_PRECONDITION, false;
+    /// The Idempotency-Key was given to another request.
+    KeyReused = "key-reused", 422, FAILED_PRECONDITION, false;
+    /// The first request with this Idempotency-Key is still under way.
+    RequestInProgress = "request-in-progress", 409, ABORTED, true;
     /// A limit on number, size or rate is reached.
     LimitReached = "limit-reached", 429, RESOURCE_EXHAUSTED, true;
+    /// There were too many attempts with a password, or to register, from the same address.
+    TooManyAttempts = "too-many-attempts", 429, RESOURCE_EXHAUSTED, true;
+    /// The controller has as much to do as it takes on.
+    Overloaded = "overloaded", 503, UNAVAILABLE, true;
+    /// A request has too many headers, or they are too long.
+    HeadersTooLarge = "headers-too-large", 431, RESOURCE_EXHAUSTED, false;
+    /// The path and the query of a request are too long.
+    UriTooLong = "uri-too-long", 414, INVALID_ARGUMENT, false;
     /// A part that is needed cannot be reached.
     Unavailable = "unavailable", 503, UNAVAILABLE, true;
     /// No answer came in time.
@@ -198,7 +210,7 @@ codes! {
     Maintenance = "maintenance", 503, UNAVAILABLE, true;
     /// The client's address is not on the app's allow list.
     AddressRefused = "address-refused", 403, PERMISSION_DENIED, false;
-    /// The body of a request came too slowly.
+    /// The headers or the body of a request came too slowly.
     RequestTooSlow = "request-too-slow", 408, DEADLINE_EXCEEDED, true;
     /// The app refused or broke the connection.
     BackendFailed = "backend-failed", 502, UNAVAILABLE, true;

@@ -11,6 +11,6 @@ pub mod settings;
 
 pub use code::Code;
 pub use names::{
-    AppName, CertName, CertificateDigest, ConfigKey, GitSha, Hostname, KeyId, NameError, ProcType, ReleaseVersion,
-    Username,
+    AppName, CertName, CertificateDigest, CommitId, ConfigKey, GitSha, Hostname, KeyId, NameError, ProcType,
+    ReleaseVersion, Username,
 };

@@ -3,6 +3,7 @@
 mod app;
 mod cert_name;
 mod certificate_digest;
+mod commit_id;
 mod config_key;
 mod git_sha;
 mod hostname;
@@ -14,6 +15,7 @@ mod username;
 pub use app::AppName;
 pub use cert_name::CertName;
 pub use certificate_digest::CertificateDigest;
+pub use commit_id::CommitId;
 pub use config_key::ConfigKey;
 pub use git_sha::GitSha;
 pub use hostname::Hostname;

@@ -23,6 +23,7 @@ mod pod;
 mod release;
 mod run;
 mod secret;
+mod service;
 mod settings;
 mod time;
 
@@ -45,6 +46,7 @@ pub use self::pod::{Pod, PodList, Scale};
 pub use self::release::{PROGRESS_MEDIA_TYPE, Release, ReleaseDifference, ReleaseProgress, Rollback, RolledBack};
 pub use self::run::{Run, RunEnded, RunStarted};
 pub use self::secret::Secret;
+pub use self::service::{Service, ServiceRemoval, Services};
 pub use self::settings::{AppSettings, Autoscale, SettingsPatch, Tls, TlsPatch, Whitelist};
 pub use self::time::Time;
 
@@ -59,6 +61,6 @@ pub const PLATFORM_VERSION_HEADER: &str = "deis_platform_version";
 pub const RESPOND_ASYNC: &str = "respond-async";
 /// The stable code of an error; ours, beside the body that old clients know.
 pub const ERROR_CODE_HEADER: &str = "deis-error-code";
-/// Makes a repeated request recognisable: 16 to 64 printable characters of the client's choice, the same in each try. A repeat joins the
-/// first (draft-ietf-httpapi-idempotency-key-header). Heeded where a release is made: config, rollback and images from elsewhere.
+/// Makes a repeated request recognisable: 16 to 64 printable characters of the client's choice, the same in each try and no other's. For a
+/// day a repeat is answered as the first (draft-ietf-httpapi-idempotency-key-header). Heeded by every change but those below `/v2/auth/`.
 pub const REQUEST_KEY_HEADER: &str = "idempotency-key";

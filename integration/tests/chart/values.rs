@@ -36,6 +36,8 @@ fn wrong_values_are_refused_with_their_place() {
         ("databse.maxConnections=5", "'databse'"),
         ("workflow.deployHooks.urls={chat.example.com}", "'/workflow/deployHooks/urls/0'"),
         ("workflow.deployHooks.keySecret=A b", "'/workflow/deployHooks/keySecret'"),
+        ("workflow.outsideBuilder.keySecret=A b", "'/workflow/outsideBuilder/keySecret'"),
+        ("workflow.outsideBuilder.key=hunter2", "'/workflow/outsideBuilder'"),
         ("workflow.rejectIfProcfileMissing=maybe", "'/workflow/rejectIfProcfileMissing'"),
     ];
     for (set, names) in refused {
@@ -68,6 +70,7 @@ fn values_reach_the_objects() {
     let rendered = template(&[
         "--set=domain=apps.example.com,registrationMode=enabled,router.replicas=3,router.service.type=ClusterIP",
         "--set=workflow.rejectIfProcfileMissing=true,workflow.deployHooks.keySecret=hook-key",
+        "--set=workflow.outsideBuilder.keySecret=outside",
         "--set=workflow.deployHooks.urls={https://a.example.com/x,http://b.example.com/y}",
         "--set=router.platformCertificate=wildcard",
         "--set=router.service.annotations.example\\.com/pool=edge,builder.storage.className=fast,database.maxConnections=300",
@@ -90,8 +93,13 @@ fn values_reach_the_objects() {
     assert!(workflow.contains(&json!({ "name": "DEIS_DEPLOY_HOOK_URLS", "value": urls })));
     let mounted = &find("Deployment", "deis-workflow")["spec"]["template"]["spec"];
     let volumes = list(&mounted["volumes"]);
-    let volume = volumes.iter().find(|volume| volume["name"] == "deploy-hook-key").unwrap();
-    assert_eq!(volume["secret"]["secretName"], "hook-key");
+    let mounts = list(&mounted["containers"][0]["volumeMounts"]);
+    for (name, secret) in [("deploy-hook-key", "hook-key"), ("builder-key", "outside")] {
+        let volume = volumes.iter().find(|volume| volume["name"] == name).unwrap();
+        assert_eq!(volume["secret"]["secretName"], secret);
+        let path = format!("/var/run/secrets/deis/{name}");
+        assert!(mounts.contains(&json!({ "name": name, "mountPath": path, "readOnly": true })));
+    }
     assert_eq!(find("PersistentVolumeClaim", "repositories-deis-builder-0")["spec"]["storageClassName"], "fast");
     for text in
         ["--domain=apps.example.com", "value: \"apps.example.com\"", "value: \"enabled\"", "max_connections=300"]

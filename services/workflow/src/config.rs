@@ -1,4 +1,5 @@
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use http::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
-use crate::accounts::RegistrationMode;
+use crate::accounts::{BuilderKey, RegistrationMode};
 use crate::apps::ReservedNames;
 use crate::hooks::Addresses;
 use crate::kubernetes::PullKey;
@@ -126,6 +127,10 @@ pub struct ServeConfig {
     /// Folder with the secret-key that signs what is sent to them; without it nothing is signed.
     #[arg(long, env = "DEIS_DEPLOY_HOOK_KEY", default_value = "/var/run/secrets/deis/deploy-hook-key")]
     pub deploy_hook_key: PathBuf,
+
+    /// Folder with the builder-key that a builder outside of the platform shows; without it there are no paths for one.
+    #[arg(long, env = "DEIS_BUILDER_KEY", default_value = "/var/run/secrets/deis/builder-key")]
+    pub builder_key: PathBuf,
 }
 
 impl AsRef<ProcessConfig> for Config {
@@ -140,7 +145,7 @@ impl AsRef<ProcessConfig> for Config {
 #[error("cannot read {path}")]
 pub struct Unreadable {
     path: PathBuf,
-    source: std::io::Error,
+    source: io::Error,
 }
 
 impl ServeConfig {
@@ -185,6 +190,22 @@ impl ServeConfig {
         let urls = self.deploy_hook_urls.iter().map(|url| url.trim().to_owned()).filter(|url| !url.is_empty());
         let key = self.deploy_hook_key.exists().then(|| text(&self.deploy_hook_key.join("secret-key"))).transpose()?;
         Ok(Addresses { urls: urls.collect(), key })
+    }
+
+    /// What a builder outside of the platform shows, if there may be one.
+    ///
+    /// # Errors
+    /// The folder is there, and its file cannot be read or holds a key that can be guessed.
+    pub fn builder_key(&self) -> Result<Option<BuilderKey>, Unreadable> {
+        if !self.builder_key.exists() {
+            return Ok(None);
+        }
+        let path = self.builder_key.join("builder-key");
+        if let Some(key) = BuilderKey::new(text(&path)?) {
+            return Ok(Some(key));
+        }
+        let problem = format!("the key has fewer than {} characters", BuilderKey::MIN_LEN);
+        Err(Unreadable { path, source: io::Error::new(io::ErrorKind::InvalidData, problem) })
     }
 
     /// Name and password of the first administrator, if there is such a folder.
@@ -246,6 +267,25 @@ mod tests {
         let both = hooks(&["--deploy-hook-urls=http://a/x, https://b/y"]).unwrap();
         assert_eq!(both.urls, ["http://a/x", "https://b/y"]);
         assert_eq!(both.key.unwrap().expose_secret(), "hunter2");
+    }
+
+    #[test]
+    fn there_is_an_outside_builder_where_there_is_a_key_that_nobody_guesses() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = || {
+            let argument = format!("--builder-key={}", folder.path().join("builder").display());
+            let Command::Serve(config) = Config::parse_from(["workflow", "serve", &argument]).command;
+            config.builder_key()
+        };
+        assert!(key().unwrap().is_none());
+        fs::create_dir(folder.path().join("builder")).unwrap();
+        assert!(key().is_err(), "the folder is there, and no key in it");
+        fs::write(folder.path().join("builder/builder-key"), "hunter2\n").unwrap();
+        let error = key().unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "the key has fewer than 32 characters");
+        fs::write(folder.path().join("builder/builder-key"), format!("{}\n", "0".repeat(32))).unwrap();
+        assert!(key().unwrap().unwrap().is("0".repeat(32).as_bytes()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What the domain answers when it does not do what it was asked.
 
+use std::time::Duration;
+
 use deis_api::{AppName, Code, NameError};
 
 use crate::deploy::EffectError;
@@ -60,6 +62,16 @@ pub enum Error {
         /// Why, and what to do next.
         message: String,
     },
+    /// He asks too often, or too many ask at once.
+    #[error("{message}")]
+    Later {
+        /// Its code, which gives the status.
+        code: Code,
+        /// Why, and when to try again.
+        message: String,
+        /// How long to wait: whole seconds.
+        after: Duration,
+    },
     /// A store or a peer cannot be reached.
     #[error("Service temporarily unavailable, try again later.")]
     Unavailable(#[source] Source),
@@ -86,6 +98,8 @@ pub enum Kind {
     Key,
     /// A release.
     Release,
+    /// Paths of an app that are a process type's.
+    Service,
     /// A user.
     User,
 }
@@ -118,7 +132,10 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            Self::Field { code, .. } | Self::Refused { code, .. } | Self::RunFailed { code, .. } => *code,
+            Self::Field { code, .. }
+            | Self::Refused { code, .. }
+            | Self::Later { code, .. }
+            | Self::RunFailed { code, .. } => *code,
             Self::List(_) => Code::InvalidArgument,
             Self::Missing(_) => Code::NotFound,
             Self::NotAuthenticated => Code::NotAuthenticated,

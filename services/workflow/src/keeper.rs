@@ -67,6 +67,7 @@ impl Keeper {
                 _tick = resync.tick() => {
                     self.take_up_wishes(&mut work).await;
                     self.runs.prune(Timestamp::now()).await;
+                    self.prune_keys().await;
                 }
                 () = work.ended() => work.begin(|app| self.run(app)),
             }
@@ -88,6 +89,12 @@ impl Keeper {
             Err(error) => tracing::warn!(error = ?error, "the apps with something to do cannot be listed"),
         }
         work.begin(|app| self.run(app));
+    }
+
+    async fn prune_keys(&self) {
+        if let Err(error) = self.ledger.prune_keys(Timestamp::now()).await {
+            tracing::warn!(error = ?error, "the keys of old requests cannot be forgotten");
+        }
     }
 
     async fn look_after(&self, app: AppName, work: &mut Work) {

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | namespaces | cluster | get, list, watch, create, patch, delete |
 //! | nodes | cluster | list |
-//! | services | apps | get, list, watch, create, patch |
+//! | services | apps | get, list, watch, create, patch, delete |
 //! | secrets | apps | get, list, create, patch, delete |
 //! | replicationcontrollers | apps | list, watch, create, patch, delete |
 //! | pods | apps | list, watch, create, patch, delete |

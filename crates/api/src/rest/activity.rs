@@ -5,13 +5,16 @@ use super::Time;
 
 /// Something that was done to an app. Secrets are masked.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Activity {
     /// Its place among all of the app's, from 1.
     pub number: i64,
     pub time: Time,
     /// Who did it; null for the platform itself.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub user: Option<String>,
     /// Where he called from; null where that is not known, as for `git push`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub address: Option<String>,
     /// `app.scale`.
     pub action: String,

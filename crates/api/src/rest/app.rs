@@ -7,6 +7,7 @@ use super::Time;
 
 /// `POST /v2/apps/`; without an id the server finds one.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewApp {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -16,6 +17,7 @@ pub struct NewApp {
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct App {
     pub uuid: Uuid,
     pub id: String,
@@ -25,6 +27,7 @@ pub struct App {
     pub structure: BTreeMap<String, u32>,
     /// Process type → command, as the last Procfile that did not fail names them; older servers do not say.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub procfile_structure: BTreeMap<String, String>,
     /// Whether its images may run as root; left out where they may not, as the original knew no such thing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -5,6 +5,7 @@ use super::{Secret, Time};
 
 /// `POST /v2/auth/register/`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Registration {
     pub username: String,
     pub password: Secret,
@@ -18,6 +19,7 @@ pub struct Registration {
 
 /// Answer of register and whoami. It holds no `id`: clients print 0 in its place, and suites expect that.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     pub username: String,
     pub email: String,
@@ -27,15 +29,19 @@ pub struct User {
     pub is_staff: bool,
     pub is_active: bool,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub groups: Vec<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub user_permissions: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last_login: Option<Time>,
     pub date_joined: Time,
 }
 
 /// `POST /v2/auth/login/`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Login {
     pub username: String,
     pub password: Secret,
@@ -43,12 +49,14 @@ pub struct Login {
 
 /// Answer of login and of regenerating: 40 lower-case hex digits.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Token {
     pub token: Secret,
 }
 
 /// `POST /v2/auth/tokens/`: nothing for one's own token.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Regenerate {
     /// Whose; for administrators.
@@ -61,6 +69,7 @@ pub struct Regenerate {
 
 /// `POST /v2/auth/passwd/`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct NewPassword {
     /// Whose; for administrators.
@@ -75,6 +84,7 @@ pub struct NewPassword {
 
 /// Answer to a change of a password.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PasswordSet {
     pub status: String,
 }
@@ -87,6 +97,7 @@ impl Default for PasswordSet {
 
 /// `DELETE /v2/auth/cancel/`: nothing for one's own account.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Cancel {
     /// Whose; for administrators.

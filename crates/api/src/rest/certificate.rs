@@ -4,6 +4,7 @@ use super::{Secret, Time};
 
 /// A certificate of a user. Its texts and its key were given once and are shown to nobody.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Certificate {
     pub id: i64,
     pub owner: String,
@@ -14,19 +15,25 @@ pub struct Certificate {
     pub created: Time,
     pub updated: Time,
     pub name: String,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub common_name: Option<String>,
     /// SHA-256 of the certificate: upper-case hex pairs with colons.
     pub fingerprint: String,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub expires: Option<Time>,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub starts: Option<Time>,
     /// `/C=US/O=Example/CN=example.com`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub issuer: Option<String>,
     /// As the issuer.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub subject: Option<String>,
 }
 
 /// `POST /v2/certs/`: both texts are PEM, the certificate may be a chain with the leaf first.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewCertificate {
     pub name: String,
     pub certificate: String,
@@ -37,6 +44,7 @@ pub struct NewCertificate {
 
 /// `POST /v2/certs/{name}/domain/`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attachment {
     pub domain: String,
 }

@@ -10,31 +10,41 @@ use super::{Secret, Time};
 
 /// One immutable snapshot of an app's configuration.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Config {
     pub uuid: Uuid,
     pub owner: String,
     pub app: String,
     /// Environment variable → value.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub values: BTreeMap<String, Secret>,
     /// Process type → `limit` or `request/limit`.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub memory: BTreeMap<String, String>,
     /// Process type → `limit` or `request/limit`. Strings always: old clients assert it.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub cpu: BTreeMap<String, String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub tags: BTreeMap<String, String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub registry: BTreeMap<String, Secret>,
     /// Process type → probes in the form of Kubernetes; these keep their types.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub healthcheck: BTreeMap<String, Value>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub lifecycle_post_start: BTreeMap<String, String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub lifecycle_pre_stop: BTreeMap<String, String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub termination_grace_period: BTreeMap<String, String>,
     pub created: Time,
     pub updated: Time,
@@ -45,9 +55,11 @@ pub struct Config {
 /// Reading is tolerant as the contract asks: a string that holds JSON stands for the object, and numbers and
 /// booleans stand for their text.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ConfigPatch {
     #[serde(deserialize_with = "texts", skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, Option<String>>))]
     pub values: BTreeMap<String, Option<Secret>>,
     #[serde(deserialize_with = "texts", skip_serializing_if = "BTreeMap::is_empty")]
     pub memory: BTreeMap<String, Option<String>>,
@@ -56,8 +68,10 @@ pub struct ConfigPatch {
     #[serde(deserialize_with = "texts", skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, Option<String>>,
     #[serde(deserialize_with = "texts", skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, Option<String>>))]
     pub registry: BTreeMap<String, Option<Secret>>,
     #[serde(deserialize_with = "object", skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, Value>))]
     pub healthcheck: BTreeMap<String, Option<Value>>,
     #[serde(deserialize_with = "texts", skip_serializing_if = "BTreeMap::is_empty")]
     pub lifecycle_post_start: BTreeMap<String, Option<String>>,

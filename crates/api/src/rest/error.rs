@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The four shapes of an error's body.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum ErrorBody {
     /// Raised by logic, with every status.

@@ -4,6 +4,7 @@ use super::Time;
 
 /// `GET /v2/apps/{id}/explain/`: how an app is, and why.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
     pub app: String,
     /// The release that is to serve.
@@ -18,6 +19,7 @@ pub struct Explanation {
 
 /// Something that is to be known of an app. What does not apply is left out.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A stable code.
     pub code: String,

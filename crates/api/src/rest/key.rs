@@ -5,15 +5,19 @@ use super::Time;
 
 /// `POST /v2/keys/`. Clients send the whole key file: white space at both ends is to be trimmed.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewKey {
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub id: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub public: String,
 }
 
 /// An SSH key of one user.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Key {
     pub uuid: Uuid,
     pub owner: String,

@@ -8,6 +8,7 @@ pub const LOG_MEDIA_TYPE: &str = "application/x-ndjson";
 
 /// One entry of an app's log. Its text form is the line that `deis logs` prints.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum LogEntry {
     /// What a process of the app printed.
@@ -36,6 +37,7 @@ pub enum LogEntry {
 
 /// Where a process printed a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogStream {
     Stdout,

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Time;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pod {
     pub name: String,
     /// `up`, `starting`, … or a waiting reason of Kubernetes as it is.
@@ -20,6 +21,7 @@ pub struct Pod {
 
 /// All pods at once; this list has no pages.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PodList {
     pub results: Vec<Pod>,
     pub count: u64,
@@ -27,6 +29,7 @@ pub struct PodList {
 
 /// `POST /v2/apps/{id}/scale/`: process type → replicas. Digits in a string count as a number.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Scale(pub BTreeMap<String, u32>);
 

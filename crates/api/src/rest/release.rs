@@ -4,6 +4,7 @@ use uuid::Uuid;
 use super::Time;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Release {
     pub uuid: Uuid,
     pub owner: String,
@@ -12,9 +13,11 @@ pub struct Release {
     pub summary: String,
     /// Its deploy failed; a failed release is listed and never served.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub failed: bool,
     /// Why it failed, and what to do next.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub exception: Option<String>,
     /// The stable code of why it failed; left out of those that did not, as the original knew no such thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,6 +27,7 @@ pub struct Release {
     pub log_tail: Vec<String>,
     pub config: Uuid,
     /// None for the initial release and for config changes before the first build.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub build: Option<Uuid>,
     pub created: Time,
     pub updated: Time,
@@ -31,6 +35,7 @@ pub struct Release {
 
 /// `POST /v2/apps/{id}/releases/rollback/`; without a version, to the one before.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rollback {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,
@@ -38,6 +43,7 @@ pub struct Rollback {
 
 /// Answer of a rollback: the version of the new release.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RolledBack {
     pub version: u64,
 }
@@ -47,6 +53,7 @@ pub const PROGRESS_MEDIA_TYPE: &str = "application/x-ndjson";
 
 /// How the deploy of a release goes on. One that is over is the last line; an answer that ends without one is to be asked for again.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ReleaseProgress {
     /// What is waited for now.
@@ -119,6 +126,7 @@ mod tests {
 
 /// What is different between two releases. Secrets are masked.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseDifference {
     /// `v2`.
     pub from: String,

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// `POST /v2/apps/{id}/run/`: a command to be run once, by a shell in the app's own image. With `Prefer: respond-async` nobody waits for it.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
@@ -12,6 +13,7 @@ pub struct Run {
 
 /// How a command ended that somebody waited for.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunEnded {
     pub exit_code: i32,
     /// What it printed, on both streams.
@@ -20,6 +22,7 @@ pub struct RunEnded {
 
 /// A command for which nobody waits.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunStarted {
     /// Its lines in the app's log stand under this name.
     pub pod: String,

@@ -3,6 +3,11 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// A secret in a body. It is written out on the wire and nowhere else: `Debug` shows nothing of it.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, format = Password, description = "A secret.")
+)]
 #[serde(transparent)]
 pub struct Secret(SecretString);
 

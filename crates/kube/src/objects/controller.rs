@@ -92,8 +92,10 @@ pub struct Process<'a> {
     pub image: &'a str,
     /// How it is started.
     pub start: Start,
-    /// The port it listens on, if it is the served type.
+    /// The port that it is told to listen on, if it is to listen at all.
     pub port: Option<u16>,
+    /// Whose requests it gets.
+    pub serves: Serves,
     /// How long it may take to become ready, in seconds.
     pub patience_seconds: i32,
     /// How long a pod may take to end, the drain included, in seconds.
@@ -112,6 +114,25 @@ pub struct Process<'a> {
     pub post_start: Option<&'a str>,
     /// A command for the image's shell, to be run before the process is told to end: in the stead of going on for a moment.
     pub pre_stop: Option<&'a str>,
+}
+
+/// Whose requests a process gets. Who gets some is asked whether it listens, and goes on for a moment before it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Serves {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// Those of the app's Service, which selects its pods.
+    App,
+    /// Those of some paths, for which there is a Service of its own.
+    Paths,
+}
+
+impl Process<'_> {
+    /// The port that requests come to.
+    fn served_port(&self) -> Option<u16> {
+        self.port.filter(|_| self.serves != Serves::Nobody)
+    }
 }
 
 /// How much a process asks for and may have, as quantities of Kubernetes. A limit without a request is asked for as a whole.
@@ -133,7 +154,7 @@ pub const MEMORY: (&str, &str) = ("32Mi", "512Mi");
 pub fn controller(process: &Process<'_>) -> ReplicationController {
     let selector = labels::of_process(process.app, process.version, process.proc_type);
     let mut pod_labels = selector.clone();
-    if process.port.is_some() {
+    if process.port.is_some() && process.serves == Serves::App {
         pod_labels.insert(labels::BACKEND.to_owned(), "true".to_owned());
     }
     ReplicationController {
@@ -242,7 +263,7 @@ fn container(process: &Process<'_>) -> Container {
                 ..ContainerPort::default()
             }]
         }),
-        startup_probe: process.port.map(|_| Probe {
+        startup_probe: process.served_port().map(|_| Probe {
             period_seconds: Some(1),
             timeout_seconds: Some(1),
             failure_threshold: Some(process.patience_seconds.saturating_add(STARTUP_MARGIN)),
@@ -250,7 +271,7 @@ fn container(process: &Process<'_>) -> Container {
             ..Probe::default()
         }),
         readiness_probe: process.readiness.clone().or_else(|| {
-            process.port.map(|_| Probe {
+            process.served_port().map(|_| Probe {
                 period_seconds: Some(5),
                 timeout_seconds: Some(5),
                 failure_threshold: Some(3),
@@ -287,7 +308,7 @@ fn lifecycle(process: &Process<'_>) -> Option<Lifecycle> {
         ..LifecycleHandler::default()
     };
     let post_start = process.post_start.map(shell);
-    let pre_stop = process.pre_stop.map(shell).or_else(|| process.port.map(|_| go_on()));
+    let pre_stop = process.pre_stop.map(shell).or_else(|| process.served_port().map(|_| go_on()));
     let has_any = post_start.is_some() || pre_stop.is_some();
     has_any.then(|| Lifecycle { post_start, pre_stop, ..Lifecycle::default() })
 }
@@ -315,14 +336,15 @@ fn resources(process: &Process<'_>) -> ResourceRequirements {
 mod tests {
     use super::*;
 
-    fn built(proc_type: &str, port: Option<u16>) -> ReplicationController {
+    fn built(proc_type: &str, serves: Serves) -> ReplicationController {
         controller(&Process {
             app: &"peachy-waxworks".parse().unwrap(),
             version: "v3".parse().unwrap(),
             proc_type: &proc_type.parse().unwrap(),
             image: "127.0.0.1:5555/peachy-waxworks@sha256:00",
             start: Start::Launcher,
-            port,
+            port: Some(5000),
+            serves,
             patience_seconds: 120,
             grace_seconds: 30,
             memory: Amount::default(),
@@ -337,7 +359,7 @@ mod tests {
 
     #[test]
     fn the_served_type_is_probed_and_drained() {
-        insta::assert_yaml_snapshot!(built("web", Some(5000)));
+        insta::assert_yaml_snapshot!(built("web", Serves::App));
     }
 
     #[test]
@@ -349,6 +371,7 @@ mod tests {
             image: "127.0.0.1:5555/shop@sha256:00",
             start: Start::Launcher,
             port: None,
+            serves: Serves::Nobody,
             patience_seconds: 120,
             grace_seconds: 30,
             memory: Amount::default(),
@@ -364,6 +387,15 @@ mod tests {
 
     #[test]
     fn other_types_are_neither_served_nor_probed() {
-        insta::assert_yaml_snapshot!(built("worker", None));
+        insta::assert_yaml_snapshot!(built("worker", Serves::Nobody));
+    }
+
+    #[test]
+    fn what_has_paths_is_probed_and_drained_and_not_selected_by_the_apps_service() {
+        let (paths, app) = (built("web", Serves::Paths), built("web", Serves::App));
+        let template = |controller: &ReplicationController| controller.spec.clone().unwrap().template.unwrap();
+        assert_eq!(template(&paths).spec, template(&app).spec);
+        let of_pods = template(&paths).metadata.unwrap().labels.unwrap();
+        assert!(!of_pods.contains_key(labels::BACKEND), "{of_pods:?}");
     }
 }

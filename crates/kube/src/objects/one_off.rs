@@ -94,7 +94,7 @@ mod tests {
 
     use deis_api::ProcType;
 
-    use super::super::controller::{Amount, Program};
+    use super::super::controller::{Amount, Program, Serves};
     use super::*;
 
     fn built(start: Start, attendance: Attendance) -> Pod {
@@ -106,6 +106,7 @@ mod tests {
                 image: "127.0.0.1:5555/shop@sha256:00",
                 start,
                 port: None,
+                serves: Serves::Nobody,
                 patience_seconds: 120,
                 grace_seconds: 30,
                 memory: Amount { request: None, limit: Some("256Mi".to_owned()) },

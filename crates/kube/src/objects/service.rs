@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use deis_api::{AppName, CertificateDigest, Hostname};
+use deis_api::{AppName, CertificateDigest, Hostname, ProcType};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -35,11 +35,13 @@ pub struct Rules {
     pub whitelist: Option<BTreeSet<String>>,
     /// Whether plain requests are sent to https.
     pub https_enforced: Option<bool>,
+    /// Process types beside the served one with the paths that are theirs, each a [`PathPattern`](crate::paths::PathPattern).
+    pub services: BTreeMap<ProcType, String>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { routable: true, maintenance: None, whitelist: None, https_enforced: None }
+        Self { routable: true, maintenance: None, whitelist: None, https_enforced: None, services: BTreeMap::new() }
     }
 }
 
@@ -72,6 +74,37 @@ pub fn service(app: &AppName, routing: &Routing) -> Service {
     // Also when there are none: what stood there before goes.
     let named = [(labels::DOMAINS.to_owned(), domains), (labels::CERTIFICATES.to_owned(), certificates)];
     let annotations = named.into_iter().chain(routing.rules.annotations());
+    made(app, app.to_string(), all, annotations.collect(), selector)
+}
+
+/// The Services of process types that have paths of the app. They have no hosts of their own: the routers come to them by the app's Service,
+/// whose rules hold. Their selectors are the same for life, too.
+#[must_use]
+pub fn services_of_paths(app: &AppName, routing: &Routing) -> Vec<Service> {
+    let of_type = |(proc_type, pattern): (&ProcType, &String)| {
+        let mut all = labels::of_type(app, proc_type);
+        all.insert(labels::ROUTABLE.to_owned(), routing.rules.routable.to_string());
+        let annotations = [(labels::PROXY_DOMAIN, app.to_string()), (labels::PROXY_LOCATIONS, pattern.clone())];
+        let annotations = annotations.map(|(key, value)| (key.to_owned(), value));
+        made(app, names::of_type(app, proc_type), all, annotations.into(), labels::of_type(app, proc_type))
+    };
+    routing.rules.services.iter().map(of_type).collect()
+}
+
+/// Whether a Service of an app's namespace is one of [`services_of_paths`].
+#[must_use]
+pub fn is_of_paths(meta: &ObjectMeta) -> bool {
+    let has_paths = meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(labels::PROXY_DOMAIN));
+    has_paths && labels::app(meta).is_some()
+}
+
+fn made(
+    app: &AppName,
+    name: String,
+    all: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    selector: BTreeMap<String, String>,
+) -> Service {
     let port = ServicePort {
         name: Some(PORT_NAME.to_owned()),
         port: 80,
@@ -81,10 +114,10 @@ pub fn service(app: &AppName, routing: &Routing) -> Service {
     };
     Service {
         metadata: ObjectMeta {
-            name: Some(app.to_string()),
+            name: Some(name),
             namespace: Some(app.to_string()),
             labels: Some(all),
-            annotations: Some(annotations.collect()),
+            annotations: Some(annotations),
             ..ObjectMeta::default()
         },
         spec: Some(ServiceSpec { selector: Some(selector), ports: Some(vec![port]), ..ServiceSpec::default() }),
@@ -119,18 +152,35 @@ mod tests {
     }
 
     #[test]
+    fn a_process_type_with_paths_has_one_of_its_own() {
+        let services = [("api".parse().unwrap(), "/api,/v2".to_owned())].into();
+        let routing = routing(Rules { services, ..Rules::default() });
+        let app = "peachy-waxworks".parse().unwrap();
+        let made = services_of_paths(&app, &routing);
+        assert!(made.iter().all(|service| is_of_paths(&service.metadata)));
+        assert!(!is_of_paths(&service(&app, &routing).metadata));
+        insta::assert_yaml_snapshot!(made);
+    }
+
+    #[test]
     fn says_what_somebody_has_said_of_it() {
         let shown = |rules: Rules| {
             let metadata = service(&"peachy-waxworks".parse().unwrap(), &routing(rules)).metadata;
             (metadata.labels.unwrap()[labels::ROUTABLE].clone(), metadata.annotations.unwrap())
         };
         let whitelist = Some(["10.0.0.0/8", "192.0.2.7"].map(str::to_owned).into());
-        let all = Rules { routable: false, maintenance: Some(true), whitelist, https_enforced: Some(true) };
+        let all = Rules {
+            routable: false,
+            maintenance: Some(true),
+            whitelist,
+            https_enforced: Some(true),
+            ..Rules::default()
+        };
         let none = Rules {
-            routable: true,
             maintenance: Some(false),
             whitelist: Some(BTreeSet::new()),
             https_enforced: Some(false),
+            ..Rules::default()
         };
         insta::assert_yaml_snapshot!([shown(all), shown(none)]);
     }

@@ -19,7 +19,8 @@ pub struct PasswordChange {
 /// Gives a user another password. His tokens stay: whoever thinks that somebody has them ends them too.
 ///
 /// # Errors
-/// [`Error::Refused`] for a password that is missing or does not fit, [`Error::Missing`] for a user who is not there.
+/// [`Error::Refused`] for a password that is missing or does not fit, [`Error::Missing`] for a user who is not there,
+/// [`Error::Later`] after too many that did not fit.
 pub async fn passwd(
     ledger: &dyn Ledger,
     passwords: &Passwords,
@@ -33,7 +34,7 @@ pub async fn passwd(
     let own = caller.username == username;
     match current.filter(|current| own && is_given(current)) {
         Some(current) => {
-            if !passwords.verify(current, Some(hash)).await? {
+            if !passwords.attempt(&username)?.verify(current, Some(hash)).await? {
                 return Err(Error::refused(Code::InvalidCredentials, "Current password does not match"));
             }
         }

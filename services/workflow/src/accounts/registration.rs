@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::Passwords;
 use crate::access::Actor;
 use crate::error::Error;
-use crate::ledger::{Ledger, NewUser, User};
+use crate::ledger::{Ledger, NewUser, User, Window};
 
 /// Who may register.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -62,7 +62,7 @@ pub struct Profile {
 /// Registers a user.
 ///
 /// # Errors
-/// [`Error::Field`] for a field that is not what it must be, and what the mode says.
+/// [`Error::Field`] for a field that is not what it must be, [`Error::Later`] after too many, and what the mode says.
 pub async fn register(
     ledger: &dyn Ledger,
     passwords: &Passwords,
@@ -76,6 +76,10 @@ pub async fn register(
     if !profile.email.is_empty() && !looks_like_an_address(&profile.email) {
         return Err(Error::field("email", "Enter a valid email address."));
     }
+    refuse_early(ledger, mode, actor).await?;
+    if !matches!(actor, Actor::User(user) if user.is_superuser) {
+        passwords.registration()?;
+    }
     let user = NewUser {
         username: profile.username,
         email: profile.email,
@@ -84,6 +88,12 @@ pub async fn register(
         password: passwords.hash(profile.password).await?,
     };
     ledger.register(user, Box::new(move |superuser_exists| mode.admit(actor, superuser_exists))).await
+}
+
+/// Whom the mode refuses anyway does not cost a hash. Whether there is a superuser is asked again when the user is made.
+async fn refuse_early(ledger: &dyn Ledger, mode: RegistrationMode, actor: &Actor) -> Result<(), Error> {
+    let superusers = ledger.users(true, Window { limit: 1, offset: 0 }).await?;
+    mode.admit(actor, superusers.total > 0).map(|_is_superuser| ())
 }
 
 fn looks_like_an_address(text: &str) -> bool {

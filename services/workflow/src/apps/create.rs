@@ -4,6 +4,7 @@ use deis_api::{AppName, Code, Hostname};
 use deis_kube::objects::Routing;
 
 use super::name;
+use crate::acting::Acting;
 use crate::deploy::Cluster;
 use crate::error::Error;
 use crate::ledger::{App, Ledger, NewApp, Structure, User};
@@ -76,6 +77,7 @@ async fn insert(
         let message = format!("{id} already exists as a namespace in this kuberenetes setup");
         return Err(Error::refused(Code::AlreadyExists, message));
     }
+    Acting::refer_to(&["apps", id.as_str()]);
     let summary = summary::initial(&owner.username);
     ledger.create_app(NewApp { id, owner: owner.username.clone(), structure, summary }).await
 }

@@ -23,7 +23,7 @@ pub use settings::{Addresses, SettingsPatch, TOO_FEW, addresses, change_settings
 
 use std::time::Duration;
 
-use deis_api::AppName;
+use deis_api::{AppName, Username};
 use deis_bootstrap::deadline;
 
 use crate::access::{Actor, Object, Verb, authorise};
@@ -51,6 +51,22 @@ pub async fn find<'a>(
         app.check_stays()?;
     }
     Ok((user, app))
+}
+
+/// As [`find`], for a user in whose name somebody else comes: the platform's builder, or one that an operator trusts.
+///
+/// # Errors
+/// As [`find`], and [`Error::Missing`] for a user who is not there.
+pub async fn find_for(
+    ledger: &dyn Ledger,
+    username: &Username,
+    verb: Verb,
+    app: &AppName,
+) -> Result<(User, App), Error> {
+    let (user, _password) = ledger.user(username).await?.ok_or(Error::Missing(Kind::User))?;
+    let actor = Actor::User(user);
+    let (user, app) = find(ledger, &actor, verb, app).await?;
+    Ok((user.clone(), app))
 }
 
 /// Tells the app's log of a change that makes no release, and brings it to the app's namespace and Service. What is in the

@@ -2,13 +2,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::rest::Autoscale;
 use deis_api::{AppName, Code, ProcType, Username, settings};
+use deis_kube::names;
 use deis_kube::objects::Rules;
+use deis_kube::paths::PathPattern;
 
 use super::scale::MOST;
 use super::tell;
 use crate::configs::{Difference, merge};
 use crate::deploy::Deployer;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ledger::{App, AppSettings, Autoscales, Ground, Labels, Ledger};
 
 /// What is said to fewer than one.
@@ -17,6 +19,10 @@ pub const TOO_FEW: &str = "min replicas needs to be 1 or higher";
 const MAX_ADDRESS: usize = 50;
 /// The most addresses and networks, so that the app's Service has room for them.
 const MOST_ADDRESSES: usize = 1000;
+/// The most process types that have paths of one app: the routers ask one after the other.
+const MOST_SERVICES: usize = 20;
+/// The longest name of a Service in Kubernetes, in bytes.
+const MAX_SERVICE_NAME: usize = 63;
 /// The largest labels of an app, keys and values together, in bytes.
 const MAX_LABELS: usize = 64 * 1024;
 
@@ -31,6 +37,8 @@ pub struct SettingsPatch {
     pub whitelist: Option<Addresses>,
     /// Whether plain requests are sent to https.
     pub https_enforced: Option<bool>,
+    /// A process type with a pattern of paths gets these, one without loses its own.
+    pub services: BTreeMap<ProcType, Option<PathPattern>>,
     /// A process type with a rule gets it, one without loses its own.
     pub autoscale: BTreeMap<ProcType, Option<Autoscale>>,
     /// A key with a value gets it, one without is taken away.
@@ -78,7 +86,7 @@ pub async fn change_settings(
     let decide = |ground: &Ground| {
         ground.app.check_stays()?;
         let before = &ground.app.settings;
-        let after = changed(before, patch)?;
+        let after = changed(&ground.app.id, before, patch)?;
         words = difference(before, &after);
         if words.is_empty() {
             return Err(Error::refused(Code::NothingChanged, format!("{user} changed nothing")));
@@ -90,8 +98,8 @@ pub async fn change_settings(
     Ok(app)
 }
 
-fn changed(before: &AppSettings, patch: SettingsPatch) -> Result<AppSettings, Error> {
-    let Rules { routable, maintenance, whitelist, https_enforced } = before.rules.clone();
+fn changed(app: &AppName, before: &AppSettings, patch: SettingsPatch) -> Result<AppSettings, Error> {
+    let Rules { routable, maintenance, whitelist, https_enforced, services } = before.rules.clone();
     let rules = Rules {
         routable: patch.routable.unwrap_or(routable),
         maintenance: patch.maintenance.or(maintenance),
@@ -100,12 +108,41 @@ fn changed(before: &AppSettings, patch: SettingsPatch) -> Result<AppSettings, Er
             None => whitelist,
         },
         https_enforced: patch.https_enforced.or(https_enforced),
+        services: with_paths(app, services, patch.services)?,
     };
     Ok(AppSettings {
         rules,
         autoscale: scaled(&before.autoscale, patch.autoscale)?,
         labels: labelled(&before.labels, patch.labels)?,
     })
+}
+
+fn with_paths(
+    app: &AppName,
+    mut services: BTreeMap<ProcType, String>,
+    patch: BTreeMap<ProcType, Option<PathPattern>>,
+) -> Result<BTreeMap<ProcType, String>, Error> {
+    let refused = |message: String| Err(Error::field("procfile_type", message));
+    for (kind, pattern) in patch {
+        let Some(pattern) = pattern else {
+            services.remove(&kind).ok_or(Error::Missing(Kind::Service))?;
+            continue;
+        };
+        if kind.is_reserved() {
+            return refused(format!("{kind} is none of an app's processes"));
+        }
+        let name = names::of_type(app, &kind);
+        if name.len() > MAX_SERVICE_NAME {
+            return refused(format!(
+                "{name} would be the name of its Service, which can have {MAX_SERVICE_NAME} characters at most"
+            ));
+        }
+        services.insert(kind, pattern.to_string());
+    }
+    if services.len() > MOST_SERVICES {
+        return refused(format!("An app can have {MOST_SERVICES} services at most"));
+    }
+    Ok(services)
 }
 
 fn admitted(before: BTreeSet<String>, change: Addresses) -> Result<BTreeSet<String>, Error> {
@@ -146,6 +183,7 @@ fn difference(before: &AppSettings, after: &AppSettings) -> String {
         addresses.map(|address| (address.clone(), ())).collect::<BTreeMap<_, _>>()
     };
     let whitelist = Difference::between(&entries(&was.whitelist), &entries(&is.whitelist), PartialEq::eq);
+    let services = Difference::between(&was.services, &is.services, PartialEq::eq);
     let autoscale = Difference::between(&before.autoscale, &after.autoscale, PartialEq::eq);
     let labels = Difference::between(&before.labels, &after.labels, PartialEq::eq);
     let named = |difference: Difference, what: &str| Some(difference.words(what)).filter(|words| !words.is_empty());
@@ -154,6 +192,7 @@ fn difference(before: &AppSettings, after: &AppSettings) -> String {
         switched("routing", Some(was.routable), Some(is.routable)),
         switched("https-only requests", was.https_enforced, is.https_enforced),
         named(whitelist, "whitelist address "),
+        named(services, "paths for proc type "),
         named(autoscale, "autoscale for proc type "),
         named(labels, "label "),
     ];

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deis_api::rest::Autoscale;
-use deis_api::{AppName, GitSha, ProcType, ReleaseVersion};
+use deis_api::{AppName, CommitId, ProcType, ReleaseVersion};
 use deis_kube::objects::{Amount, Routing};
 use k8s_openapi::api::core::v1::Probe;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -92,7 +92,7 @@ pub struct Assignment {
     /// The image, by digest; `None` for a release without a build, which runs nothing.
     pub image: Option<String>,
     /// The commit the image was built from.
-    pub sha: Option<GitSha>,
+    pub sha: Option<CommitId>,
     /// What is to be run once before.
     pub phase: ReleasePhase,
     /// The process types of the build with the replicas asked for.

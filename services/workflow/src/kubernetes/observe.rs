@@ -8,7 +8,7 @@ use deis_kube::objects::Drain;
 use deis_kube::objects::Routing;
 use deis_kube::{labels, names, objects, pod_state};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Pod as KubePod, ReplicationController};
+use k8s_openapi::api::core::v1::{Pod as KubePod, ReplicationController, Service as KubeService};
 
 use super::cache::Objects;
 use super::trouble;
@@ -157,10 +157,22 @@ fn refusal(object: &ReplicationController) -> Option<String> {
     (failure.status == "True").then(|| failure.message.clone().unwrap_or_default())
 }
 
-/// Whether the app's Service is what it should be.
+/// Whether the app's Services are what they should be, and there are no others.
 pub(super) fn is_served(objects: &Objects, app: &AppName, routing: &Routing) -> bool {
-    let wanted = objects::service(app, routing);
-    objects.services.get(app.as_str()).is_some_and(|service| apply::is_as_described(service, &wanted))
+    let is_there = |wanted: &KubeService| {
+        let found = wanted.metadata.name.as_ref().and_then(|name| objects.services.get(name));
+        found.is_some_and(|service| apply::is_as_described(service, wanted))
+    };
+    is_there(&objects::service(app, routing))
+        && objects::services_of_paths(app, routing).iter().all(is_there)
+        && idle_services(objects, app, routing).is_empty()
+}
+
+/// The Services of process types that have no paths of the app any more.
+pub(super) fn idle_services(objects: &Objects, app: &AppName, routing: &Routing) -> Vec<Seen> {
+    let wanted = routing.rules.services.keys().map(|kind| names::of_type(app, kind)).collect::<BTreeSet<_>>();
+    let of_paths = objects.services.iter().filter(|(_, service)| objects::is_of_paths(&service.metadata));
+    of_paths.filter(|(name, _)| !wanted.contains(*name)).map(|(_, service)| Seen::of(service)).collect()
 }
 
 /// What people see of an app: pods of its process types, canaries included.
@@ -189,6 +201,7 @@ pub(super) fn views(objects: &Objects, now: Timestamp) -> Vec<PodView> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use deis_kube::objects::Rules;
     use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
     use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
     use serde_json::json;
@@ -383,6 +396,29 @@ mod tests {
         service.metadata.annotations.as_mut().unwrap().insert(labels::DOMAINS.to_owned(), "stolen".to_owned());
         objects.services.insert("a".to_owned(), service);
         assert!(!is_served(&objects, &app, &routing));
+    }
+
+    #[test]
+    fn a_service_of_paths_is_there_as_long_as_somebody_wants_it() {
+        let app = "a".parse().unwrap();
+        let (mut routing, mut objects) = (Routing::default(), Objects::default());
+        routing.rules.services = [("api".parse().unwrap(), "/api".to_owned())].into();
+        let put = |objects: &mut Objects, service: KubeService| {
+            objects.services.insert(service.metadata.name.clone().unwrap(), service);
+        };
+        put(&mut objects, deis_kube::objects::service(&app, &routing));
+        assert!(!is_served(&objects, &app, &routing), "it is to be made");
+        for service in deis_kube::objects::services_of_paths(&app, &routing) {
+            put(&mut objects, service);
+        }
+        assert!(is_served(&objects, &app, &routing));
+        let others = [("api".parse().unwrap(), "/v2".to_owned())].into();
+        let changed = Routing { rules: Rules { services: others, ..Rules::default() }, ..Routing::default() };
+        assert!(!is_served(&objects, &app, &changed), "it is to have other paths");
+        assert!(idle_services(&objects, &app, &changed).is_empty());
+        let idle = idle_services(&objects, &app, &Routing::default());
+        assert_eq!(idle.iter().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["a-api"]);
+        assert!(!is_served(&objects, &app, &Routing::default()), "it is to go");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use deis_api::ProcType;
-use deis_kube::objects::{self, Program, Start};
+use deis_kube::objects::{self, Program, Serves, Start};
 use k8s_openapi::api::core::v1::{Pod, ReplicationController};
 
 use crate::configs::probes::{LIVENESS, READINESS};
@@ -36,7 +36,8 @@ fn process<'a>(assignment: &'a Assignment, proc_type: &'a ProcType) -> Option<ob
         proc_type,
         image: assignment.image.as_ref()?,
         start: start(assignment, proc_type),
-        port: assignment.port().filter(|_| assignment.served().as_ref() == Some(proc_type)),
+        port: assignment.port().filter(|_| !proc_type.is_reserved()),
+        serves: serves(assignment, proc_type),
         patience_seconds: i32::try_from(assignment.patience().as_secs()).unwrap_or(i32::MAX),
         grace_seconds: assignment.grace_seconds_of(proc_type).into(),
         memory: assignment.memory(proc_type),
@@ -47,6 +48,16 @@ fn process<'a>(assignment: &'a Assignment, proc_type: &'a ProcType) -> Option<ob
         post_start: assignment.shape.post_start.get(proc_type).map(String::as_str),
         pre_stop: assignment.shape.pre_stop.get(proc_type).map(String::as_str),
     })
+}
+
+fn serves(assignment: &Assignment, proc_type: &ProcType) -> Serves {
+    if assignment.served().as_ref() == Some(proc_type) {
+        Serves::App
+    } else if assignment.routing.rules.services.contains_key(proc_type) {
+        Serves::Paths
+    } else {
+        Serves::Nobody
+    }
 }
 
 /// How the image is started: what is not built here has no launcher.
@@ -110,6 +121,25 @@ mod tests {
             })
         });
         insta::assert_yaml_snapshot!(pods);
+    }
+
+    #[test]
+    fn a_process_type_with_paths_is_probed_as_the_served_one_is() {
+        let mut assignment = assignment();
+        assignment.shape = Shape::default();
+        let probed = |assignment: &Assignment| {
+            ["web", "worker"].map(|kind| {
+                let controller = controller(assignment, &kind.parse().unwrap()).unwrap();
+                let template = controller.spec.unwrap().template.unwrap();
+                let is_selected = template.metadata.unwrap().labels.unwrap().contains_key("router.deis.io/backend");
+                let container = template.spec.unwrap().containers.remove(0);
+                let port = container.ports.unwrap_or_default().first().map(|port| port.container_port);
+                (is_selected, container.startup_probe.is_some(), container.lifecycle.is_some(), port)
+            })
+        };
+        assert_eq!(probed(&assignment), [(true, true, true, Some(5000)), (false, false, false, Some(5000))]);
+        assignment.routing.rules.services = [("worker".parse().unwrap(), "/work".to_owned())].into();
+        assert_eq!(probed(&assignment), [(true, true, true, Some(5000)), (false, true, true, Some(5000))]);
     }
 
     /// What Kubernetes calls after a start and before an end, and how long it waits then.

@@ -51,6 +51,15 @@ impl PullKey {
         mac.update(app.as_str().as_bytes());
         Some(hex::encode(mac.finalize().into_bytes()))
     }
+
+    /// The key by which requests are told apart: HMAC-SHA256(key, "requests/v1"), which is no app's password.
+    #[must_use]
+    pub fn for_requests(&self) -> SecretSlice<u8> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret());
+        let key = mac.map(|mac| mac.chain_update(b"requests/v1").finalize().into_bytes().to_vec());
+        // A key of any length is one.
+        SecretSlice::from(key.unwrap_or_default())
+    }
 }
 
 /// The cluster.
@@ -139,9 +148,11 @@ impl Cluster for Kubernetes {
             let password = self.pull_key.password(app);
             let password = password.ok_or_else(|| EffectError::Refused("The pull key cannot be used.".to_owned()))?;
             let (services, secrets) = (self.api::<Service>(app), self.api::<Secret>(app));
+            let of_paths = objects::services_of_paths(app, routing).into_iter();
             try_join!(
                 apply::ensure(&services, objects::service(app, routing), fence),
                 apply::ensure(&secrets, objects::pull_secret(app, &password), fence),
+                try_join_all(of_paths.map(|service| apply::ensure(&services, service, fence))),
             )?;
             Ok(())
         })
@@ -242,6 +253,10 @@ impl Cluster for Kubernetes {
         let keep = assignment.release;
         Box::pin(async move {
             self.tidy_certificates(grant, &assignment.routing).await?;
+            let idle =
+                self.cache.read(&grant.app, |objects| observe::idle_services(objects, &grant.app, &assignment.routing));
+            let services = self.api::<Service>(&grant.app);
+            try_join_all(idle.iter().map(|service| delete::seen(&services, service, grant.fence))).await?;
             let secrets = self.api::<Secret>(&grant.app);
             let selector = ListParams::default().labels("heritage=deis,type=env");
             let found = secrets.list_metadata(&selector).await.map_err(|error| {

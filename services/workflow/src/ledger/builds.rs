@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use deis_api::{AppName, Code, GitSha, ProcType, Username};
+use deis_api::{AppName, Code, CommitId, GitSha, ProcType, Username};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -43,8 +43,8 @@ pub struct Build {
     pub failure: Option<(Code, String)>,
     /// `127.0.0.1:5555/{app}@sha256:…`; empty when there is none.
     pub image: String,
-    /// The commit it was built from; `None` for an image that came from elsewhere.
-    pub sha: Option<GitSha>,
+    /// The commit it was built from; `None` where nobody has named one.
+    pub sha: Option<CommitId>,
     /// Process type to command.
     pub procfile: BTreeMap<ProcType, String>,
     /// Empty unless it was built from a Dockerfile.
@@ -63,9 +63,11 @@ pub struct NewBuild {
     /// `127.0.0.1:5555/{app}@sha256:…`.
     pub image: String,
     /// The commit it was built from.
-    pub sha: Option<GitSha>,
+    pub sha: Option<CommitId>,
     /// Process type to command.
     pub procfile: BTreeMap<ProcType, String>,
+    /// Empty unless it was built from a Dockerfile.
+    pub dockerfile: String,
     /// What an image says about itself that came from elsewhere.
     pub pulled: Option<Pulled>,
     /// What people read meanwhile.

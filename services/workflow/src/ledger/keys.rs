@@ -35,4 +35,6 @@ pub trait Keys: Send + Sync + 'static {
     fn delete_key<'a>(&'a self, owner: &'a Username, id: &'a KeyId) -> Answer<'a, bool>;
     /// The user who has added this key.
     fn owner_of_key<'a>(&'a self, blob: &'a [u8]) -> Answer<'a, Option<Username>>;
+    /// The user who has added the key with this fingerprint, if it is one user's alone: two keys can be made that have the same one.
+    fn owner_of_fingerprint<'a>(&'a self, fingerprint: &'a str) -> Answer<'a, Option<Username>>;
 }

@@ -10,13 +10,16 @@ pub mod builds;
 pub mod certificates;
 pub mod deploys;
 pub mod domains;
+pub mod idempotency;
 pub mod keys;
 pub mod releases;
 pub mod restarts;
 pub mod sharing;
 pub mod sql;
 
+use deis_api::Username;
 use futures_util::future::BoxFuture;
+use sha2::{Digest as _, Sha256};
 
 pub use accounts::{Accounts, NewUser, User};
 pub use apps::{App, AppSettings, Apps, Autoscales, Labels, NewApp, Structure};
@@ -25,6 +28,7 @@ pub use builds::{Build, BuildLog, BuildState, Builds, FailedBuild, NewBuild};
 pub use certificates::{Certificate, CertificateTexts, Certificates, NewCertificate};
 pub use deploys::Deploys;
 pub use domains::{Domain, Domains};
+pub use idempotency::{Attempt, Idempotency};
 pub use keys::{Key, Keys};
 pub use releases::{
     BuildDraft, Config, Decide, Draft, Ground, Made, Release, ReleaseState, Released, Releases, Snapshot, Target,
@@ -40,7 +44,7 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// Everything a store must do.
 pub trait Ledger:
-    Accounts + Keys + Apps + Sharing + Domains + Certificates + Restarts + Builds + Releases + Deploys + Audit
+    Accounts + Keys + Apps + Sharing + Domains + Certificates + Restarts + Builds + Releases + Deploys + Audit + Idempotency
 {
     /// A trivial query: the store answers.
     fn ping(&self) -> Answer<'_, ()>;
@@ -86,6 +90,12 @@ impl RequestKey {
         } else {
             Err(Error::field("request_key", "A request key is 16 to 64 printable characters."))
         }
+    }
+
+    /// The key as one of this account's: another's of the same text is another key.
+    #[must_use]
+    pub fn of_account(&self, username: &Username) -> Self {
+        Self(hex::encode(Sha256::digest(format!("{username}/{}", self.0))))
     }
 
     /// The key as text.

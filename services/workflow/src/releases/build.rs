@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use deis_api::{AppName, Code, GitSha, ProcType, Username};
+use deis_api::{AppName, Code, CommitId, GitSha, ProcType, Username};
 use uuid::Uuid;
 
 use super::procfile::MissingProcfile;
@@ -47,8 +47,9 @@ pub async fn build(
 fn draft(ground: &Ground, user: Username, request: BuildRequest) -> Result<Draft, Error> {
     request.missing_procfile.check(ground, &request.procfile)?;
     let uuid = Uuid::new_v4();
+    let sha = CommitId::from(request.sha);
     Ok(Draft {
-        summary: summary::build(&user, Some(&request.sha), &request.image),
+        summary: summary::build(&user, Some(&sha), &request.image),
         summary_if_failed: summary::failed_build(&user, uuid),
         owner: user,
         config: ConfigDraft::Keep(ground.latest.config),
@@ -56,8 +57,9 @@ fn draft(ground: &Ground, user: Username, request: BuildRequest) -> Result<Draft
         build: BuildDraft::New(NewBuild {
             uuid,
             image: request.image,
-            sha: Some(request.sha),
+            sha: Some(sha),
             procfile: request.procfile,
+            dockerfile: String::new(),
             pulled: None,
             log: request.log,
         }),

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use deis_api::{AppName, Code, ProcType, Username};
+use deis_api::{AppName, Code, CommitId, ProcType, Username};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -23,6 +23,10 @@ pub struct PullRequest {
     pub image: String,
     /// Process type to command; may be empty.
     pub procfile: BTreeMap<ProcType, String>,
+    /// The commit it was built from, as far as whoever built it says so.
+    pub sha: Option<CommitId>,
+    /// Likewise: empty unless it was built from a Dockerfile.
+    pub dockerfile: String,
     /// Whether it may be empty where the build before had process types.
     pub missing_procfile: MissingProcfile,
 }
@@ -91,7 +95,7 @@ fn draft(ground: &Ground, user: Username, request: PullRequest, copied: Copied, 
     }
     let uuid = Uuid::new_v4();
     Ok(Draft {
-        summary: summary::build(&user, None, &request.image),
+        summary: summary::build(&user, request.sha.as_ref(), &request.image),
         summary_if_failed: summary::failed_build(&user, uuid),
         owner: user,
         config: ConfigDraft::Keep(ground.latest.config),
@@ -99,8 +103,9 @@ fn draft(ground: &Ground, user: Username, request: PullRequest, copied: Copied, 
         build: BuildDraft::New(NewBuild {
             uuid,
             image,
-            sha: None,
+            sha: request.sha,
             procfile: request.procfile,
+            dockerfile: request.dockerfile,
             pulled: Some(pulled),
             log: log.into(),
         }),

@@ -1,6 +1,6 @@
 //! What changed, in one line for people. The texts are the original's: scripts match on them.
 
-use deis_api::{GitSha, ReleaseVersion, Username};
+use deis_api::{CommitId, ReleaseVersion, Username};
 use uuid::Uuid;
 
 /// Release v1.
@@ -11,8 +11,8 @@ pub fn initial(owner: &Username) -> String {
 
 /// A build, of a commit or of an image from elsewhere.
 #[must_use]
-pub fn build(user: &Username, sha: Option<&GitSha>, image: &str) -> String {
-    format!("{user} deployed {}", sha.map_or(image, GitSha::short))
+pub fn build(user: &Username, sha: Option<&CommitId>, image: &str) -> String {
+    format!("{user} deployed {}", sha.map_or(image, CommitId::short))
 }
 
 /// A build whose deploy failed.

@@ -1,5 +1,6 @@
 //! Adapters: decode, call, encode.
 
+pub mod connections;
 pub mod grpc;
 pub mod rest;
 
@@ -9,7 +10,7 @@ use deis_api::AppName;
 use deis_bootstrap::Tasks;
 use tokio::sync::watch;
 
-use crate::accounts::{Passwords, RegistrationMode};
+use crate::accounts::{BuilderKey, Passwords, RegistrationMode};
 use crate::acting::Acting;
 use crate::apps::ReservedNames;
 use crate::builds::Builder;
@@ -47,6 +48,10 @@ pub struct Workflow {
     pub reserved: ReservedNames,
     /// Whether a build may go without a Procfile where the one before had one.
     pub missing_procfile: MissingProcfile,
+    /// What a builder outside of the platform shows; without it there are no paths for one.
+    pub builder_key: Option<BuilderKey>,
+    /// Tells requests with a key from one another.
+    pub fingerprints: rest::Fingerprints,
     /// Where work runs that does not end with the request that asked for it.
     pub tasks: Tasks,
 }

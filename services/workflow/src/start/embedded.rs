@@ -37,7 +37,9 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
 
     let cache = Cache::default();
     cache.follow(&context, &client);
-    let kubernetes = Kubernetes::new(client, cache.clone(), folder.pull_key()?);
+    let pull_key = folder.pull_key()?;
+    let fingerprints = pull_key.for_requests().into();
+    let kubernetes = Kubernetes::new(client, cache.clone(), pull_key);
     let ledger = Arc::new(sql.clone()) as Arc<dyn Ledger>;
     let events = Events::start(&context, Arc::new(Absent));
     let hooks = Hooks::start(&context, &ledger, &events, config.deploy_hooks()?);
@@ -76,15 +78,17 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         runs,
         passwords: Passwords::new(context.tasks.clone()),
         registration,
+        fingerprints,
         tasks: context.tasks.clone(),
         reserved: config.reserved(),
         missing_procfile: config.reject_if_procfile_missing.into(),
+        builder_key: config.builder_key()?,
     };
     let listener = context.bind(config.rest_listen).await?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "this controller runs by itself; the first to register is its administrator");
     }
-    serve_rest(listener, &context, workflow).await?;
+    serve_rest(listener, &context, workflow).await;
     sql.close().await;
     Ok(())
 }

@@ -3,9 +3,6 @@
 mod embedded;
 mod platform;
 
-use std::net::SocketAddr;
-
-use axum::serve::ListenerExt as _;
 use deis_bootstrap::{BindFailed, Context};
 use deis_rpc::{IdentityError, ServeError};
 use tokio::net::TcpListener;
@@ -13,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::config::{Command, Config, Unreadable};
 use crate::embedded::FolderError;
 use crate::seams::{Plain, Seams};
+use crate::server::connections::{self, Limits};
 use crate::server::{Workflow, rest};
 
 /// The service cannot start, or ended by itself.
@@ -53,9 +51,6 @@ pub enum StartError {
     /// A port cannot be had.
     #[error(transparent)]
     Bind(#[from] BindFailed),
-    /// The REST server failed.
-    #[error("the REST server failed")]
-    Rest(#[source] std::io::Error),
     /// The gRPC server failed.
     #[error(transparent)]
     Grpc(#[from] ServeError),
@@ -80,11 +75,6 @@ pub async fn run_with(config: Config, context: Context, seams: impl Seams) -> Re
     }
 }
 
-async fn serve_rest(listener: TcpListener, context: &Context, workflow: Workflow) -> Result<(), StartError> {
-    // Small answers are to leave at once.
-    let listener = listener.tap_io(|connection| {
-        drop(connection.set_nodelay(true));
-    });
-    let rest = axum::serve(listener, rest::router(workflow).into_make_service_with_connect_info::<SocketAddr>());
-    rest.with_graceful_shutdown(context.shutdown.clone().cancelled_owned()).await.map_err(StartError::Rest)
+async fn serve_rest(listener: TcpListener, context: &Context, workflow: Workflow) {
+    connections::serve(listener, context, rest::router(workflow), Limits::default()).await;
 }

@@ -36,7 +36,9 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
     let certificates = deis_kube::names::certificates(&config.namespace);
     cache.follow_certificates(&context, &client, &certificates);
     let routers = Arc::new(LiveRouters::follow(&context, &client, &config.namespace, identity.clone()));
-    let kubernetes = Kubernetes::new(client.clone(), cache.clone(), config.pull_key()?).with_certificates(certificates);
+    let pull_key = config.pull_key()?;
+    let fingerprints = pull_key.for_requests().into();
+    let kubernetes = Kubernetes::new(client.clone(), cache.clone(), pull_key).with_certificates(certificates);
 
     let sql = SqlLedger::postgres(config.database()?).with_commit(seams.commit());
     let passwords = Passwords::new(context.tasks.clone());
@@ -91,9 +93,11 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         runs,
         passwords,
         registration: follow_registration_mode(&context, state, config.registration_mode),
+        fingerprints,
         tasks: context.tasks.clone(),
         reserved: config.reserved(),
         missing_procfile: config.reject_if_procfile_missing.into(),
+        builder_key: config.builder_key()?,
     };
     serve(&config, &context, &identity, workflow).await?;
     sql.close().await;
@@ -139,6 +143,10 @@ async fn serve(
     let listener = context.bind(config.listen).await?;
     let grpc = grpc.serve(listener, context.shutdown.clone().cancelled_owned());
     let rest = context.bind(config.rest_listen).await?;
-    try_join!(serve_rest(rest, context, workflow), async { grpc.await.map_err(StartError::Grpc) })?;
+    let rest = async {
+        serve_rest(rest, context, workflow).await;
+        Ok::<_, StartError>(())
+    };
+    try_join!(rest, async { grpc.await.map_err(StartError::Grpc) })?;
     Ok(())
 }

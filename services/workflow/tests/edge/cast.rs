@@ -12,8 +12,9 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
+use super::builder_hooks::{self, KEY};
 use super::push::{build, events, image};
-use super::sandbox::Sandbox;
+use super::sandbox::{Answer, Sandbox};
 
 /// Whoever has an account.
 const USERS: [&str; 5] = ["user", "collaborator", "revoked", "owner", "admin"];
@@ -58,14 +59,20 @@ impl Cast {
         ] {
             cast.set(word, meaning.to_owned());
         }
-        if path.contains("/keys") {
+        if path.contains("/key") {
             let key = json!({ "id": cast.word("id"), "public": known_key });
-            cast.post(sandbox, "user", "/v2/keys/", key).await;
+            let added = cast.post(sandbox, "user", "/v2/keys/", key).await;
+            cast.set("fingerprint", added.body["fingerprint"].as_str().unwrap().to_owned());
+        }
+        if path.contains("/hooks/keys/{app}/{user}") {
+            let key =
+                json!({ "id": format!("collaborator{number}@laptop"), "public": public_key(usize::MAX - number) });
+            cast.post(sandbox, "collaborator", "/v2/keys/", key).await;
         }
         // Accounts are the same with apps and without.
         if path.contains("/certs") {
             cast.certify(sandbox, path).await;
-        } else if path.contains("/apps") || body.contains("{app}") || path.contains("/cancel") {
+        } else if ["/apps", "{app}", "/cancel"].iter().any(|part| path.contains(part)) || body.contains("{app}") {
             cast.furnish(sandbox, path).await;
         }
         cast
@@ -120,9 +127,10 @@ impl Cast {
         self.set("name", pods["results"][0]["name"].as_str().unwrap().to_owned());
     }
 
-    async fn post(&self, sandbox: &Sandbox, who: &str, path: &str, body: serde_json::Value) {
+    async fn post(&self, sandbox: &Sandbox, who: &str, path: &str, body: serde_json::Value) -> Answer {
         let answer = sandbox.post(path, &self.tokens[who], body).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        answer
     }
 
     fn set(&mut self, word: &str, meaning: String) {
@@ -139,11 +147,18 @@ impl Cast {
         words.fold(text.to_owned(), |text, (word, meaning)| text.replace(&format!("{{{word}}}"), meaning))
     }
 
-    /// The header by which somebody is known.
+    /// A request of somebody, with any body.
+    pub(super) async fn ask(&self, sandbox: &Sandbox, who: &str, method: Method, path: &str, body: Vec<u8>) -> Answer {
+        match who {
+            "builder" => builder_hooks::ask(sandbox, method, path, Some(KEY), body).await,
+            _ => sandbox.bytes(method, path, self.authorization(who).as_deref(), body).await,
+        }
+    }
+
+    /// The header by which a user is known.
     pub(super) fn authorization(&self, who: &str) -> Option<String> {
         match who {
-            // There is no builder yet whose header could be sent.
-            "nobody" | "builder" => None,
+            "nobody" => None,
             "unknown token" => Some(format!("token {}", "0".repeat(40))),
             user => Some(format!("token {}", self.tokens[user])),
         }

@@ -29,6 +29,46 @@ async fn fifty_clients_make_fifty_releases() {
     assert_eq!(config.body["values"].as_object().unwrap().len(), 50, "every change is in the last config");
 }
 
+/// What fifty clients ask for at once, each of them twice with the same key: whatever is refused because a deploy is under way, the
+/// releases that are made have the numbers from 1 on, and each has been made by one of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_clients_that_ask_twice_for_all_sorts_make_each_release_once() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.app("shop").await;
+    assert_eq!(events(&sandbox, build("shop", &image("shop", "1"))).await, ["v2 created", "v2 deployed"]);
+    let client = async |client: u32| {
+        let (path, body) = match client % 5 {
+            0 | 1 => ("config", json!({ "values": { format!("KEY_{client}"): "x" } })),
+            2 => ("scale", json!({ "web": 1 + client % 3 })),
+            3 => ("releases/rollback", json!({ "version": 2 })),
+            _ => {
+                let pushed = build("shop", &image("shop", &format!("1{client}")));
+                let (first, second) = tokio::join!(events(&sandbox, pushed.clone()), events(&sandbox, pushed));
+                assert_eq!(first.last(), second.last(), "{first:?} {second:?}");
+                return first.last().unwrap().split(' ').next().map(str::to_owned);
+            }
+        };
+        let (path, key) = (format!("/v2/apps/shop/{path}/"), format!("the-key-of-client-{client}"));
+        let ask = || sandbox.post_with_key(&path, &token, &key, body.clone());
+        let (first, second) = tokio::join!(ask(), ask());
+        for answer in [&first, &second] {
+            let is_told = matches!(answer.code.as_deref(), None | Some("deploy-in-progress" | "unavailable"));
+            assert!(is_told, "{path}: {answer:?}");
+        }
+        let is_release = !path.ends_with("scale/") && (first.status.is_success() || second.status.is_success());
+        is_release.then_some(key)
+    };
+    let made = join_all((0..50).map(client)).await.into_iter().flatten().collect::<Vec<_>>();
+    let releases = sandbox.get("/v2/apps/shop/releases/?limit=100", &token).await;
+    let releases = releases.body["results"].as_array().unwrap();
+    let versions = releases.iter().map(|release| release["version"].as_u64().unwrap()).collect::<Vec<_>>();
+    let newest = u64::try_from(versions.len()).unwrap();
+    assert_eq!(versions, (1..=newest).rev().collect::<Vec<_>>(), "none twice, none missing");
+    assert_eq!(made.len() + 2, versions.len(), "{made:?}");
+    // Pushes wait for each other; what else there is finds its turn between two of them, or is told so.
+    assert!(made.len() >= 10, "{made:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn pushes_at_once_are_deployed_one_after_another() {
     let sandbox = Sandbox::start().await;

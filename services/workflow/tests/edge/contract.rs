@@ -1,12 +1,14 @@
 //! `docs/api.md` against a real server: what a row says is served is served so, and what it says is not yet there is not.
 #![expect(clippy::panic, reason = "a page that cannot be read fails the test")]
 
+mod document;
 mod expectation;
+mod repeats;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use deis_workflow::accounts::RegistrationMode;
 use deis_workflow::images::{Copied, Pulled};
@@ -62,24 +64,27 @@ async fn the_page_says_what_the_server_does() {
     assert!(rows.len() >= 250 && routes.len() >= 50, "{} rows, {} routes", rows.len(), routes.len());
 }
 
-/// The answer to what a row asks, and what is different from what it says.
-async fn ask(sandbox: &Sandbox, cast: &Cast, row: &Row) -> (Answer, Option<String>) {
-    // Both are for those rows that need them, and nothing to the others.
+/// Has the others do what some rows need.
+fn prepare(sandbox: &Sandbox, cast: &Cast, row: &Row) {
+    // All are for those rows that need them, and nothing to the others.
     sandbox.mode.send_replace(row.mode.unwrap_or(RegistrationMode::Enabled));
     sandbox.builder.build("acaa8a5f00000000000000000000000000000000");
     let pulled =
         Pulled { user: 101, exposed_port: Some(8080), entrypoint: vec!["/serve".to_owned()], command: Vec::new() };
     sandbox.builder.answer_pull(Ok(Copied { image: image(cast.word("app"), "2"), pulled }));
+}
 
+/// The answer to what a row asks, and what is different from what it says.
+async fn ask(sandbox: &Sandbox, cast: &Cast, row: &Row) -> (Answer, Option<String>) {
+    prepare(sandbox, cast, row);
     let path = cast.fill(&row.path_and_query());
-    let authorization = cast.authorization(&row.who);
     let body = cast.fill(&row.body).into_bytes();
-    let answer = sandbox.bytes(row.method.clone(), &path, authorization.as_deref(), body).await;
+    let answer = cast.ask(sandbox, &row.who, row.method.clone(), &path, body).await;
     let mut difference = row.answer.difference(row.status, &answer, |text| cast.fill(text));
     if row.state == State::Served && row.method == Method::GET {
         let (path, query) = path.split_once('?').unwrap_or((&path, ""));
         let bare = format!("{}?{query}", path.trim_end_matches('/'));
-        let again = sandbox.bytes(Method::GET, &bare, authorization.as_deref(), Vec::new()).await;
+        let again = cast.ask(sandbox, &row.who, Method::GET, &bare, Vec::new()).await;
         if again.status != answer.status {
             difference = Some(format!("without the slash at the end it is {}", again.line()));
         }
@@ -113,7 +118,7 @@ pub(crate) async fn routes(sandbox: &Sandbox) -> BTreeSet<(Method, String)> {
         let methods = answer.headers["allow"].to_str().unwrap().split(',').map(|method| method.parse().unwrap());
         // Whatever can be read has a head.
         let methods = methods.filter(|method| *method != Method::HEAD);
-        routes.extend(methods.map(|method: Method| (method, path.to_owned())));
+        routes.extend(methods.map(|method: Method| (method, path.clone())));
     }
     routes
 }
@@ -125,7 +130,12 @@ fn without_a_row(routes: &BTreeSet<(Method, String)>, rows: &[Row]) -> Vec<Strin
 }
 
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
+    fs::read_to_string(at(path)).unwrap()
+}
+
+/// A file of the repository.
+fn at(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
 #[tokio::test]

@@ -4,17 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use deis_api::{AppName, Code, GitSha, Username};
 use deis_bootstrap::Context;
 use deis_proto::workflow::push_service_client::PushServiceClient;
 use deis_proto::workflow::push_service_server::PushServiceServer;
-use deis_workflow::accounts::{Passwords, RegistrationMode};
-use deis_workflow::builds::Builder;
-use deis_workflow::deploy::{Deployer, EffectError, Holder, Outside};
+use deis_workflow::accounts::{BuilderKey, Passwords, RegistrationMode};
+use deis_workflow::deploy::{Deployer, Outside};
 use deis_workflow::embedded::{OwnLocks, OwnProgress};
-use deis_workflow::error::Error;
 use deis_workflow::hooks::{Addresses, Hooks};
-use deis_workflow::images::{Copied, Order};
 use deis_workflow::ledger::Ledger;
 use deis_workflow::ledger::sql::SqlLedger;
 use deis_workflow::logs::{Events, LogStore, Logs};
@@ -22,20 +18,21 @@ use deis_workflow::peers::Logger;
 use deis_workflow::releases::MissingProcfile;
 use deis_workflow::runs::Runs;
 use deis_workflow::seams::{Plain, Seams};
+use deis_workflow::server::connections::{self, Limits};
 use deis_workflow::server::grpc::Push;
 use deis_workflow::server::{Workflow, rest};
-use futures_util::future::BoxFuture;
-use parking_lot::Mutex;
 use reqwest::{Method, StatusCode};
-use secrecy::ExposeSecret as _;
+use secrecy::SecretSlice;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Channel;
 
+use super::builder::TestBuilder;
+use super::builder_hooks::KEY;
 use super::cluster::TestCluster;
+use super::holder::TestHolder;
 use super::logger::TestLogger;
 use super::logs::TestPodLogs;
 use super::routers::{NoRouters, TestRouter};
@@ -53,11 +50,14 @@ pub(crate) struct Sandbox {
     pub(crate) pod_logs: Arc<TestPodLogs>,
     pub(crate) holder: Arc<TestHolder>,
     pub(crate) builder: Arc<TestBuilder>,
+    /// Who has them keeps passwords from being hashed.
+    pub(crate) turns: Arc<Semaphore>,
     peers: Peers,
     context: Context,
     rest: SocketAddr,
     client: reqwest::Client,
-    _folder: Option<TempDir>,
+    /// What is beneath the ledger.
+    pub(crate) database: crate::Database,
     _snapshots: insta::internals::SettingsBindDropGuard,
 }
 
@@ -66,6 +66,9 @@ pub(crate) struct Sandbox {
 pub(crate) struct Setup {
     pub(crate) missing_procfile: MissingProcfile,
     pub(crate) hooks: Addresses,
+    pub(crate) limits: Limits,
+    /// What a builder outside of the platform shows, if there may be one.
+    pub(crate) builder_key: Option<BuilderKey>,
 }
 
 /// An answer of the REST API.
@@ -86,12 +89,12 @@ impl Answer {
 
 impl Sandbox {
     pub(crate) async fn start() -> Self {
-        Self::start_as(Setup::default()).await
+        Self::start_as(Setup { builder_key: BuilderKey::new(KEY.into()), ..Setup::default() }).await
     }
 
     pub(crate) async fn start_as(setup: Setup) -> Self {
         let context = Context::new("workflow");
-        let (ledger, folder) = crate::ledger().await;
+        let (ledger, database) = crate::ledger().await;
         ledger.migrate().await.unwrap();
         let cluster = Arc::new(TestCluster::default());
         let (mode, registration) = watch::channel(RegistrationMode::Enabled);
@@ -105,6 +108,7 @@ impl Sandbox {
         let pod_logs = Arc::new(TestPodLogs::default());
         let logs = Logs::new(store, Arc::clone(&pod_logs) as _, Arc::clone(&cluster) as _, context.shutdown.clone());
         let router = Arc::<TestRouter>::default();
+        let turns = Arc::new(Semaphore::new(2));
         let workflow = Workflow {
             ledger: Arc::new(ledger.clone()),
             cluster: Arc::clone(&cluster) as _,
@@ -114,17 +118,20 @@ impl Sandbox {
             builder: Arc::clone(&peers.builder) as _,
             deployer: peers.deployer(&context, &ledger, &cluster, &Plain),
             runs: Runs::new(Arc::clone(&cluster) as _, context.shutdown.clone()),
-            passwords: Passwords::new(context.tasks.clone()),
+            passwords: Passwords::with_turns(context.tasks.clone(), Arc::clone(&turns)),
             registration,
             tasks: context.tasks.clone(),
             reserved: ["deis".to_owned()].into_iter().collect(),
             missing_procfile: setup.missing_procfile,
+            builder_key: setup.builder_key,
+            fingerprints: rest::Fingerprints::from(SecretSlice::from(b"key".to_vec())),
         };
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rest = listener.local_addr().unwrap();
-        let routes = rest::router(workflow.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        drop(context.tasks.spawn("rest", async move { axum::serve(listener, routes).await.unwrap() }));
+        let (routes, lent, limits) = (rest::router(workflow.clone()), context.clone(), setup.limits);
+        let serve = async move { connections::serve(listener, &lent, routes, limits).await };
+        drop(context.tasks.spawn("rest", serve));
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let grpc = format!("http://{}", listener.local_addr().unwrap());
@@ -148,11 +155,12 @@ impl Sandbox {
             pod_logs,
             holder,
             builder,
+            turns,
             peers,
             context,
             rest,
             client: reqwest::Client::new(),
-            _folder: folder,
+            database,
             _snapshots: snapshots.bind_to_scope(),
         }
     }
@@ -190,6 +198,26 @@ impl Sandbox {
         self.send(request.header("Authorization", format!("token {token}")).header("Idempotency-Key", key)).await
     }
 
+    /// The same, of another process's REST API.
+    pub(crate) async fn post_at(&self, at: SocketAddr, path: &str, token: &str, key: &str, body: Value) -> Answer {
+        let request = self.client.post(format!("http://{at}{path}")).json(&body);
+        self.send(request.header("Authorization", format!("token {token}")).header("Idempotency-Key", key)).await
+    }
+
+    /// Any request that is known again by its key.
+    pub(crate) async fn keyed(
+        &self,
+        method: Method,
+        path: &str,
+        authorization: Option<&str>,
+        key: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let request = self.client.request(method, format!("http://{}{path}", self.rest)).body(body);
+        let request = authorization.into_iter().fold(request, |request, who| request.header("Authorization", who));
+        self.send(request.header("Idempotency-Key", key)).await
+    }
+
     /// A request that a proxy has passed on, if there is one.
     pub(crate) async fn post_through(&self, proxy: Option<&str>, path: &str, token: &str, body: Value) -> Answer {
         let request = self.client.post(format!("http://{}{path}", self.rest)).json(&body);
@@ -214,7 +242,7 @@ impl Sandbox {
         request.header("Authorization", format!("token {token}")).send().await.unwrap()
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
@@ -307,103 +335,5 @@ impl Sandbox {
         let deployer = Peers { events, ..self.peers.clone() }.deployer(context, &ledger, &self.cluster, seams);
         let runs = Runs::new(seams.runs(Arc::clone(&self.cluster) as _), context.shutdown.clone());
         Workflow { ledger: Arc::new(ledger), deployer, runs, tasks: context.tasks.clone(), ..self.workflow.clone() }
-    }
-}
-
-/// Another service that keeps things of apps.
-#[derive(Default)]
-pub(crate) struct TestHolder {
-    released: Mutex<Vec<String>>,
-    refusals: Mutex<u32>,
-}
-
-impl TestHolder {
-    /// The apps that it has let go of.
-    pub(crate) fn released(&self) -> Vec<String> {
-        self.released.lock().clone()
-    }
-
-    /// The next calls find it out of reach.
-    pub(crate) fn refuse(&self, times: u32) {
-        *self.refusals.lock() = times;
-    }
-}
-
-impl Holder for TestHolder {
-    fn let_go<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<(), EffectError>> {
-        let mut refusals = self.refusals.lock();
-        let done = if *refusals > 0 {
-            *refusals -= 1;
-            Err(EffectError::Unavailable("The builder cannot be reached, trying again.".to_owned()))
-        } else {
-            self.released.lock().push(app.to_string());
-            Ok(())
-        };
-        Box::pin(async move { done })
-    }
-}
-
-/// A builder with at most one build.
-#[derive(Default)]
-pub(crate) struct TestBuilder {
-    running: Mutex<Option<String>>,
-    cancelled_by: Mutex<Vec<String>>,
-    away: Mutex<bool>,
-    pulled: Mutex<Vec<String>>,
-    next: Mutex<Option<Result<Copied, (Code, String)>>>,
-}
-
-impl TestBuilder {
-    pub(crate) fn build(&self, sha: &str) {
-        *self.running.lock() = Some(sha.to_owned());
-    }
-
-    pub(crate) fn cancelled_by(&self) -> Vec<String> {
-        self.cancelled_by.lock().clone()
-    }
-
-    /// What comes of the next pull.
-    pub(crate) fn answer_pull(&self, answer: Result<Copied, (Code, &str)>) {
-        *self.next.lock() = Some(answer.map_err(|(code, message)| (code, message.to_owned())));
-    }
-
-    /// What was to be pulled: `shop <- nginx as bob:secret`.
-    pub(crate) fn pulled(&self) -> Vec<String> {
-        self.pulled.lock().clone()
-    }
-
-    pub(crate) fn go_away(&self) {
-        *self.away.lock() = true;
-    }
-}
-
-impl Builder for TestBuilder {
-    fn cancel<'a>(&'a self, app: &'a AppName, user: &'a Username) -> deis_workflow::ledger::Answer<'a, GitSha> {
-        let running = self.running.lock().take();
-        let none = || Error::refused(Code::NotFound, format!("No build of {app} is running."));
-        let answer = running.map(|sha| sha.parse().unwrap()).ok_or_else(none);
-        if answer.is_ok() {
-            self.cancelled_by.lock().push(user.to_string());
-        }
-        Box::pin(async move { answer })
-    }
-
-    fn clear_cache<'a>(&'a self, _app: &'a AppName) -> deis_workflow::ledger::Answer<'a, u64> {
-        let away = || Error::refused(Code::Unavailable, "The builder cannot be reached, try again later.");
-        let answer = if *self.away.lock() { Err(away()) } else { Ok(4096) };
-        Box::pin(async move { answer })
-    }
-
-    fn pull<'a>(
-        &'a self,
-        order: Order<'a>,
-        step: &'a (dyn Fn(String) + Send + Sync),
-    ) -> deis_workflow::ledger::Answer<'a, Copied> {
-        let login = order.credentials.map(|(user, password)| format!(" as {user}:{}", password.expose_secret()));
-        let root = if order.allow_root { " with root" } else { "" };
-        self.pulled.lock().push(format!("{} <- {}{}{root}", order.app, order.image, login.unwrap_or_default()));
-        step("copying 1 of 1 layers, 3 of 3 MiB".to_owned());
-        let answer = self.next.lock().take().expect("an answer for each pull");
-        Box::pin(async move { answer.map_err(|(code, message)| Error::refused(code, message)) })
     }
 }

@@ -3,13 +3,15 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use deis_workflow::accounts::BuilderKey;
 use parking_lot::Mutex;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::builder_hooks;
 use super::push::{deploy, image};
-use super::sandbox::{Answer, Sandbox};
+use super::sandbox::{Answer, Sandbox, Setup};
 
 /// Stands in every secret and in nothing else.
 const MARK: &str = "marked-secret";
@@ -91,8 +93,10 @@ async fn ten_thousand_secrets_are_nowhere() {
         .finish();
     // Of the whole process: whether somebody listens is remembered for each line of code, and not for each thread.
     tracing::subscriber::set_global_default(subscriber).unwrap();
-    let sandbox = Sandbox::start().await;
     let (mut secrets, mut sinks) = (Secrets::default(), Sinks::default());
+    let builder_key = [secrets.next(), secrets.next()].concat();
+    let setup = Setup { builder_key: BuilderKey::new(builder_key.as_str().into()), ..Setup::default() };
+    let sandbox = Sandbox::start_as(setup).await;
 
     // Accounts: passwords that fit and that do not.
     sandbox.user("admin").await;
@@ -151,6 +155,26 @@ async fn ten_thousand_secrets_are_nowhere() {
         let body = json!({ "values": { "KEY_0": secrets.next() } });
         sinks.answer(path, sandbox.post(&format!("/v2/apps/shop/{path}"), &bob, body).await);
     }
+    // An outside builder shows its key, and another one something that is none.
+    for (key, status) in [(builder_key.as_str(), 200), (&secrets.next(), 401)] {
+        let body = json!({ "receive_user": "bob", "receive_repo": "shop" }).to_string();
+        let answer = builder_hooks::ask(&sandbox, Method::POST, "/v2/hooks/config/", Some(key), body).await;
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.line());
+        sinks.answer("hooks", answer);
+    }
+    let body = json!({ "receive_user": "bob", "receive_repo": "shop", "sha": secrets.next(), "image": "a/b" });
+    let answer =
+        builder_hooks::ask(&sandbox, Method::POST, "/v2/hooks/build/", Some(&builder_key), body.to_string()).await;
+    sinks.answer("hooks", answer);
+    // What the ledger keeps of requests that have a key.
+    for (number, path) in ["config/", "settings/", "domains/"].into_iter().enumerate() {
+        let body =
+            json!({ "values": { "KEY_0": secrets.next() }, "label": { "team": "none" }, "domain": "a.example.com" });
+        let key = format!("key-of-a-secret-{number}");
+        let answer = sandbox.post_with_key(&format!("/v2/apps/shop/{path}"), &bob, &key, body).await;
+        assert_eq!(answer.status.as_u16(), 201, "{}", answer.line());
+        sinks.add("the keys of requests", sandbox.database.rows("idempotency_keys").await.join("\n"));
+    }
     // What the service's log has of a request.
     let answer = sandbox.post("/v2/apps/shop/settings/", &bob, json!({ "label": { "team": "ops" } })).await;
     assert_eq!(answer.status.as_u16(), 201, "{}", answer.line());
@@ -173,6 +197,7 @@ async fn ten_thousand_secrets_are_nowhere() {
     // Each of them has what it is there for.
     for (name, known) in [
         ("activity/?limit=1000", "********"),
+        ("the keys of requests", "/v2/apps/shop/config/"),
         ("Kubernetes Events", "shop"),
         ("the app's log", "bob added KEY_0"),
         ("the service's log", KNOWN),

@@ -40,7 +40,8 @@ async fn each_setting_reaches_the_routers_and_makes_no_release() {
         sandbox.post(SETTINGS, &token, json!({ "maintenance": false, "routable": false, "whitelist": [] })).await;
     assert_eq!((&answer.body["maintenance"], &answer.body["whitelist"]), (&json!(false), &json!([])));
     assert_eq!(answer.body["label"], json!({ "team": "frontend" }), "what is not posted stays");
-    let off = Rules { routable: false, maintenance: Some(false), whitelist: Some([].into()), https_enforced: None };
+    let (maintenance, whitelist) = (Some(false), Some([].into()));
+    let off = Rules { routable: false, maintenance, whitelist, ..Rules::default() };
     assert_eq!(rules(&sandbox), off);
     assert_eq!(sandbox.get("/v2/apps/shop/releases/", &token).await.body["count"], 2);
 }

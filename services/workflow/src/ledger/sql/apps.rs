@@ -215,12 +215,13 @@ impl Apps for SqlLedger {
 /// What an app's settings say, by name.
 fn shown(settings: &AppSettings) -> BTreeMap<&'static str, Value> {
     let AppSettings { rules, autoscale, labels } = settings;
-    let Rules { routable, maintenance, whitelist, https_enforced } = rules;
+    let Rules { routable, maintenance, whitelist, https_enforced, services } = rules;
     BTreeMap::from([
         ("routable", json!(routable)),
         ("maintenance", json!(maintenance)),
         ("whitelist", json!(whitelist)),
         ("https_enforced", json!(https_enforced)),
+        ("services", json!(services)),
         ("autoscale", json!(autoscale)),
         ("labels", json!(labels)),
     ])

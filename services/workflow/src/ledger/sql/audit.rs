@@ -2,7 +2,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Row, SqlLedger, Transaction, now, rows};
+use super::{Row, SqlLedger, Transaction, idempotency, now, rows};
 use crate::acting::Acting;
 use crate::error::{Error, Kind};
 use crate::ledger::audit::{Audit, Change, Entry, Subject};
@@ -91,7 +91,10 @@ pub(super) async fn note(tx: &mut Transaction, change: Change<'_>) -> Result<(),
     .bind(hash.as_slice())
     .execute()
     .await?;
-    Ok(())
+    match acting.attempt() {
+        Some(attempt) => idempotency::change(tx, attempt).await,
+        None => Ok(()),
+    }
 }
 
 fn of_app(uuid: Uuid) -> String {

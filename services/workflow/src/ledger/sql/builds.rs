@@ -98,12 +98,12 @@ pub(super) async fn insert_build(
 ) -> Result<Uuid, Error> {
     let inserted = tx.query(
         "INSERT INTO builds (uuid, app, owner, image, sha, procfile, dockerfile, log, created, pulled)
-         VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8, $9)",
+         VALUES ($1, $2, $3, $4, $5, $6, $10, $7, $8, $9)",
     );
     let inserted = inserted.bind(build.uuid).bind(app.as_str()).bind(draft.owner.as_str()).bind(&build.image);
     let sha = build.sha.as_ref().map_or("", |sha| sha.as_str());
     let inserted = inserted.bind(sha).bind(Json(&build.procfile)).bind(build.log.as_str()).bind(now());
-    let inserted = inserted.bind(build.pulled.as_ref().map(Json));
+    let inserted = inserted.bind(build.pulled.as_ref().map(Json)).bind(&build.dockerfile);
     inserted.execute().await?;
     forget_logs(tx, app).await?;
     Ok(build.uuid)

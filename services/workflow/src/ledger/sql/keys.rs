@@ -88,4 +88,16 @@ impl Keys for SqlLedger {
             row.as_ref().map(|row| rows::parsed(row, "owner")).transpose()
         })
     }
+
+    fn owner_of_fingerprint<'a>(&'a self, fingerprint: &'a str) -> Answer<'a, Option<Username>> {
+        Box::pin(async move {
+            let owners = self.database.query(
+                "SELECT DISTINCT owner FROM keys JOIN users ON username = owner WHERE fingerprint = $1 AND is_active",
+            );
+            match &owners.bind(fingerprint).fetch_all().await?[..] {
+                [row] => rows::parsed(row, "owner").map(Some),
+                _ => Ok(None),
+            }
+        })
+    }
 }

@@ -10,6 +10,7 @@ mod database;
 mod deploys;
 mod domains;
 mod errors;
+mod idempotency;
 mod keys;
 mod releases;
 mod restarts;

@@ -23,23 +23,25 @@ const POSTGRES: [Change; 9] = [
     (9, "pulled", include_str!("../../../migrations/postgres/9_pulled.sql")),
 ];
 
-const POSTGRES_ADDITIONS: [Change; 6] = [
+const POSTGRES_ADDITIONS: [Change; 7] = [
     (10, "allow_root", include_str!("../../../migrations/postgres/10_allow_root.sql")),
     (11, "autoscale", include_str!("../../../migrations/postgres/11_autoscale.sql")),
     (12, "settings", include_str!("../../../migrations/postgres/12_settings.sql")),
     (13, "certificates", include_str!("../../../migrations/postgres/13_certificates.sql")),
     (14, "lifecycle", include_str!("../../../migrations/postgres/14_lifecycle.sql")),
     (15, "audit", include_str!("../../../migrations/postgres/15_audit.sql")),
+    (16, "idempotency_keys", include_str!("../../../migrations/postgres/16_idempotency_keys.sql")),
 ];
 
 const SQLITE: [Change; 1] = [(1, "ledger", include_str!("../../../migrations/sqlite/1_ledger.sql"))];
 
-const SQLITE_ADDITIONS: [Change; 5] = [
+const SQLITE_ADDITIONS: [Change; 6] = [
     (11, "autoscale", include_str!("../../../migrations/sqlite/11_autoscale.sql")),
     (12, "settings", include_str!("../../../migrations/sqlite/12_settings.sql")),
     (13, "certificates", include_str!("../../../migrations/sqlite/13_certificates.sql")),
     (14, "lifecycle", include_str!("../../../migrations/sqlite/14_lifecycle.sql")),
     (15, "audit", include_str!("../../../migrations/sqlite/15_audit.sql")),
+    (16, "idempotency_keys", include_str!("../../../migrations/sqlite/16_idempotency_keys.sql")),
 ];
 
 /// Where the databases note which additions they have.

@@ -17,7 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::status;
-use crate::access::{Actor, Verb};
+use crate::access::Verb;
 use crate::acting::Acting;
 use crate::apps;
 use crate::error::{Error, Kind};
@@ -46,11 +46,7 @@ impl Push {
     async fn authorised(&self, username: &str, app: &str, verb: Verb) -> Result<(User, App), Error> {
         let username = username.parse::<Username>().map_err(|_| Error::Missing(Kind::User))?;
         let app = app.parse::<AppName>().map_err(|_| Error::Missing(Kind::App))?;
-        let ledger = self.workflow.ledger.as_ref();
-        let (user, _password) = ledger.user(&username).await?.ok_or(Error::Missing(Kind::User))?;
-        let actor = Actor::User(user);
-        let (user, app) = apps::find(ledger, &actor, verb, &app).await?;
-        Ok((user.clone(), app))
+        apps::find_for(self.workflow.ledger.as_ref(), &username, verb, &app).await
     }
 
     /// Records a build that has no image.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::body::Object;
 use super::caller::{Caller, PerhapsCaller};
 use super::error::ApiError;
+use super::openapi::{Forbidden, OfAccount, OfAdministrator, OfBody};
 use super::pages::Paging;
 use crate::access::{Actor, Object as Of, Verb, authorise};
 use crate::accounts::{self, Profile};
@@ -16,12 +17,21 @@ use crate::ledger::User;
 use crate::server::{Reading, Workflow};
 
 /// `GET /v2/`: 401 without a token; clients tell by it that this is a controller.
+#[utoipa::path(
+    get, path = "/v2/", operation_id = "controller_show",
+    responses((status = 200, description = "This is a controller, and the token is known.", body = Object), OfAccount)
+)]
 pub(super) async fn root(Caller(actor): Caller) -> Result<Json<Value>, ApiError> {
     authorise(&actor, Verb::Read, Of::Own)?;
     Ok(Json(json!({})))
 }
 
 /// `POST /v2/auth/register/`.
+#[utoipa::path(
+    post, path = "/v2/auth/register/", operation_id = "accounts_register",
+    request_body = rest::Registration, security((), ("token" = [])),
+    responses((status = 201, body = rest::User), OfBody, Forbidden)
+)]
 pub(super) async fn register(
     State(workflow): State<Workflow>,
     PerhapsCaller(actor): PerhapsCaller,
@@ -41,6 +51,11 @@ pub(super) async fn register(
 }
 
 /// `POST /v2/auth/login/`.
+#[utoipa::path(
+    post, path = "/v2/auth/login/", operation_id = "accounts_login",
+    request_body = rest::Login, security(()),
+    responses((status = 200, body = rest::Token), OfBody)
+)]
 pub(super) async fn login(State(workflow): State<Workflow>, body: Object) -> Result<Json<rest::Token>, ApiError> {
     let body: rest::Login = body.decode(&["username", "password"])?;
     let username = body.username.parse().map_err(Error::name("username"))?;
@@ -50,11 +65,20 @@ pub(super) async fn login(State(workflow): State<Workflow>, body: Object) -> Res
 }
 
 /// `GET /v2/auth/whoami/`.
+#[utoipa::path(
+    get, path = "/v2/auth/whoami/", operation_id = "accounts_whoami",
+    responses((status = 200, body = rest::User), OfAccount)
+)]
 pub(super) async fn whoami(Caller(actor): Caller) -> Result<Json<rest::User>, ApiError> {
     Ok(Json(shown(authorise(&actor, Verb::Read, Of::Own)?.clone())))
 }
 
 /// `GET /v2/users/`, for administrators.
+#[utoipa::path(
+    get, path = "/v2/users/", operation_id = "users_list",
+    params(Paging),
+    responses((status = 200, body = rest::Page<rest::User>), OfAdministrator)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,

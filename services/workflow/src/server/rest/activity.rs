@@ -5,12 +5,18 @@ use deis_api::rest;
 use super::apps::find;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::OfApp;
 use super::pages::Paging;
 use crate::access::Verb;
 use crate::ledger::Entry;
 use crate::server::Reading;
 
 /// `GET /v2/apps/{app}/activity/`: who did what to it, the newest first.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/activity/", operation_id = "apps_activity",
+    params(Paging),
+    responses((status = 200, body = rest::Page<rest::Activity>), OfApp)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,

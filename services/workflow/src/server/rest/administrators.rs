@@ -6,12 +6,18 @@ use deis_api::{Username, rest};
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{NotFound, OfAdministrator, OfBody};
 use super::pages::Paging;
 use crate::access::{Object as Of, Verb, authorise};
 use crate::error::{Error, Kind};
 use crate::server::{Reading, Workflow};
 
 /// `GET /v2/admin/perms/`: those who may do everything.
+#[utoipa::path(
+    get, path = "/v2/admin/perms/", operation_id = "administrators_list",
+    params(Paging),
+    responses((status = 200, body = rest::Page<rest::Administrator>), OfAdministrator)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -26,6 +32,11 @@ pub(super) async fn list(
 }
 
 /// `POST /v2/admin/perms/`.
+#[utoipa::path(
+    post, path = "/v2/admin/perms/", operation_id = "administrators_grant",
+    request_body = rest::Grant,
+    responses((status = 201), OfBody, OfAdministrator, NotFound)
+)]
 pub(super) async fn grant(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -38,6 +49,10 @@ pub(super) async fn grant(
 }
 
 /// `DELETE /v2/admin/perms/{username}/`: one may do that to oneself.
+#[utoipa::path(
+    delete, path = "/v2/admin/perms/{username}/", operation_id = "administrators_revoke",
+    responses((status = 204), OfAdministrator, NotFound)
+)]
 pub(super) async fn revoke(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

@@ -7,6 +7,7 @@ use deis_api::{AppName, ReleaseVersion, rest};
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{Conflict, OfAccount, OfApp, OfBody, OfChange};
 use super::pages::Paging;
 use crate::access::{Actor, Object as Of, Verb, authorise};
 use crate::apps;
@@ -15,6 +16,11 @@ use crate::ledger::{App, Ledger, User};
 use crate::server::{Reading, Wait, Workflow};
 
 /// `GET /v2/apps/`: one's own and those shared with one; all for an administrator.
+#[utoipa::path(
+    get, path = "/v2/apps/", operation_id = "apps_list",
+    params(Paging),
+    responses((status = 200, body = rest::Page<rest::App>), OfAccount)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -27,6 +33,11 @@ pub(super) async fn list(
 }
 
 /// `POST /v2/apps/`.
+#[utoipa::path(
+    post, path = "/v2/apps/", operation_id = "apps_create",
+    request_body = rest::NewApp,
+    responses((status = 201, body = rest::App), OfBody, OfAccount, Conflict)
+)]
 pub(super) async fn create(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -50,6 +61,10 @@ pub(super) async fn create(
 }
 
 /// `GET /v2/apps/{app}/`.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/", operation_id = "apps_show",
+    responses((status = 200, body = rest::App), OfApp)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -60,6 +75,11 @@ pub(super) async fn show(
 }
 
 /// `DELETE /v2/apps/{app}/`: answers when nothing is left; at once with `Prefer: respond-async`. It goes on when the client goes away.
+#[utoipa::path(
+    delete, path = "/v2/apps/{app}/", operation_id = "apps_destroy",
+    params(Wait),
+    responses((status = 204), (status = 202), OfChange)
+)]
 pub(super) async fn destroy(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -75,6 +95,11 @@ pub(super) async fn destroy(
 }
 
 /// `POST /v2/apps/{app}/`: gives it to another user.
+#[utoipa::path(
+    post, path = "/v2/apps/{app}/", operation_id = "apps_transfer",
+    request_body = rest::Transfer,
+    responses((status = 200), OfBody, OfChange)
+)]
 pub(super) async fn transfer(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

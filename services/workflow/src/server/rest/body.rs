@@ -5,6 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use deis_api::Code;
+use deis_bootstrap::DeadlineExceeded;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -56,12 +57,19 @@ impl Object {
     }
 }
 
-fn unread(rejection: BytesRejection) -> Error {
+pub(super) fn unread(rejection: BytesRejection) -> Error {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         Error::refused(Code::TooLarge, "The body is larger than 1 MiB.")
+    } else if is_late(&rejection) {
+        Error::refused(Code::RequestTooSlow, "The body came too slowly.")
     } else {
         Error::refused(Code::MalformedBody, "The body cannot be read.")
     }
+}
+
+/// Whether the connection did not let the client take so much time.
+fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<DeadlineExceeded>() || error.source().is_some_and(is_late)
 }
 
 fn malformed(error: &serde_json::Error) -> Error {

@@ -7,13 +7,20 @@ use uuid::Uuid;
 use super::apps::find;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{OfApp, OfBuilder, OfChange};
 use super::pages::Paging;
 use crate::access::Verb;
+use crate::acting::Acting;
 use crate::error::{Error, Kind};
 use crate::ledger::{Build, Change};
 use crate::server::{Reading, Workflow};
 
 /// `GET /v2/apps/{app}/builds/`.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/builds/", operation_id = "builds_list",
+    params(Paging),
+    responses((status = 200, body = rest::Page<rest::Build>), OfApp)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -26,6 +33,10 @@ pub(super) async fn list(
 }
 
 /// `GET /v2/apps/{app}/builds/{uuid}/`.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/builds/{uuid}/", operation_id = "builds_show",
+    responses((status = 200, body = rest::Build), OfApp)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -37,6 +48,10 @@ pub(super) async fn show(
 }
 
 /// `GET /v2/apps/{app}/builds/{uuid}/log`: what people read while it was built.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/builds/{uuid}/log/", operation_id = "builds_log",
+    responses((status = 200, body = String), OfApp)
+)]
 pub(super) async fn log(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -48,6 +63,10 @@ pub(super) async fn log(
 }
 
 /// `DELETE /v2/apps/{app}/builds/running/`: ends the build that runs. Whoever may push may do this.
+#[utoipa::path(
+    delete, path = "/v2/apps/{app}/builds/running/", operation_id = "builds_cancel",
+    responses((status = 200, body = rest::CancelledBuild), OfChange, OfBuilder)
+)]
 pub(super) async fn cancel(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -55,12 +74,27 @@ pub(super) async fn cancel(
 ) -> Result<Json<rest::CancelledBuild>, ApiError> {
     let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
     let sha = workflow.builder.cancel(&app.id, &user.username).await?;
+    Acting::refer_to(&["apps", app.id.as_str(), "builds", "cancelled", sha.as_str()]);
     let cancelled = Change::app(&app.id, "build.cancel", Value::Null, json!({ "sha": sha.as_str() }));
     workflow.ledger.note(cancelled).await?;
     Ok(Json(rest::CancelledBuild { sha: sha.to_string() }))
 }
 
+/// What [`cancel`] shows to who asks again.
+pub(super) async fn cancelled(
+    State(reading): State<Reading>,
+    Caller(actor): Caller,
+    Path((id, sha)): Path<(String, String)>,
+) -> Result<Json<rest::CancelledBuild>, ApiError> {
+    find(reading.ledger.as_ref(), &actor, Verb::Change, &id).await?;
+    Ok(Json(rest::CancelledBuild { sha }))
+}
+
 /// `DELETE /v2/apps/{app}/builds/cache/`: the next build starts from nothing.
+#[utoipa::path(
+    delete, path = "/v2/apps/{app}/builds/cache/", operation_id = "builds_clear_cache",
+    responses((status = 200, body = rest::ClearedCache), OfChange, OfBuilder)
+)]
 pub(super) async fn clear_cache(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

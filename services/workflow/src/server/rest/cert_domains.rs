@@ -5,12 +5,18 @@ use deis_api::{Code, rest};
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{Conflict, NotFound, OfAccount, OfBody};
 use crate::access::{Actor, Verb};
 use crate::certificates;
 use crate::error::Error;
 use crate::server::Workflow;
 
 /// `POST /v2/certs/{name}/domain/`: answers when the routers can know.
+#[utoipa::path(
+    post, path = "/v2/certs/{name}/domain/", operation_id = "certs_attach_named",
+    request_body = rest::Attachment,
+    responses((status = 201), OfBody, OfAccount, NotFound, Conflict)
+)]
 pub(super) async fn attach_named(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -25,6 +31,10 @@ pub(super) async fn attach_named(
 }
 
 /// `POST /v2/certs/{name}/domain/{domain}`: the same, with the domain in the path.
+#[utoipa::path(
+    post, path = "/v2/certs/{name}/domain/{domain}/", operation_id = "certs_attach",
+    responses((status = 201), OfAccount, NotFound, Conflict)
+)]
 pub(super) async fn attach(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -42,6 +52,10 @@ async fn attach_to(workflow: &Workflow, actor: &Actor, name: &str, domain: &str)
 }
 
 /// `DELETE /v2/certs/{name}/domain/{domain}`.
+#[utoipa::path(
+    delete, path = "/v2/certs/{name}/domain/{domain}/", operation_id = "certs_detach",
+    responses((status = 204), OfAccount, NotFound, Conflict)
+)]
 pub(super) async fn detach(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

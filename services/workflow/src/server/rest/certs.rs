@@ -8,14 +8,21 @@ use serde::Deserialize;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{Conflict, NotFound, OfAccount, OfBody};
 use super::pages::Paging;
 use crate::access::{Object as Of, Verb, authorise};
+use crate::acting::Acting;
 use crate::certificates;
 use crate::error::Error;
 use crate::ledger::{Certificate, NewCertificate};
 use crate::server::{Reading, Workflow};
 
 /// `GET /v2/certs/`: one's own.
+#[utoipa::path(
+    get, path = "/v2/certs/", operation_id = "certs_list",
+    params(Paging),
+    responses((status = 200, body = rest::Page<rest::Certificate>), OfAccount)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -35,6 +42,11 @@ struct Given {
 }
 
 /// `POST /v2/certs/`.
+#[utoipa::path(
+    post, path = "/v2/certs/", operation_id = "certs_add",
+    request_body = rest::NewCertificate,
+    responses((status = 201, body = rest::Certificate), OfBody, OfAccount)
+)]
 pub(super) async fn add(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -48,11 +60,16 @@ pub(super) async fn add(
     let key = SecretString::from(key.ok_or_else(|| required("key"))?);
     let (about, texts) = certificates::inspect(&chain, key, common_name)?;
     let new = NewCertificate { name, owner: user.username.clone(), about, texts };
+    Acting::refer_to(&["certs", new.name.as_str()]);
     let added = workflow.ledger.add_certificate(&new).await?;
     Ok((StatusCode::CREATED, Json(shown(added))))
 }
 
 /// `GET /v2/certs/{name}/`.
+#[utoipa::path(
+    get, path = "/v2/certs/{name}/", operation_id = "certs_show",
+    responses((status = 200, body = rest::Certificate), OfAccount, NotFound)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -63,6 +80,10 @@ pub(super) async fn show(
 }
 
 /// `DELETE /v2/certs/{name}/`: its domains are served with the platform's certificate then.
+#[utoipa::path(
+    delete, path = "/v2/certs/{name}/", operation_id = "certs_remove",
+    responses((status = 204), OfAccount, NotFound, Conflict)
+)]
 pub(super) async fn remove(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

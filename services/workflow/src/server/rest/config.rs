@@ -11,8 +11,10 @@ use super::apps::find;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{NotSet, OfApp, OfBody, OfChange};
 use super::request_key;
 use crate::access::Verb;
+use crate::acting::Acting;
 use crate::configs::{GRACE_PERIOD, Limits, POST_START, PRE_STOP, Patch, Settings, lifecycle, probes};
 use crate::error::Error;
 use crate::ledger::{Config, Variables};
@@ -20,6 +22,10 @@ use crate::releases;
 use crate::server::{Reading, Wait, Workflow};
 
 /// `GET /v2/apps/{app}/config/`: that of the latest release that has not failed.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/config/", operation_id = "config_show",
+    responses((status = 200, body = rest::Config), OfApp)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -31,6 +37,11 @@ pub(super) async fn show(
 }
 
 /// `POST /v2/apps/{app}/config/`: merges, releases, deploys, and answers when that is done; at once with `Prefer: respond-async`.
+#[utoipa::path(
+    post, path = "/v2/apps/{app}/config/", operation_id = "config_change",
+    params(Wait), request_body = rest::ConfigPatch,
+    responses((status = 201, body = rest::Config), (status = 202, body = rest::Config), OfBody, OfChange, NotSet)
+)]
 pub(super) async fn change(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -42,6 +53,7 @@ pub(super) async fn change(
     let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
     let patch = patch(body.decode(&[])?)?;
     let key = request_key(&headers)?;
+    Acting::refer_to(&["apps", app.id.as_str(), "config"]);
     let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
     let record =
         async move { releases::configure(work.ledger.as_ref(), work.cluster.as_ref(), &user, &id, &key, patch).await };
@@ -82,7 +94,7 @@ fn secrets(
     pairs.collect::<Result<_, _>>().map_err(Error::name(field))
 }
 
-fn shown(app: &AppName, config: Config) -> rest::Config {
+pub(super) fn shown(app: &AppName, config: Config) -> rest::Config {
     let Settings { values, registry, shape } = config.settings;
     let secrets = |values: Variables| values.into_iter().map(|(key, value)| (key.to_string(), value.into())).collect();
     // Hooks are texts by process type too.

@@ -5,6 +5,7 @@ use deis_api::{AppName, ReleaseVersion, rest};
 use super::apps::find;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::OfApp;
 use crate::access::Verb;
 use crate::error::{Error, Kind};
 use crate::ledger::{Ledger, Snapshot};
@@ -12,6 +13,10 @@ use crate::releases::difference;
 use crate::server::Reading;
 
 /// `GET /v2/apps/{app}/releases/v{N}/diff/v{M}/`: what is different in the second.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/releases/{version}/diff/{other}/", operation_id = "releases_difference",
+    responses((status = 200, body = rest::ReleaseDifference), OfApp)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,

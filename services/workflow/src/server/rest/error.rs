@@ -29,6 +29,7 @@ impl IntoResponse for ApiError {
             _ => StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         };
         let message = self.0.to_string();
+        let after = if let Error::Later { after, .. } = &self.0 { Some(after.as_secs()) } else { None };
         let body = match self.0 {
             Error::Field { field, .. } => ErrorBody::field(field, message),
             Error::List(_) => ErrorBody::List(vec![message]),
@@ -39,6 +40,13 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(HeaderName::from_static(ERROR_CODE_HEADER), HeaderValue::from_static(code.as_str()));
+        if let Some(after) = after {
+            headers.insert(header::RETRY_AFTER, after.into());
+        }
+        // What the client still sends is not read.
+        if matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
         }

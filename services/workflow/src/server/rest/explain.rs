@@ -5,11 +5,16 @@ use deis_api::rest;
 use super::apps::find;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::OfApp;
 use crate::access::Verb;
 use crate::apps::{self, Explanation, Problem};
 use crate::server::Reading;
 
 /// `GET /v2/apps/{app}/explain/`: how an app is, and why. Of the routers it is asked which pods they have; Kubernetes is not asked.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/explain/", operation_id = "apps_explain",
+    responses((status = 200, body = rest::Explanation), OfApp)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,

@@ -6,14 +6,21 @@ use deis_api::{KeyId, rest};
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{NotFound, OfAccount, OfBody};
 use super::pages::Paging;
 use crate::access::{Object as Of, Verb, authorise};
 use crate::accounts::parse_key;
+use crate::acting::Acting;
 use crate::error::{Error, Kind};
 use crate::ledger::Key;
 use crate::server::{Reading, Workflow};
 
 /// `GET /v2/keys/`: one's own.
+#[utoipa::path(
+    get, path = "/v2/keys/", operation_id = "keys_list",
+    params(Paging),
+    responses((status = 200, body = rest::Page<rest::Key>), OfAccount)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -25,6 +32,11 @@ pub(super) async fn list(
 }
 
 /// `POST /v2/keys/`.
+#[utoipa::path(
+    post, path = "/v2/keys/", operation_id = "keys_add",
+    request_body = rest::NewKey,
+    responses((status = 201, body = rest::Key), OfBody, OfAccount)
+)]
 pub(super) async fn add(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -34,11 +46,16 @@ pub(super) async fn add(
     let body: rest::NewKey = body.decode(&["id", "public"])?;
     let id = body.id.trim().parse().map_err(Error::name("id"))?;
     let key = parse_key(user.username.clone(), id, &body.public)?;
+    Acting::refer_to(&["keys", key.id.as_str()]);
     workflow.ledger.add_key(&key).await?;
     Ok((StatusCode::CREATED, Json(shown(key))))
 }
 
 /// `GET /v2/keys/{id}/`.
+#[utoipa::path(
+    get, path = "/v2/keys/{id}/", operation_id = "keys_show",
+    responses((status = 200, body = rest::Key), OfAccount, NotFound)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -53,6 +70,10 @@ pub(super) async fn show(
 }
 
 /// `DELETE /v2/keys/{id}/`.
+#[utoipa::path(
+    delete, path = "/v2/keys/{id}/", operation_id = "keys_delete",
+    responses((status = 204), OfAccount, NotFound)
+)]
 pub(super) async fn delete(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

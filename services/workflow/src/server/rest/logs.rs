@@ -14,6 +14,7 @@ use super::apps::find;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::ndjson;
+use super::openapi::{BadRequest, Lines, OfApp};
 use crate::access::Verb;
 use crate::error::Error;
 use crate::logs;
@@ -26,6 +27,19 @@ const MOST_LINES: u32 = 1_000_000;
 
 /// `GET /v2/apps/{app}/logs`: the newest entries as lines of text; with `Accept: application/x-ndjson` one object a line.
 /// Beside the contract's `log_lines` the query knows `process`, `since` (a time, or how long ago: `10m`) and `follow`.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/logs/", operation_id = "logs_show",
+    params(Lines),
+    responses(
+        (
+            status = 200, description = "The newest entries: lines of text, or one object a line.",
+            content((String = "text/plain"), (LogEntry = "application/x-ndjson"))
+        ),
+        (status = 204, description = "There are none."),
+        BadRequest,
+        OfApp,
+    )
+)]
 pub(super) async fn show(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

@@ -6,11 +6,17 @@ use super::accounts::account;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{Forbidden, NotFound, OfAccount, OfBody};
 use crate::access::{Object as Of, Verb, authorise};
 use crate::accounts::{PasswordChange, passwd};
 use crate::server::Workflow;
 
 /// `POST /v2/auth/passwd/`: another password for oneself, or as an administrator for another user.
+#[utoipa::path(
+    post, path = "/v2/auth/passwd/", operation_id = "accounts_change_password",
+    request_body = rest::NewPassword,
+    responses((status = 200, body = rest::PasswordSet), OfBody, OfAccount, Forbidden, NotFound)
+)]
 pub(super) async fn change(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

@@ -7,11 +7,16 @@ use super::apps::find;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{OfApp, OfBody, OfChange};
 use crate::access::{Object as Of, Verb, authorise};
 use crate::error::{Error, Kind};
 use crate::server::{Reading, Workflow};
 
 /// `GET /v2/apps/{app}/perms/`: who may use it beside its owner.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/perms/", operation_id = "perms_list",
+    responses((status = 200, body = rest::Collaborators), OfApp)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -22,6 +27,11 @@ pub(super) async fn list(
 }
 
 /// `POST /v2/apps/{app}/perms/`.
+#[utoipa::path(
+    post, path = "/v2/apps/{app}/perms/", operation_id = "perms_grant",
+    request_body = rest::Grant,
+    responses((status = 201), OfBody, OfChange)
+)]
 pub(super) async fn grant(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -37,6 +47,10 @@ pub(super) async fn grant(
 }
 
 /// `DELETE /v2/apps/{app}/perms/{username}/`: the owner's right, and everybody's for himself.
+#[utoipa::path(
+    delete, path = "/v2/apps/{app}/perms/{username}/", operation_id = "perms_revoke",
+    responses((status = 204), OfChange)
+)]
 pub(super) async fn revoke(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

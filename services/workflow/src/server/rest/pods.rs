@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::apps::find;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::OfApp;
 use crate::access::{Actor, Verb};
 use crate::apps::pod_views;
 use crate::deploy::PodView;
@@ -13,6 +14,10 @@ use crate::error::Error;
 use crate::server::Reading;
 
 /// `GET /v2/apps/{app}/pods/`.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/pods/", operation_id = "pods_list",
+    responses((status = 200, body = rest::PodList), OfApp)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -22,6 +27,10 @@ pub(super) async fn list(
 }
 
 /// `GET /v2/apps/{app}/pods/{type}/`.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/pods/{type}/", operation_id = "pods_list_type",
+    responses((status = 200, body = rest::PodList), OfApp)
+)]
 pub(super) async fn list_type(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -31,6 +40,10 @@ pub(super) async fn list_type(
 }
 
 /// `GET /v2/apps/{app}/pods/{type}/{name}/`.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/pods/{type}/{name}/", operation_id = "pods_show",
+    responses((status = 200, body = rest::PodList), OfApp)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -39,7 +52,7 @@ pub(super) async fn show(
     Ok(Json(found(&reading, &actor, &id, Some(&kind), Some(&name)).await?))
 }
 
-async fn found(
+pub(super) async fn found(
     reading: &Reading,
     actor: &Actor,
     id: &str,

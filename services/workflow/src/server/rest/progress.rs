@@ -10,6 +10,7 @@ use super::apps::find;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::ndjson;
+use super::openapi::OfApp;
 use crate::access::Verb;
 use crate::error::{Error, Kind};
 use crate::releases::{self, Progress};
@@ -17,6 +18,10 @@ use crate::server::Workflow;
 
 /// `GET /v2/apps/{app}/releases/v{N}/progress/`: how a release's deploy goes on, one object a line, until it is deployed or has failed.
 /// An answer that ends before is to be asked for again: then the controller ends, or cannot reach what it needs.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/releases/{version}/progress/", operation_id = "releases_progress",
+    responses((status = 200, body = ReleaseProgress, content_type = "application/x-ndjson"), OfApp)
+)]
 pub(super) async fn show(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

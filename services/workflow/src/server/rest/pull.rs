@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use deis_api::Code;
+use deis_api::{Code, ProcType};
 use serde::Deserialize;
 
 use super::apps::find;
@@ -12,8 +12,10 @@ use super::body::Object;
 use super::builds::shown;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{OfBody, OfBuilder, OfChange};
 use super::request_key;
 use crate::access::Verb;
+use crate::acting::Acting;
 use crate::error::{Error, Kind};
 use crate::releases::{self, MissingProcfile, PullRequest};
 use crate::server::{Wait, Workflow};
@@ -29,6 +31,17 @@ struct Body {
 
 /// `POST /v2/apps/{app}/builds/`: copies an image that was built elsewhere, releases, deploys, and answers when that is done; with
 /// `Prefer: respond-async` when it is copied and released.
+#[utoipa::path(
+    post, path = "/v2/apps/{app}/builds/", operation_id = "builds_create",
+    params(Wait), request_body = deis_api::rest::NewBuild,
+    responses(
+        (status = 201, body = deis_api::rest::Build),
+        (status = 202, body = deis_api::rest::Build),
+        OfBody,
+        OfChange,
+        OfBuilder,
+    )
+)]
 pub(super) async fn pull(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -47,6 +60,7 @@ pub(super) async fn pull(
     };
     let released = workflow.release("pull an image", wait, &app.id, record).await?;
     let uuid = released.release.build.ok_or(Error::Missing(Kind::Build))?;
+    Acting::refer_to(&["apps", app.id.as_str(), "builds", &uuid.to_string()]);
     let build = workflow.ledger.build(&app.id, uuid).await?.ok_or(Error::Missing(Kind::Build))?;
     Ok(wait.answer_release(&app.id, &released.release, Json(shown(&app.id, build))))
 }
@@ -62,9 +76,12 @@ fn request(body: Body, missing_procfile: MissingProcfile) -> Result<PullRequest,
             return Err(Error::Field { field, message, code: Code::FailedPrecondition });
         }
     }
-    // A type without a command is refused with those whose command is empty.
-    let procfile = body.procfile.unwrap_or_default().into_iter();
-    let procfile = procfile.map(|(kind, command)| Ok((kind.parse()?, command.unwrap_or_default())));
-    let procfile = procfile.collect::<Result<_, _>>().map_err(Error::name("procfile"))?;
-    Ok(PullRequest { image, procfile, missing_procfile })
+    let procfile = procfile(body.procfile.unwrap_or_default())?;
+    Ok(PullRequest { image, procfile, sha: None, dockerfile: String::new(), missing_procfile })
+}
+
+/// A type without a command is refused later, with those whose command is empty.
+pub(super) fn procfile(body: BTreeMap<String, Option<String>>) -> Result<BTreeMap<ProcType, String>, Error> {
+    let processes = body.into_iter().map(|(kind, command)| Ok((kind.parse()?, command.unwrap_or_default())));
+    processes.collect::<Result<_, _>>().map_err(Error::name("procfile"))
 }

@@ -8,6 +8,7 @@ use super::apps::find;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{OfApp, OfBody, OfChange};
 use super::pages::Paging;
 use super::request_key;
 use crate::access::Verb;
@@ -17,6 +18,11 @@ use crate::releases;
 use crate::server::{Reading, Wait, Workflow};
 
 /// `GET /v2/apps/{app}/releases/`: failed ones too, the newest first.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/releases/", operation_id = "releases_list",
+    params(Paging),
+    responses((status = 200, body = rest::Page<rest::Release>), OfApp)
+)]
 pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -30,6 +36,10 @@ pub(super) async fn list(
 }
 
 /// `GET /v2/apps/{app}/releases/v{N}/`.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/releases/{version}/", operation_id = "releases_show",
+    responses((status = 200, body = rest::Release), OfApp)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -44,6 +54,11 @@ pub(super) async fn show(
 }
 
 /// `POST /v2/apps/{app}/releases/rollback/`: a new release with the build and config of an earlier one.
+#[utoipa::path(
+    post, path = "/v2/apps/{app}/releases/rollback/", operation_id = "releases_rollback",
+    params(Wait), request_body = rest::Rollback,
+    responses((status = 201, body = rest::RolledBack), (status = 202, body = rest::RolledBack), OfBody, OfChange)
+)]
 pub(super) async fn rollback(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

@@ -5,12 +5,14 @@ use deis_api::AppName;
 use super::apps::find;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::OfChange;
 use crate::access::{Actor, Object as Of, Verb, authorise};
 use crate::apps;
 use crate::error::Error;
 use crate::server::Workflow;
 
 /// `POST /v2/apps/{app}/root/`: an administrator lets an app's images run as root.
+#[utoipa::path(post, path = "/v2/apps/{app}/root/", operation_id = "root_allow", responses((status = 204), OfChange))]
 pub(super) async fn allow(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -22,6 +24,10 @@ pub(super) async fn allow(
 }
 
 /// `DELETE /v2/apps/{app}/root/`: takes that back.
+#[utoipa::path(
+    delete, path = "/v2/apps/{app}/root/", operation_id = "root_forbid",
+    responses((status = 204), OfChange)
+)]
 pub(super) async fn forbid(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

@@ -10,6 +10,7 @@ use super::apps::find;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{OfBody, OfChange};
 use super::request_key;
 use crate::access::Verb;
 use crate::error::Error;
@@ -18,6 +19,11 @@ use crate::server::{Wait, Workflow};
 
 /// `POST /v2/apps/{app}/run/`: answers when the command has ended; with `Prefer: respond-async` as soon as its pod is made. It goes on when the
 /// client goes away.
+#[utoipa::path(
+    post, path = "/v2/apps/{app}/run/", operation_id = "run_run",
+    params(Wait), request_body = rest::Run,
+    responses((status = 200, body = rest::RunEnded), (status = 202, body = rest::RunStarted), OfBody, OfChange)
+)]
 pub(super) async fn run(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

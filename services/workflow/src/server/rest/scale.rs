@@ -7,6 +7,7 @@ use super::apps::find;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{OfBody, OfChange};
 use crate::access::Verb;
 use crate::apps;
 use crate::error::Error;
@@ -15,6 +16,11 @@ use crate::server::{Wait, Workflow};
 
 /// `POST /v2/apps/{app}/scale/`: answers when as many pods as asked for serve; at once with `Prefer: respond-async`. It goes on when the
 /// client goes away.
+#[utoipa::path(
+    post, path = "/v2/apps/{app}/scale/", operation_id = "scale_scale",
+    params(Wait), request_body = rest::Scale,
+    responses((status = 204), (status = 202), OfBody, OfChange)
+)]
 pub(super) async fn scale(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,

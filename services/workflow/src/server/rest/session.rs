@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::apps::find;
 use super::caller::Bearer;
 use super::error::ApiError;
+use super::openapi::{BadRequest, OfApp};
 use super::run::limit;
 use crate::access::Verb;
 use crate::acting::Acting;
@@ -41,6 +42,10 @@ const FAREWELL: Duration = Duration::from_secs(5);
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// `GET /v2/apps/{app}/run/attach/`: runs a command once, with the client at both ends of it. It ends when he goes.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/run/attach/", operation_id = "run_attach",
+    responses((status = 101, description = "A websocket: frames of a session."), BadRequest, OfApp)
+)]
 pub(super) async fn run(
     State(workflow): State<Workflow>,
     Bearer(actor, token): Bearer,
@@ -67,6 +72,10 @@ pub(super) async fn run(
 }
 
 /// `GET /v2/apps/{app}/pods/{type}/{name}/exec/`: runs a command in a process's container, with the client at both ends of it.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/pods/{type}/{name}/exec/", operation_id = "pods_exec",
+    responses((status = 101, description = "A websocket: frames of a session."), BadRequest, OfApp)
+)]
 pub(super) async fn exec(
     State(workflow): State<Workflow>,
     Bearer(actor, token): Bearer,

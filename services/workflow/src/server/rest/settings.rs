@@ -9,13 +9,19 @@ use super::apps::find;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{NotSet, OfApp, OfBody, OfChange};
 use crate::access::{Actor, Verb};
+use crate::acting::Acting;
 use crate::apps::{self, Addresses, SettingsPatch};
 use crate::error::Error;
 use crate::ledger::App;
 use crate::server::{Reading, Workflow};
 
 /// `GET /v2/apps/{app}/settings/`: what every app has from its creation on.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/settings/", operation_id = "settings_show",
+    responses((status = 200, body = rest::AppSettings), OfApp)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -26,12 +32,18 @@ pub(super) async fn show(
 }
 
 /// `POST /v2/apps/{app}/settings/`: no release is made; answers when Kubernetes has it, or when a deploy under way will see to it.
+#[utoipa::path(
+    post, path = "/v2/apps/{app}/settings/", operation_id = "settings_change",
+    request_body = rest::SettingsPatch,
+    responses((status = 201, body = rest::AppSettings), OfBody, OfChange, NotSet)
+)]
 pub(super) async fn change(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
     Path(id): Path<String>,
     body: Object,
 ) -> Result<(StatusCode, Json<rest::AppSettings>), ApiError> {
+    Acting::refer_to(&["apps", &id, "settings"]);
     let app = apply(&workflow, &actor, Verb::Change, &id, || {
         patch(body.booleans(&["maintenance", "routable"])?.decode(&[])?)
     })
@@ -46,12 +58,12 @@ pub(super) async fn apply(
     verb: Verb,
     id: &str,
     read: impl FnOnce() -> Result<SettingsPatch, Error>,
-) -> Result<App, ApiError> {
+) -> Result<App, Error> {
     let (user, app) = find(workflow.ledger.as_ref(), actor, verb, id).await?;
     let patch = read()?;
     let (user, id, work) = (user.username.clone(), app.id.clone(), workflow.clone());
     let changing = async move { apps::change_settings(work.ledger.as_ref(), &work.deployer, &user, &id, patch).await };
-    Ok(workflow.to_the_end("change settings", changing).await?)
+    workflow.to_the_end("change settings", changing).await
 }
 
 fn patch(body: rest::SettingsPatch) -> Result<SettingsPatch, Error> {
@@ -63,6 +75,7 @@ fn patch(body: rest::SettingsPatch) -> Result<SettingsPatch, Error> {
         routable: body.routable,
         whitelist: whitelist.transpose()?,
         https_enforced: None,
+        services: [].into(),
         autoscale: rules.collect::<Result<_, _>>()?,
         labels: body.label.unwrap_or_default(),
     })

@@ -7,13 +7,19 @@ use super::apps::find;
 use super::body::Object;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::openapi::{OfApp, OfBody, OfChange};
 use super::settings::apply;
 use crate::access::Verb;
+use crate::acting::Acting;
 use crate::apps::SettingsPatch;
 use crate::ledger::App;
 use crate::server::{Reading, Workflow};
 
 /// `GET /v2/apps/{app}/tls/`: null as long as nobody has said anything.
+#[utoipa::path(
+    get, path = "/v2/apps/{app}/tls/", operation_id = "tls_show",
+    responses((status = 200, body = rest::Tls), OfApp)
+)]
 pub(super) async fn show(
     State(reading): State<Reading>,
     Caller(actor): Caller,
@@ -24,6 +30,11 @@ pub(super) async fn show(
 }
 
 /// `POST /v2/apps/{app}/tls/`.
+#[utoipa::path(
+    post, path = "/v2/apps/{app}/tls/", operation_id = "tls_change",
+    request_body = rest::TlsPatch,
+    responses((status = 201, body = rest::Tls), OfBody, OfChange)
+)]
 pub(super) async fn change(
     State(workflow): State<Workflow>,
     Caller(actor): Caller,
@@ -34,6 +45,7 @@ pub(super) async fn change(
         let rest::TlsPatch { https_enforced } = body.booleans(&["https_enforced"])?.decode(&["https_enforced"])?;
         Ok(SettingsPatch { https_enforced: Some(https_enforced), ..SettingsPatch::default() })
     };
+    Acting::refer_to(&["apps", &id, "tls"]);
     let app = apply(&workflow, &actor, Verb::Change, &id, read).await?;
     Ok((StatusCode::CREATED, Json(shown(app))))
 }

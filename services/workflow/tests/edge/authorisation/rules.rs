@@ -21,10 +21,12 @@ pub(super) enum Asker {
     Owner,
     /// May do everything with everybody's apps.
     Admin,
+    /// With the key of a builder outside of the platform, and without credentials.
+    Builder,
 }
 
 impl Asker {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Anonymous,
         Self::UnknownToken,
         Self::Stranger,
@@ -32,6 +34,7 @@ impl Asker {
         Self::Revoked,
         Self::Owner,
         Self::Admin,
+        Self::Builder,
     ];
 
     /// As the cast calls him.
@@ -44,6 +47,7 @@ impl Asker {
             Self::Revoked => "revoked",
             Self::Owner => "owner",
             Self::Admin => "admin",
+            Self::Builder => "builder",
         }
     }
 }
@@ -67,6 +71,8 @@ pub(super) enum Rule {
     AppOwners,
     /// Owner, administrators, and the collaborator whom it is about.
     AppOwnersAndHimself,
+    /// Builders outside of the platform; no user, not even an administrator.
+    Builders,
 }
 
 /// What becomes of a request.
@@ -108,7 +114,7 @@ impl Rule {
     pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
         let is_delete = *method == Method::DELETE;
         Some(match path {
-            "/healthz" | "/readiness" | "/v2/auth/login" | "/v2/auth/register" => Self::Anybody,
+            "/healthz" | "/readiness" | "/v2/docs" | "/v2/auth/login" | "/v2/auth/register" => Self::Anybody,
             "/v2" | "/v2/certs" | "/v2/auth/cancel" | "/v2/auth/passwd" | "/v2/auth/tokens" | "/v2/auth/whoami"
             | "/v2/apps" | "/v2/keys" => Self::Account,
             "/v2/users" | "/v2/admin/perms" | "/v2/admin/perms/{username}" | "/v2/apps/{app}/root" => Self::Admins,
@@ -116,6 +122,7 @@ impl Rule {
             "/v2/keys/{id}" | "/v2/certs/{name}" | "/v2/certs/{name}/domain" | "/v2/certs/{name}/domain/{domain}" => {
                 Self::Record
             }
+            _ if path.starts_with("/v2/hooks/") => Self::Builders,
             "/v2/apps/{app}" | "/v2/apps/{app}/perms" if *method == Method::POST => Self::AppOwners,
             // Ours: whoever may push may end a build, and have the next one start from nothing.
             "/v2/apps/{app}/builds/running" | "/v2/apps/{app}/builds/cache" => Self::AppUsers,
@@ -146,6 +153,7 @@ impl Rule {
             | "/v2/apps/{app}/run"
             | "/v2/apps/{app}/run/attach"
             | "/v2/apps/{app}/scale"
+            | "/v2/apps/{app}/services"
             | "/v2/apps/{app}/settings"
             | "/v2/apps/{app}/tls"
             | "/v2/apps/{app}/whitelist" => {
@@ -163,7 +171,9 @@ impl Rule {
     pub(super) fn verdict(self, asker: Asker) -> Verdict {
         let may = match (self, asker) {
             (Self::Anybody, _) => return Verdict::Allowed,
-            (_, Asker::Anonymous | Asker::UnknownToken) => return Verdict::Unknown,
+            (Self::Builders, Asker::Builder) => true,
+            (_, Asker::Anonymous | Asker::UnknownToken | Asker::Builder) => return Verdict::Unknown,
+            (Self::Builders, _) => false,
             (Self::Record | Self::RecordOrAppOwners, Asker::Stranger) | (Self::Account, _) => true,
             (Self::RecordOrAppOwners, Asker::Owner | Asker::Admin) => true,
             (Self::Record | Self::RecordOrAppOwners, _) => return Verdict::Absent,
@@ -181,7 +191,7 @@ impl Rule {
         match self.verdict(asker) {
             Verdict::Unknown => Verdict::Unknown,
             // Who may do nothing of the kind is told so first.
-            Verdict::Forbidden if self == Self::Admins => Verdict::Forbidden,
+            Verdict::Forbidden if matches!(self, Self::Admins | Self::Builders) => Verdict::Forbidden,
             _ => Verdict::Absent,
         }
     }
