@@ -14,7 +14,7 @@ IMAGES := target/images
 PROFILE ?= debug
 
 # What this file and the tests call; the node's and the images' packages stand beside their code.
-PACKAGES := build-essential ca-certificates curl git openssh-client openssl postgresql-15 redis-server
+PACKAGES := build-essential ca-certificates curl git openssh-client openssl postgresql-15 python3-venv redis-server
 PACKAGE_LISTS := integration/node/packages.txt images/packages.txt
 # What the bench compares us with.
 BENCH_PACKAGES := haproxy nginx-light openssh-server rsyslog
@@ -43,6 +43,12 @@ soak: packages build upstream ## run what takes too long for every change: all k
 bench: PACKAGES += $(BENCH_PACKAGES)
 bench: packages build upstream ## print the budgets' figures and fail on a broken ceiling
 	@PROFILE=$(if $(filter file,$(origin PROFILE)),release,$(PROFILE)) scripts/bench
+
+.PHONY: fuzz-api
+fuzz-api: packages ## make up 20,000 requests from the OpenAPI document, others each time; DEIS_FUZZ_SEED=… makes the same again
+	@export DEIS_FUZZ_SEED=$${DEIS_FUZZ_SEED:-$$RANDOM}; echo "DEIS_FUZZ_SEED=$$DEIS_FUZZ_SEED"; \
+	DEIS_FUZZ_EXAMPLES=$${DEIS_FUZZ_EXAMPLES:-110} DEIS_FUZZ_CASES=20000 \
+	  cargo test --workspace --locked --test postgres -- --nocapture edge::fuzz
 
 .PHONY: lint
 lint: packages

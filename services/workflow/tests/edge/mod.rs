@@ -19,6 +19,7 @@ mod destroy;
 mod domains;
 mod explain;
 mod failpoints;
+mod fuzz;
 mod holder;
 mod hooks;
 mod idempotency;
