@@ -19,8 +19,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use self::refusal::Refused;
-use self::repeat::PATIENCE;
-pub use self::repeat::Repeat;
+use self::repeat::{PATIENCE, Repeat};
 pub use self::session::{Hearing, Speaking, exit_code};
 pub use self::streaming::{Lines, Rejoin, SILENCE};
 pub use self::versions::VersionCheck;
@@ -98,6 +97,7 @@ impl From<reqwest::Error> for Cause {
     }
 }
 
+#[derive(Clone)]
 pub struct Api {
     client: Client,
     controller: Controller,
@@ -106,6 +106,8 @@ pub struct Api {
     /// Whether the controller's certificate is looked at.
     ssl_verify: bool,
     versions: VersionCheck,
+    /// What is asked again.
+    repeat: Repeat,
 }
 
 impl Api {
@@ -117,18 +119,17 @@ impl Api {
     ) -> Result<Self, Failure> {
         let token = token.map(|token| authorization(&token)).transpose()?;
         let client = builder(&controller, ssl_verify);
-        Ok(Self { client: client.build()?, controller, token, ssl_verify, versions })
+        Ok(Self { client: client.build()?, controller, token, ssl_verify, versions, repeat: Repeat::Lost })
     }
 
     /// The same controller, asked with another token or as nobody.
     pub fn with_token(&self, token: Option<&Secret>) -> Result<Self, Failure> {
-        Ok(Self {
-            client: self.client.clone(),
-            controller: self.controller.clone(),
-            token: token.map(authorization).transpose()?,
-            ssl_verify: self.ssl_verify,
-            versions: self.versions.clone(),
-        })
+        Ok(Self { token: token.map(authorization).transpose()?, ..self.clone() })
+    }
+
+    /// The same controller, asked again only for what it has certainly not heard.
+    pub fn unless_heard(&self) -> Self {
+        Self { repeat: Repeat::Unheard, ..self.clone() }
     }
 
     pub const fn controller(&self) -> &Controller {
@@ -136,12 +137,12 @@ impl Api {
     }
 
     pub async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
-        decode(&self.call(self.request(Method::GET, segments), Wait::Short, Repeat::Joins).await?)
+        decode(&self.call(self.request(Method::GET, segments), Wait::Short).await?)
     }
 
     pub async fn list<T: DeserializeOwned>(&self, segments: &[&str], limit: u32) -> Result<Page<T>, Failure> {
         let request = self.request(Method::GET, segments).query(&[("limit", limit)]);
-        decode(&self.call(request, Wait::Short, Repeat::Joins).await?)
+        decode(&self.call(request, Wait::Short).await?)
     }
 
     pub async fn post<B: Serialize, T: DeserializeOwned>(
@@ -149,28 +150,22 @@ impl Api {
         segments: &[&str],
         body: &B,
         wait: Wait,
-        repeat: Repeat,
     ) -> Result<T, Failure> {
-        decode_or_null(&self.call(self.request(Method::POST, segments).json(body), wait, repeat).await?)
+        decode_or_null(&self.call(self.request(Method::POST, segments).json(body), wait).await?)
     }
 
-    pub async fn delete<T: DeserializeOwned>(
-        &self,
-        segments: &[&str],
-        wait: Wait,
-        repeat: Repeat,
-    ) -> Result<T, Failure> {
-        decode_or_null(&self.call(self.request(Method::DELETE, segments), wait, repeat).await?)
+    pub async fn delete<T: DeserializeOwned>(&self, segments: &[&str], wait: Wait) -> Result<T, Failure> {
+        decode_or_null(&self.call(self.request(Method::DELETE, segments), wait).await?)
     }
 
     /// Deletes what the body names.
-    pub async fn delete_some<B: Serialize>(&self, segments: &[&str], body: &B, repeat: Repeat) -> Result<(), Failure> {
-        decode_or_null(&self.call(self.request(Method::DELETE, segments).json(body), Wait::Short, repeat).await?)
+    pub async fn delete_some<B: Serialize>(&self, segments: &[&str], body: &B) -> Result<(), Failure> {
+        decode_or_null(&self.call(self.request(Method::DELETE, segments).json(body), Wait::Short).await?)
     }
 
     /// An answer that is plain text; bytes that are no UTF-8 are shown as such.
     pub async fn text(&self, segments: &[&str]) -> Result<String, Failure> {
-        let answer = self.call(self.request(Method::GET, segments), Wait::Short, Repeat::Joins).await?;
+        let answer = self.call(self.request(Method::GET, segments), Wait::Short).await?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
@@ -208,11 +203,11 @@ impl Api {
         }
     }
 
-    async fn call(&self, request: RequestBuilder, wait: Wait, repeat: Repeat) -> Result<Vec<u8>, Failure> {
+    async fn call(&self, request: RequestBuilder, wait: Wait) -> Result<Vec<u8>, Failure> {
         // The same key every time: the controller knows by it what it has heard already.
         let key = Uuid::new_v4().simple().to_string();
         let request = request.header(REQUEST_KEY_HEADER, key).build()?;
-        repeat::repeat(repeat, PATIENCE, async || {
+        repeat::repeat(self.repeat, PATIENCE, async || {
             // Bodies are in memory: they can always be sent again.
             let again = request.try_clone().ok_or_else(|| Failure::new("the request cannot be sent"))?;
             let response = self.send(RequestBuilder::from_parts(self.client.clone(), again), wait).await?;

@@ -13,7 +13,7 @@ use deis_cli::{Failure, closest};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::api::{Hearing, Lines, OrGoneOn, Refused, Repeat, Speaking, Wait};
+use crate::api::{Hearing, Lines, OrGoneOn, Refused, Speaking, Wait};
 use crate::context::{Context, PageArgs, ProfileArgs, Session};
 use crate::controller::Controller;
 use crate::git;
@@ -118,19 +118,19 @@ impl AppSession {
     }
 
     /// A change that is done at once.
-    pub async fn post<B: Serialize>(&self, segments: &[&str], body: &B, repeat: Repeat) -> Result<(), Failure> {
+    pub async fn post<B: Serialize>(&self, segments: &[&str], body: &B) -> Result<(), Failure> {
         // Some endpoints answer with the new object, others with nothing.
-        let answer = self.session.api.post::<_, IgnoredAny>(&self.path(segments), body, Wait::Short, repeat).await;
+        let answer = self.session.api.post::<_, IgnoredAny>(&self.path(segments), body, Wait::Short).await;
         self.explain(answer.map(drop)).await
     }
 
-    pub async fn delete<T: DeserializeOwned>(&self, segments: &[&str], repeat: Repeat) -> Result<T, Failure> {
-        self.explain(self.session.api.delete(&self.path(segments), Wait::Short, repeat).await).await
+    pub async fn delete<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, Failure> {
+        self.explain(self.session.api.delete(&self.path(segments), Wait::Short).await).await
     }
 
     /// Deletes what the body names.
-    pub async fn delete_some<B: Serialize>(&self, segments: &[&str], body: &B, repeat: Repeat) -> Result<(), Failure> {
-        self.explain(self.session.api.delete_some(&self.path(segments), body, repeat).await).await
+    pub async fn delete_some<B: Serialize>(&self, segments: &[&str], body: &B) -> Result<(), Failure> {
+        self.explain(self.session.api.delete_some(&self.path(segments), body).await).await
     }
 
     /// An answer to be read line by line.
@@ -146,7 +146,7 @@ impl AppSession {
     /// A change whose answer comes when it is deployed.
     pub async fn deploy<B: Serialize, T: DeserializeOwned>(&self, segments: &[&str], body: &B) -> Result<T, Failure> {
         let goes_on = format!("The deploy of {} goes on without you; {}.", self.app, self.watch());
-        self.change(segments, body, &goes_on, Repeat::Joins).await
+        self.change(segments, body, &goes_on).await
     }
 
     /// Where the end of a deploy is to be seen.
@@ -174,21 +174,27 @@ impl AppSession {
         Self { wait, ..self }
     }
 
+    /// The same session, asking again only for what was certainly not heard.
+    pub fn unless_heard(mut self) -> Self {
+        self.session.api = self.session.api.unless_heard();
+        self
+    }
+
     /// A change that takes its time, and is told of as `goes_on` by who does not wait for it.
-    pub async fn change<B, T>(&self, segments: &[&str], body: &B, goes_on: &str, repeat: Repeat) -> Result<T, Failure>
+    pub async fn change<B, T>(&self, segments: &[&str], body: &B, goes_on: &str) -> Result<T, Failure>
     where
         B: Serialize,
         T: DeserializeOwned,
     {
         let path = self.path(segments);
-        let answer = self.session.api.post(&path, body, self.wait, repeat).or_gone_on(goes_on, self.timeout);
+        let answer = self.session.api.post(&path, body, self.wait).or_gone_on(goes_on, self.timeout);
         self.explain(answer.await).await
     }
 
     /// Destroys the app; answered when all of it is gone.
     pub async fn destroy(&self, goes_on: &str) -> Result<(), Failure> {
         let path = self.path(&[""]);
-        let answer = self.session.api.delete(&path, self.wait, Repeat::Destroys);
+        let answer = self.session.api.delete(&path, self.wait);
         self.explain(answer.or_gone_on(goes_on, self.timeout).await).await
     }
 

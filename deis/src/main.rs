@@ -9,8 +9,8 @@
 //! - Wrong arguments are answered with the reason before the usage line, and typos with a suggestion.
 //! - A refusal that carries a code of the platform (`Deis-Error-Code`) and has no text of its own in the table of
 //!   [`api::refusal`] is told by its own sentence; `Unknown Error (…)` is left for servers without codes.
-//! - A request whose answer was lost, or which a router could not hand on, is made again for up to 30 s ([`api::Repeat`]) unless that could
-//!   do something twice: creating and transferring an app, registering, restarting, cancelling a build, running a command.
+//! - A request whose answer was lost, or which a router could not hand on, is made again for up to 30 s ([`api::Api::unless_heard`]): the
+//!   controller knows by its key what it has done already. What changes credentials and what runs a command is told once, and not asked again.
 //! - `deis whoami` asks the controller whose token it is; the original repeated its own file.
 //! - `deis destroy` takes away the app's git remotes whichever way the app was found.
 //! - `deis ps:restart` looks a process's name up in the list of processes; the original took names apart, and types

@@ -232,5 +232,8 @@ mod tests {
         assert_eq!(told(r#"{"id": ["deis is a reserved name."]}"#), "id: deis is a reserved name.");
         assert_eq!(told(r#"["The address x is not valid"]"#), "The address x is not valid");
         assert_eq!(told("<html>"), "Unknown Error (400): <html>");
+        let later = r#"{"detail": "There were too many attempts: try again in 60 s."}"#;
+        let told = message(429, Some("too-many-attempts"), later);
+        assert_eq!(told, "There were too many attempts: try again in 60 s.");
     }
 }

@@ -20,20 +20,13 @@ pub const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
 /// Who went away after a longer time was not replaced, but had much to do: that is not asked for again.
 const AT_ONCE: Duration = Duration::from_secs(60);
 
-/// What asking a second time does when the first may have been heard.
+/// What is asked again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Repeat {
-    /// No more than asking once: it only reads, says how things are to be, or has a key by which the controller knows it again.
-    Joins,
-    /// The same, but when the first was heard and done, the second does not find what the path ends with.
-    Deletes,
-    /// The same of an app: the second finds no app.
-    Destroys,
-    /// It says how things are to be, but when the first was heard and done, the second is told that it changes nothing, or that what it
-    /// takes away is not there.
-    Sets,
-    /// It would be done twice, or refused for being done already: only what was certainly not heard is asked again.
-    Doubles,
+    /// Whatever brought no answer: it only reads, or the controller knows it again by its key.
+    Lost,
+    /// What was certainly not heard. Of what changes credentials, and of a command that is run, the controller tells the answer once.
+    Unheard,
 }
 
 /// Whether nobody knows what came of a call that ended like this: it may well be under way.
@@ -65,24 +58,16 @@ pub async fn repeat(
 ) -> Result<Vec<u8>, Failure> {
     let mut delays = patience.build();
     let mut broken: Option<Failure> = None;
-    let mut perhaps_heard = false;
     loop {
         let begin = Instant::now();
         let failure = match attempt().await {
-            Err(failure) if perhaps_heard && repeat.is_done(&failure) => return Ok(Vec::new()),
-            Err(failure) if perhaps_heard && repeat.is_undecided(&failure) => {
-                return Err(failure.hint("The first try, whose answer was lost, may have done it all the same."));
-            }
             Err(failure) => failure,
             answer => return answer,
         };
         let may_try = match fate(&failure) {
             None => return Err(failure),
             Some(Fate::Unheard) => broken.is_some() || failure.cause::<Error>().is_none(),
-            Some(Fate::PerhapsHeard) => {
-                perhaps_heard = true;
-                repeat != Repeat::Doubles && begin.elapsed() < AT_ONCE
-            }
+            Some(Fate::PerhapsHeard) => repeat == Repeat::Lost && begin.elapsed() < AT_ONCE,
         };
         let is_first = broken.is_none();
         // What is told in the end is the worst: that it may have been heard.
@@ -96,25 +81,6 @@ pub async fn repeat(
         }
         broken = Some(worst);
         until(end_of(delay)).await;
-    }
-}
-
-impl Repeat {
-    /// Whether what the second is told says that the first was done. Where there is no such app, nothing was taken from it.
-    fn is_done(self, failure: &Failure) -> bool {
-        failure.cause::<Refused>().is_some_and(|refused| match self {
-            Self::Deletes => refused.code() == Some(Code::NotFound) && !refused.is_unknown_app(),
-            Self::Destroys => refused.is_unknown_app(),
-            Self::Sets => matches!(refused.code(), Some(Code::NothingChanged | Code::NotSet)),
-            Self::Joins | Self::Doubles => false,
-        })
-    }
-
-    /// Whether what the second is told is the same when the first was done and when it never was allowed: who takes a right away may have
-    /// had it himself.
-    fn is_undecided(self, failure: &Failure) -> bool {
-        let code = failure.cause::<Refused>().and_then(Refused::code);
-        matches!(self, Self::Deletes | Self::Destroys) && code == Some(Code::PermissionDenied)
     }
 }
 
@@ -178,16 +144,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_broke_is_asked_again() {
-        for kind in [Repeat::Joins, Repeat::Deletes, Repeat::Destroys, Repeat::Sets] {
-            assert_eq!(tried(kind, &[|| Err(lost()), || Err(unreachable()), done]).await, "3 tries: done");
-            let router: [fn() -> _; 4] = [
-                || Err(refused(502, "backend-failed")),
-                || Err(refused(503, "no-backend")),
-                || Err(refused(504, "backend-timed-out")),
-                done,
-            ];
-            assert_eq!(tried(kind, &router).await, "4 tries: done");
-        }
+        assert_eq!(tried(Repeat::Lost, &[|| Err(lost()), || Err(unreachable()), done]).await, "3 tries: done");
+        let router: [fn() -> _; 4] = [
+            || Err(refused(502, "backend-failed")),
+            || Err(refused(503, "no-backend")),
+            || Err(refused(504, "backend-timed-out")),
+            done,
+        ];
+        assert_eq!(tried(Repeat::Lost, &router).await, "4 tries: done");
     }
 
     #[test]
@@ -201,57 +165,29 @@ mod tests {
     #[tokio::test]
     async fn it_ends_and_says_that_it_may_have_been_heard() {
         let broke = "the connection to http://deis.example.com broke before the answer was there: connection reset";
-        assert_eq!(tried(Repeat::Joins, &[|| Err(lost())]).await, format!("11 tries: {broke}"));
-        assert_eq!(tried(Repeat::Joins, &[|| Err(lost()), || Err(unreachable())]).await, format!("11 tries: {broke}"));
+        assert_eq!(tried(Repeat::Lost, &[|| Err(lost())]).await, format!("11 tries: {broke}"));
+        assert_eq!(tried(Repeat::Lost, &[|| Err(lost()), || Err(unreachable())]).await, format!("11 tries: {broke}"));
     }
 
     #[tokio::test]
     async fn an_answer_is_an_answer() {
-        assert_eq!(tried(Repeat::Joins, &[|| Err(refused(503, "unavailable"))]).await, "1 tries: No.");
-        assert_eq!(tried(Repeat::Joins, &[|| Err(refused(503, "maintenance"))]).await, "1 tries: No.");
-        assert!(tried(Repeat::Joins, &[|| Err(unreachable())]).await.starts_with("1 tries"));
+        assert_eq!(tried(Repeat::Lost, &[|| Err(refused(503, "unavailable"))]).await, "1 tries: No.");
+        assert_eq!(tried(Repeat::Lost, &[|| Err(refused(503, "maintenance"))]).await, "1 tries: No.");
+        // It says itself when to try again.
+        assert_eq!(tried(Repeat::Lost, &[|| Err(refused(429, "too-many-attempts"))]).await, "1 tries: No.");
+        assert_eq!(tried(Repeat::Lost, &[|| Err(refused(503, "overloaded"))]).await, "1 tries: No.");
+        assert!(tried(Repeat::Lost, &[|| Err(unreachable())]).await.starts_with("1 tries"));
     }
 
     #[tokio::test]
     async fn what_must_not_be_done_twice_is_asked_again_only_when_nobody_heard_it() {
-        assert!(tried(Repeat::Doubles, &[|| Err(lost()), done]).await.starts_with("1 tries"));
-        assert!(tried(Repeat::Doubles, &[|| Err(refused(502, "backend-failed")), done]).await.starts_with("1 tries"));
-        assert_eq!(tried(Repeat::Doubles, &[|| Err(refused(503, "no-backend")), done]).await, "2 tries: done");
-        assert_eq!(tried(Repeat::Doubles, &[|| Err(refused(503, "backend-busy")), done]).await, "2 tries: done");
-        assert_eq!(tried(Repeat::Doubles, &[|| Err(refused(503, "backend-busy"))]).await, "11 tries: No.");
+        assert!(tried(Repeat::Unheard, &[|| Err(lost()), done]).await.starts_with("1 tries"));
+        assert!(tried(Repeat::Unheard, &[|| Err(refused(502, "backend-failed")), done]).await.starts_with("1 tries"));
+        assert_eq!(tried(Repeat::Unheard, &[|| Err(refused(503, "no-backend")), done]).await, "2 tries: done");
+        assert_eq!(tried(Repeat::Unheard, &[|| Err(refused(503, "backend-busy")), done]).await, "2 tries: done");
+        assert_eq!(tried(Repeat::Unheard, &[|| Err(refused(503, "backend-busy"))]).await, "11 tries: No.");
         let worse: [fn() -> _; 2] = [|| Err(refused(503, "no-backend")), || Err(lost())];
-        let told = tried(Repeat::Doubles, &worse).await;
+        let told = tried(Repeat::Unheard, &worse).await;
         assert!(told.starts_with("2 tries: the connection to http://deis.example.com broke"), "{told}");
-    }
-
-    fn missing(what: &str) -> Failure {
-        let body = format!("\"No {what} matches the given query.\"");
-        Refused::new(StatusCode::NOT_FOUND, Some("not-found".to_owned()), body.as_bytes()).into_failure()
-    }
-
-    #[tokio::test]
-    async fn what_is_gone_at_the_second_try_was_deleted_by_the_first() {
-        let domain: [fn() -> _; 2] = [|| Err(lost()), || Err(missing("Domain"))];
-        let app: [fn() -> _; 2] = [|| Err(refused(502, "backend-failed")), || Err(missing("App"))];
-        assert_eq!(tried(Repeat::Deletes, &domain).await, "2 tries: ");
-        assert_eq!(tried(Repeat::Destroys, &app).await, "2 tries: ");
-        let unknown = "2 tries: \"No App matches the given query.\"";
-        assert_eq!(tried(Repeat::Deletes, &app).await, unknown, "nothing was taken from an app that is not there");
-        assert_eq!(tried(Repeat::Joins, &app).await, unknown);
-        let first: [fn() -> _; 2] = [|| Err(refused(503, "no-backend")), || Err(missing("Domain"))];
-        let told = tried(Repeat::Deletes, &first).await;
-        assert_eq!(told, "2 tries: \"No Domain matches the given query.\"", "nobody had heard the first");
-    }
-
-    #[tokio::test]
-    async fn what_is_as_asked_for_at_the_second_try_was_set_by_the_first() {
-        let changed_nothing = || Err(refused(409, "nothing-changed"));
-        assert_eq!(tried(Repeat::Sets, &[|| Err(lost()), changed_nothing]).await, "2 tries: ");
-        assert_eq!(tried(Repeat::Sets, &[|| Err(lost()), || Err(refused(422, "not-set"))]).await, "2 tries: ");
-        assert_eq!(tried(Repeat::Sets, &[changed_nothing]).await, "1 tries: No.");
-        let unheard: [fn() -> _; 2] = [|| Err(refused(503, "backend-busy")), changed_nothing];
-        assert_eq!(tried(Repeat::Sets, &unheard).await, "2 tries: No.", "nobody had heard the first");
-        let other: [fn() -> _; 2] = [|| Err(lost()), || Err(refused(400, "already-exists"))];
-        assert!(!tried(Repeat::Sets, &other).await.ends_with("tries: "), "somebody else has it");
     }
 }

@@ -3,7 +3,6 @@
 use deis_api::rest::SettingsPatch;
 use deis_cli::Failure;
 
-use crate::api::Repeat;
 use crate::app::AppSession;
 use crate::context::Context;
 
@@ -15,6 +14,6 @@ pub async fn change(
     patch: &SettingsPatch,
 ) -> Result<(), Failure> {
     let progress = context.ui.progress(label)?;
-    session.post(&["settings", ""], patch, Repeat::Sets).await?;
+    session.post(&["settings", ""], patch).await?;
     Ok(progress.done("done")?)
 }

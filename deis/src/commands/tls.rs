@@ -7,7 +7,6 @@ pub mod info;
 use deis_api::rest::TlsPatch;
 use deis_cli::Failure;
 
-use crate::api::Repeat;
 use crate::app::AppSession;
 use crate::context::Context;
 
@@ -18,6 +17,6 @@ async fn change(
     https_enforced: bool,
 ) -> Result<(), Failure> {
     let progress = context.ui.progress(label)?;
-    session.post(&["tls", ""], &TlsPatch { https_enforced }, Repeat::Sets).await?;
+    session.post(&["tls", ""], &TlsPatch { https_enforced }).await?;
     Ok(progress.done("done")?)
 }

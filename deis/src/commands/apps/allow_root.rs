@@ -1,7 +1,6 @@
 use clap::Args;
 use deis_cli::Failure;
 
-use crate::api::Repeat;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -16,7 +15,7 @@ impl AllowRoot {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Allowing root for {}... ", session.app))?;
-        session.post(&["root", ""], &(), Repeat::Joins).await?;
+        session.post(&["root", ""], &()).await?;
         Ok(progress.done("done")?)
     }
 }

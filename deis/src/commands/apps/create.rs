@@ -6,7 +6,7 @@ use deis_api::rest::{App, ConfigPatch, NewApp, Secret};
 use deis_cli::Failure;
 use serde::de::IgnoredAny;
 
-use crate::api::{OrGoneOn, Repeat, Wait};
+use crate::api::{OrGoneOn, Wait};
 use crate::commands::git;
 use crate::context::{Context, ProfileArgs, Session};
 
@@ -51,7 +51,7 @@ impl Create {
         let request = NewApp { id: self.id.clone(), ..NewApp::default() };
         let app: App = session
             .api
-            .post(&["apps", ""], &request, Wait::Deploy, Repeat::Doubles)
+            .post(&["apps", ""], &request, Wait::Deploy)
             .or_gone_on("The app may have been created; 'deis apps' shows it.", None)
             .await?;
         if let Some(buildpack) = &self.buildpack {
@@ -59,7 +59,7 @@ impl Create {
             let patch =
                 ConfigPatch { values: BTreeMap::from([("BUILDPACK_URL".to_owned(), value)]), ..ConfigPatch::default() };
             let path = ["apps", &app.id, "config", ""];
-            session.api.post::<_, IgnoredAny>(&path, &patch, Wait::Deploy, Repeat::Joins).await?;
+            session.api.post::<_, IgnoredAny>(&path, &patch, Wait::Deploy).await?;
         }
         Ok(app.id.parse()?)
     }

@@ -6,7 +6,7 @@ use deis_api::session::Order;
 use deis_cli::Failure;
 use deis_cli::deadline::duration;
 
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::app::{AppArgs, AppSession};
 use crate::context::Context;
 use crate::terminal;
@@ -59,8 +59,9 @@ impl Run {
             session.app
         );
         let wait = Wait::Upto(self.timeout.unwrap_or(USUAL) + MARGIN);
-        let session = session.waiting(wait);
-        let RunEnded { exit_code, output } = session.change(&["run", ""], &body, &goes_on, Repeat::Doubles).await?;
+        // What it prints is told once.
+        let session = session.waiting(wait).unless_heard();
+        let RunEnded { exit_code, output } = session.change(&["run", ""], &body, &goes_on).await?;
         if exit_code == 0 {
             return Ok(context.ui.text(output)?);
         }
@@ -72,8 +73,7 @@ impl Run {
 async fn detach(session: AppSession, context: &mut Context, body: &rest::Run) -> Result<(), Failure> {
     let session = session.waiting(Wait::Recorded);
     let goes_on = format!("The command may have been started; 'deis logs -a {}' says so.", session.app);
-    // The controller knows the request by its key: it is started once.
-    let RunStarted { pod } = session.change(&["run", ""], body, &goes_on, Repeat::Joins).await?;
+    let RunStarted { pod } = session.change(&["run", ""], body, &goes_on).await?;
     context.ui.line(format_args!("Started as {pod}."))?;
     let text = format!("See what it prints with 'deis logs -a {} --process run'.", session.app);
     Ok(context.ui.line(text)?)

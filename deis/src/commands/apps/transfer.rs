@@ -2,7 +2,7 @@ use clap::Args;
 use deis_api::rest;
 use deis_cli::Failure;
 
-use crate::api::{OrGoneOn as _, Repeat};
+use crate::api::OrGoneOn as _;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -23,7 +23,7 @@ impl Transfer {
         let goes_on =
             format!("It may have been given away all the same; 'deis info -a {}' shows whose it is.", session.app);
         let transfer = rest::Transfer { owner: self.username };
-        session.post(&[""], &transfer, Repeat::Doubles).or_gone_on(&goes_on, None).await?;
+        session.post(&[""], &transfer).or_gone_on(&goes_on, None).await?;
         Ok(progress.done("done")?)
     }
 }

@@ -2,7 +2,7 @@ use clap::Args;
 use deis_api::rest::{self, Secret, Token};
 use deis_cli::Failure;
 
-use crate::api::{OrGoneOn as _, Repeat, Wait};
+use crate::api::{OrGoneOn as _, Wait};
 use crate::client_file::ClientFile;
 use crate::context::{Context, ProfileArgs};
 use crate::controller::Controller;
@@ -42,7 +42,7 @@ impl Cancel {
             // The token is for this one call: it is kept nowhere, and ends with the account.
             let login = rest::Login { username: username.clone(), password };
             let nobody = session.api.with_token(None)?;
-            let Token { token } = nobody.post(&["auth", "login", ""], &login, Wait::Short, Repeat::Joins).await?;
+            let Token { token } = nobody.post(&["auth", "login", ""], &login, Wait::Short).await?;
             context.ui.line(format_args!("Logged in as {username}"))?;
             nobody.with_token(Some(&token))?
         } else {
@@ -56,10 +56,10 @@ impl Cancel {
             }
         }
 
-        // A second time, nobody is there who might ask for it; another's account is just not there any more.
-        let repeat = if username == own { Repeat::Doubles } else { Repeat::Deletes };
+        // A second time, nobody is there who might ask for it, or who could be cancelled.
         let request = rest::Cancel { username: Some(username.clone()) };
-        let cancelling = api.delete_some(&["auth", "cancel", ""], &request, repeat);
+        let api = api.unless_heard();
+        let cancelling = api.delete_some(&["auth", "cancel", ""], &request);
         cancelling.or_gone_on("The account may be cancelled all the same; 'deis login' tells.", None).await?;
         forget(context, &self.profile, &username, &controller)?;
         Ok(context.ui.line("Account cancelled")?)

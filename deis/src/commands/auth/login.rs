@@ -3,7 +3,7 @@ use deis_api::rest::{self, Secret, Token};
 use deis_cli::Failure;
 
 use super::CredentialArgs;
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::client_file::ClientFile;
 use crate::context::{Context, ProfileArgs};
 use crate::controller::Controller;
@@ -42,7 +42,7 @@ pub async fn login(
     let path = context.client_file(profile)?;
     let api = context.api(controller, None, ssl_verify)?;
     let request = rest::Login { username: username.clone(), password };
-    let Token { token } = api.post(&["auth", "login", ""], &request, Wait::Short, Repeat::Joins).await?;
+    let Token { token } = api.post(&["auth", "login", ""], &request, Wait::Short).await?;
 
     // The limit of lists is a setting of the user's, not of the login.
     let response_limit = ClientFile::load(&path).map(|file| file.response_limit).unwrap_or_default();

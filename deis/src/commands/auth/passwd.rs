@@ -2,7 +2,7 @@ use clap::Args;
 use deis_api::rest::{NewPassword, PasswordSet, Secret};
 use deis_cli::Failure;
 
-use crate::api::{OrGoneOn as _, Repeat, Wait};
+use crate::api::{OrGoneOn as _, Wait};
 use crate::context::{Context, ProfileArgs};
 
 /// Change your password, or as an administrator another user's
@@ -40,9 +40,9 @@ impl Passwd {
         };
 
         // With the current password in it, a second time would be refused for the first one's success.
-        let repeat = if password.is_some() { Repeat::Doubles } else { Repeat::Joins };
+        let api = if password.is_some() { session.api.unless_heard() } else { session.api };
         let change = NewPassword { username: self.username, password, new_password: Some(new_password) };
-        let changing = session.api.post::<_, PasswordSet>(&["auth", "passwd", ""], &change, Wait::Short, repeat);
+        let changing = api.post::<_, PasswordSet>(&["auth", "passwd", ""], &change, Wait::Short);
         match changing.or_gone_on("The password may be changed all the same; 'deis login' tells.", None).await {
             Ok(_set) => Ok(context.ui.line("Password change succeeded.")?),
             Err(failure) => {

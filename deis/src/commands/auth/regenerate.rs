@@ -3,7 +3,7 @@ use deis_api::rest::{self, Token};
 use deis_cli::Failure;
 use serde::de::IgnoredAny;
 
-use crate::api::{OrGoneOn as _, Repeat, Wait};
+use crate::api::{OrGoneOn as _, Wait};
 use crate::client_file::ClientFile;
 use crate::context::{Context, ProfileArgs};
 
@@ -25,10 +25,11 @@ pub struct Regenerate {
 impl Regenerate {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.session(&self.profile)?;
+        let api = session.api.unless_heard();
         let request = rest::Regenerate { username: self.username.clone(), all: self.all };
         if self.all {
             // No token comes back: a second time ends none but those of who logged in meanwhile.
-            let ending = session.api.post::<_, IgnoredAny>(&ENDPOINT, &request, Wait::Short, Repeat::Doubles);
+            let ending = api.post::<_, IgnoredAny>(&ENDPOINT, &request, Wait::Short);
             ending.or_gone_on("All tokens may have ended all the same; 'deis whoami' tells.", None).await?;
             context.ui.line("Token Regenerated")?;
             return Ok(context.ui.warn("Your own token ended too: 'deis login <controller>' gets a new one.")?);
@@ -42,7 +43,7 @@ impl Regenerate {
             return Err(Failure::new("DEIS_TOKEN is set, and a new token could not be put there.")
                 .hint("Unset it, log in, and regenerate the token then: that ends the old one too."));
         }
-        let replacing = session.api.post::<_, Token>(&ENDPOINT, &request, Wait::Short, Repeat::Doubles);
+        let replacing = api.post::<_, Token>(&ENDPOINT, &request, Wait::Short);
         let goes_on = "The token may have been replaced all the same; 'deis login <controller>' gets a new one.";
         let Token { token } = replacing.or_gone_on(goes_on, None).await?;
         if is_own {

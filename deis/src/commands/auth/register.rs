@@ -3,7 +3,7 @@ use deis_api::rest::{Registration, Secret, User};
 use deis_cli::Failure;
 
 use super::{CredentialArgs, login};
-use crate::api::{OrGoneOn as _, Repeat, Wait};
+use crate::api::{OrGoneOn as _, Wait};
 use crate::client_file::ClientFile;
 use crate::context::{Context, ProfileArgs};
 use crate::controller::Controller;
@@ -28,8 +28,9 @@ impl Register {
         let controller = self.credentials.controller(context)?;
         let api = context.api(controller.clone(), self.token(context, &controller), self.credentials.ssl_verify)?;
         api.expect_controller().await?;
+        let api = api.unless_heard();
         let registration = self.registration()?;
-        let registering = api.post::<_, User>(&["auth", "register", ""], &registration, Wait::Short, Repeat::Doubles);
+        let registering = api.post::<_, User>(&["auth", "register", ""], &registration, Wait::Short);
         match registering.or_gone_on("You may be registered all the same; 'deis login' tells.", None).await {
             Ok(user) => context.ui.line(format_args!("Registered {}", user.username))?,
             Err(failure) => {

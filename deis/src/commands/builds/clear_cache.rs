@@ -2,7 +2,6 @@ use clap::Args;
 use deis_api::rest::ClearedCache;
 use deis_cli::Failure;
 
-use crate::api::Repeat;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -17,7 +16,7 @@ impl ClearCache {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Clearing the build cache of {}... ", session.app))?;
-        let ClearedCache { bytes } = session.delete(&["builds", "cache", ""], Repeat::Joins).await?;
+        let ClearedCache { bytes } = session.delete(&["builds", "cache", ""]).await?;
         Ok(progress.done(format_args!("done, {} freed", size(bytes)))?)
     }
 }

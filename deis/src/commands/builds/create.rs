@@ -7,7 +7,6 @@ use deis_api::rest::NewBuild;
 use deis_cli::Failure;
 use serde::de::IgnoredAny;
 
-use crate::api::Repeat;
 use crate::app::ChangeArgs;
 use crate::context::Context;
 
@@ -35,7 +34,7 @@ impl Create {
         // It has no release before the image is here.
         let goes_on =
             format!("The deploy of {0} goes on without you; 'deis releases -a {0}' shows how it ends.", session.app);
-        let _: IgnoredAny = session.change(&["builds", ""], &build, &goes_on, Repeat::Joins).await?;
+        let _: IgnoredAny = session.change(&["builds", ""], &build, &goes_on).await?;
         Ok(progress.done(session.done("done", session.watch()))?)
     }
 }

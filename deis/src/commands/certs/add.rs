@@ -6,7 +6,7 @@ use deis_api::rest::NewCertificate;
 use deis_cli::Failure;
 use serde::de::IgnoredAny;
 
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::context::{Context, ProfileArgs};
 
 /// Add a certificate, to be attached to domains
@@ -31,7 +31,7 @@ impl Add {
         let certificate = read(&self.certificate)?;
         let request = NewCertificate { name: self.name, certificate, key: read(&self.key)?.into(), common_name: None };
         let progress = context.ui.progress("Adding SSL endpoint... ".to_owned())?;
-        session.api.post::<_, IgnoredAny>(&["certs", ""], &request, Wait::Short, Repeat::Sets).await?;
+        session.api.post::<_, IgnoredAny>(&["certs", ""], &request, Wait::Short).await?;
         Ok(progress.done("done")?)
     }
 }

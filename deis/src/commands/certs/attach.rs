@@ -2,7 +2,7 @@ use clap::Args;
 use deis_api::rest::Attachment;
 use deis_cli::Failure;
 
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::context::{Context, ProfileArgs};
 
 /// Serve a domain with a certificate
@@ -24,7 +24,7 @@ impl Attach {
         let session = context.session(&profile)?;
         let progress = context.ui.progress(format!("Attaching certificate {name} to domain {domain}... "))?;
         let (path, body) = (["certs", &name, "domain", ""], Attachment { domain });
-        let () = session.api.post(&path, &body, Wait::Short, Repeat::Sets).await?;
+        let () = session.api.post(&path, &body, Wait::Short).await?;
         Ok(progress.done("done")?)
     }
 }

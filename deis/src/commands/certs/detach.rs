@@ -1,7 +1,7 @@
 use clap::Args;
 use deis_cli::Failure;
 
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::context::{Context, ProfileArgs};
 
 /// Serve a domain with a certificate no longer, but with the platform's
@@ -22,7 +22,7 @@ impl Detach {
         let Self { name, domain, profile } = self;
         let session = context.session(&profile)?;
         let progress = context.ui.progress(format!("Detaching certificate {name} from domain {domain}... "))?;
-        let () = session.api.delete(&["certs", &name, "domain", &domain], Wait::Short, Repeat::Deletes).await?;
+        let () = session.api.delete(&["certs", &name, "domain", &domain], Wait::Short).await?;
         Ok(progress.done("done")?)
     }
 }

@@ -1,7 +1,7 @@
 use clap::Args;
 use deis_cli::Failure;
 
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::context::{Context, ProfileArgs};
 
 /// Remove a certificate; its domains are served with the platform's then
@@ -18,7 +18,7 @@ impl Remove {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.session(&self.profile)?;
         let progress = context.ui.progress(format!("Removing {}... ", self.name))?;
-        let () = session.api.delete(&["certs", &self.name], Wait::Short, Repeat::Deletes).await?;
+        let () = session.api.delete(&["certs", &self.name], Wait::Short).await?;
         Ok(progress.done("done")?)
     }
 }

@@ -2,7 +2,6 @@ use clap::Args;
 use deis_api::rest;
 use deis_cli::Failure;
 
-use crate::api::Repeat;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -20,7 +19,7 @@ impl Add {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Adding {} to {}... ", self.domain, session.app))?;
-        session.post(&["domains", ""], &rest::NewDomain { domain: self.domain }, Repeat::Sets).await?;
+        session.post(&["domains", ""], &rest::NewDomain { domain: self.domain }).await?;
         Ok(progress.done("done")?)
     }
 }

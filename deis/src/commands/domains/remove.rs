@@ -1,7 +1,6 @@
 use clap::Args;
 use deis_cli::Failure;
 
-use crate::api::Repeat;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -19,7 +18,7 @@ impl Remove {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.app(&self.app)?;
         let progress = context.ui.progress(format!("Removing {} from {}... ", self.domain, session.app))?;
-        let () = session.delete(&["domains", &self.domain], Repeat::Deletes).await?;
+        let () = session.delete(&["domains", &self.domain]).await?;
         Ok(progress.done("done")?)
     }
 }

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::choose::choose;
 use super::public_key::PublicKey;
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::context::{Context, ProfileArgs};
 
 /// Add an SSH key to push with
@@ -36,7 +36,7 @@ impl Add {
         };
         let progress = context.ui.progress(format!("Uploading {} to deis... ", key.file_name()))?;
         let request = NewKey { id: name.unwrap_or(key.id), public: key.text };
-        session.api.post::<_, IgnoredAny>(&["keys", ""], &request, Wait::Short, Repeat::Sets).await?;
+        session.api.post::<_, IgnoredAny>(&["keys", ""], &request, Wait::Short).await?;
         Ok(progress.done("done")?)
     }
 }

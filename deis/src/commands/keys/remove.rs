@@ -1,7 +1,7 @@
 use clap::Args;
 use deis_cli::Failure;
 
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::context::{Context, ProfileArgs};
 
 /// Remove one of your SSH keys
@@ -18,7 +18,7 @@ impl Remove {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let session = context.session(&self.profile)?;
         let progress = context.ui.progress(format!("Removing {} SSH Key... ", self.key))?;
-        let () = session.api.delete(&["keys", &self.key], Wait::Short, Repeat::Deletes).await?;
+        let () = session.api.delete(&["keys", &self.key], Wait::Short).await?;
         Ok(progress.done("done")?)
     }
 }

@@ -3,7 +3,7 @@ use deis_api::rest;
 use deis_cli::Failure;
 
 use super::ScopeArgs;
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::context::Context;
 
 /// Let a user use an app, or make one an administrator
@@ -22,15 +22,12 @@ impl Create {
         if self.scope.admin {
             let session = context.session(&self.scope.app.profile)?;
             let progress = context.ui.progress(format!("Adding {username} to system administrators... "))?;
-            let () = session
-                .api
-                .post(&["admin", "perms", ""], &rest::Grant { username }, Wait::Short, Repeat::Joins)
-                .await?;
+            let () = session.api.post(&["admin", "perms", ""], &rest::Grant { username }, Wait::Short).await?;
             return Ok(progress.done("done")?);
         }
         let session = context.app(&self.scope.app)?;
         let progress = context.ui.progress(format!("Adding {username} to {} collaborators... ", session.app))?;
-        session.post(&["perms", ""], &rest::Grant { username }, Repeat::Joins).await?;
+        session.post(&["perms", ""], &rest::Grant { username }).await?;
         Ok(progress.done("done")?)
     }
 }

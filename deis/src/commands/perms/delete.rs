@@ -2,7 +2,7 @@ use clap::Args;
 use deis_cli::Failure;
 
 use super::ScopeArgs;
-use crate::api::{Repeat, Wait};
+use crate::api::Wait;
 use crate::context::Context;
 
 /// Let a user no longer use an app, or be an administrator
@@ -21,12 +21,12 @@ impl Delete {
         if self.scope.admin {
             let session = context.session(&self.scope.app.profile)?;
             let progress = context.ui.progress(format!("Removing {username} from system administrators... "))?;
-            let () = session.api.delete(&["admin", "perms", &username], Wait::Short, Repeat::Deletes).await?;
+            let () = session.api.delete(&["admin", "perms", &username], Wait::Short).await?;
             return Ok(progress.done("done")?);
         }
         let session = context.app(&self.scope.app)?;
         let progress = context.ui.progress(format!("Removing {username} from {} collaborators... ", session.app))?;
-        let () = session.delete(&["perms", &username], Repeat::Deletes).await?;
+        let () = session.delete(&["perms", &username]).await?;
         Ok(progress.done("done")?)
     }
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use deis_api::rest::{Pod, PodList};
 use deis_cli::Failure;
 
-use crate::api::{Refused, Repeat};
+use crate::api::Refused;
 use crate::app::{AppSession, ChangeArgs};
 use crate::context::Context;
 
@@ -69,7 +69,7 @@ async fn restart(session: &AppSession, target: Option<&Target>) -> Result<Vec<Po
         Some(Target { kind, pod: Some(pod) }) => vec!["pods", kind, pod, "restart", ""],
     };
     let goes_on = format!("The restart of {} goes on without you; {}.", session.app, session.look());
-    let answer = session.change(&path, &BTreeMap::<String, String>::new(), &goes_on, Repeat::Doubles).await;
+    let answer = session.change(&path, &BTreeMap::<String, String>::new(), &goes_on).await;
     answer.map_err(|failure| match (failure.cause::<Refused>(), target) {
         (Some(refused), Some(Target { kind, .. })) if refused.is_unknown_process() => {
             Failure::new(format!("Could not find process type {kind} in app {}", session.app))

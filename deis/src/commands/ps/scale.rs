@@ -5,7 +5,6 @@ use deis_api::ProcType;
 use deis_api::rest::{self, PodList};
 use deis_cli::Failure;
 
-use crate::api::Repeat;
 use crate::app::ChangeArgs;
 use crate::context::Context;
 
@@ -27,7 +26,7 @@ impl Scale {
         let start = Instant::now();
         let progress = context.ui.progress("")?;
         let goes_on = format!("The scaling of {} goes on without you; {}.", session.app, session.look());
-        let () = session.change(&["scale", ""], &targets, &goes_on, Repeat::Joins).await?;
+        let () = session.change(&["scale", ""], &targets, &goes_on).await?;
         progress.done(session.done(format_args!("done in {}s", start.elapsed().as_secs()), session.look()))?;
         if !session.waits() {
             return Ok(());

@@ -2,7 +2,6 @@ use clap::Args;
 use deis_api::rest::Whitelist;
 use deis_cli::Failure;
 
-use crate::api::Repeat;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -22,7 +21,7 @@ impl Add {
         let addresses = self.addresses;
         let label = format!("Adding {} to {} whitelist...\n", addresses.join(","), session.app);
         let progress = context.ui.progress(label)?;
-        session.post(&["whitelist", ""], &Whitelist { addresses }, Repeat::Sets).await?;
+        session.post(&["whitelist", ""], &Whitelist { addresses }).await?;
         Ok(progress.done("done")?)
     }
 }

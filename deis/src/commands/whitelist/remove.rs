@@ -2,7 +2,6 @@ use clap::Args;
 use deis_api::rest::Whitelist;
 use deis_cli::Failure;
 
-use crate::api::Repeat;
 use crate::app::AppArgs;
 use crate::context::Context;
 
@@ -22,7 +21,7 @@ impl Remove {
         let addresses = self.addresses;
         let label = format!("Removing {} from {} whitelist...\n", addresses.join(","), session.app);
         let progress = context.ui.progress(label)?;
-        session.delete_some(&["whitelist", ""], &Whitelist { addresses }, Repeat::Sets).await?;
+        session.delete_some(&["whitelist", ""], &Whitelist { addresses }).await?;
         Ok(progress.done("done")?)
     }
 }
