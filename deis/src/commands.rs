@@ -25,6 +25,7 @@ mod ps;
 mod registry;
 mod releases;
 mod routing;
+mod services;
 mod settings;
 mod shortcuts;
 mod tags;
@@ -192,6 +193,12 @@ pub enum Command {
     RoutingEnable(routing::enable::Enable),
     #[command(name = "routing:disable")]
     RoutingDisable(routing::disable::Disable),
+    #[command(name = "services:list", visible_alias = "services")]
+    ServicesList(services::list::List),
+    #[command(name = "services:add")]
+    ServicesAdd(services::add::Add),
+    #[command(name = "services:remove")]
+    ServicesRemove(services::remove::Remove),
     #[command(name = "shortcuts:list", visible_alias = "shortcuts")]
     Shortcuts(shortcuts::Shortcuts),
     #[command(name = "tags:list", visible_alias = "tags")]
@@ -305,6 +312,9 @@ impl Command {
             Self::RoutingInfo(command) => command.run(context).await,
             Self::RoutingEnable(command) => command.run(context).await,
             Self::RoutingDisable(command) => command.run(context).await,
+            Self::ServicesList(command) => command.run(context).await,
+            Self::ServicesAdd(command) => command.run(context).await,
+            Self::ServicesRemove(command) => command.run(context).await,
             Self::Shortcuts(command) => command.run(context),
             Self::TagsList(command) => command.run(context).await,
             Self::TagsSet(command) => command.run(context).await,

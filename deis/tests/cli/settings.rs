@@ -16,6 +16,7 @@ fn what_is_set_is_shown() {
     let stub = StubBuilder::new()
         .answer(&app("GET settings/"), Answer::new(200, settings))
         .answer(&app("GET whitelist/"), Answer::new(200, json!({"addresses": []})))
+        .answer(&app("GET services/"), Answer::new(200, json!({"services": []})))
         .answer(&app("GET tls/"), Answer::new(200, tls(json!(null))));
     insta::assert_snapshot!(Machine::logged_in(stub).run_all(&[
         "maintenance -a earthy-instinct",
@@ -25,6 +26,7 @@ fn what_is_set_is_shown() {
         "labels --output yaml -a earthy-instinct",
         "whitelist -a earthy-instinct",
         "tls -a earthy-instinct",
+        "services -a earthy-instinct",
     ]));
 }
 
@@ -41,6 +43,15 @@ fn refusals_are_told() {
         .answer(
             &app("DELETE whitelist/"),
             Answer::new(422, json!({"detail": "addresses 192.0.2.7 does not exist in whitelist"})).code("not-set"),
+        )
+        .answer(
+            &app("POST services/"),
+            Answer::new(400, json!(["Service value should be valid regex (or set of regex split by comma)"]))
+                .code("invalid-argument"),
+        )
+        .answer(
+            &app("DELETE services/"),
+            Answer::new(404, json!("No Service matches the given query.")).code("not-found"),
         );
     insta::assert_snapshot!(Machine::logged_in(stub).run_all(&[
         "maintenance:on -a earthy-instinct",
@@ -49,5 +60,8 @@ fn refusals_are_told() {
         "whitelist:remove 192.0.2.7 -a earthy-instinct",
         "whitelist:add -a earthy-instinct",
         "labels:set =x -a earthy-instinct",
+        "services:add --type api --route ( -a earthy-instinct",
+        "services:add api /api -a earthy-instinct",
+        "services:remove worker -a earthy-instinct",
     ]));
 }

@@ -332,6 +332,18 @@ fn contract() -> BTreeMap<String, Answer> {
         (app_path("GET", "whitelist/"), Answer::new(200, json!({"addresses": ["10.0.0.0/8", "192.0.2.7"]}))),
         (app_path("POST", "whitelist/"), Answer::new(201, json!({"addresses": ["10.0.0.0/8", "192.0.2.7"]}))),
         (app_path("DELETE", "whitelist/"), Answer::empty(204)),
+        (
+            app_path("GET", "services/"),
+            Answer::new(
+                200,
+                json!({"services": [
+                    {"procfile_type": "api", "path_pattern": "/api/,/v[0-9]+/"},
+                    {"procfile_type": "webhooks", "path_pattern": "/hooks"},
+                ]}),
+            ),
+        ),
+        (app_path("POST", "services/"), Answer::empty(201)),
+        (app_path("DELETE", "services/"), Answer::empty(204)),
         (app_path("GET", "tls/"), Answer::new(200, tls(json!(true)))),
         (app_path("POST", "tls/"), Answer::new(201, tls(json!(true)))),
         (app_path("GET", "pods/"), Answer::new(200, web)),
