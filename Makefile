@@ -17,7 +17,7 @@ PROFILE ?= debug
 PACKAGES := build-essential ca-certificates curl git openssh-client openssl postgresql-15 python3-venv redis-server
 PACKAGE_LISTS := integration/node/packages.txt images/packages.txt
 # What the bench compares us with.
-BENCH_PACKAGES := haproxy nginx-light openssh-server rsyslog
+BENCH_PACKAGES := haproxy nginx-light openssh-server python3-venv rsyslog
 
 .PHONY: help
 help: ## list the targets

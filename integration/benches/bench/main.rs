@@ -9,7 +9,9 @@
 
 mod config_set;
 mod cpu;
+#[path = "../common/exec.rs"]
 mod exec;
+#[path = "../common/figure.rs"]
 #[expect(dead_code, reason = "the router's figures need more of it")]
 mod figure;
 mod languages;
@@ -26,6 +28,7 @@ mod scale;
 #[path = "../../tests/cluster/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests on the node need more of it")]
 mod support;
+#[path = "../common/table.rs"]
 mod table;
 mod up;
 

@@ -19,7 +19,7 @@ pub(crate) async fn measure(routers: &Routers<'_>, cluster: &Cluster) -> Vec<Fig
     for run in 0..RUNS {
         let host = 80 + u8::try_from(run).unwrap();
         for samples in [&mut from_nothing, &mut from_disk] {
-            let router = routers.start(host, &cluster.kubeconfig).await;
+            let router = routers.start(host, &cluster.api.kubeconfig).await;
             knows_all(&router, cluster);
             samples.push(router.took.as_secs_f64());
             router.settled().await;

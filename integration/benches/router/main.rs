@@ -13,29 +13,38 @@ mod change;
 mod cluster;
 mod cold_start;
 mod cpu;
-#[path = "../bench/exec.rs"]
+#[path = "../common/exec.rs"]
 mod exec;
-#[path = "../bench/figure.rs"]
+#[path = "../common/figure.rs"]
 #[expect(dead_code, reason = "the platform's figures need more of it")]
 mod figure;
+#[path = "../common/http.rs"]
 mod http;
+#[path = "../common/kubernetes.rs"]
+#[expect(dead_code, reason = "the API's figures need more of it")]
+mod kubernetes;
 mod latency;
+#[path = "../common/load.rs"]
 mod load;
 mod memory;
 mod peers;
+#[path = "../common/pki.rs"]
 mod pki;
+#[path = "../common/process.rs"]
+#[expect(dead_code, reason = "the API's figures need more of it")]
 mod process;
 mod relay;
 mod rounds;
 mod router;
+#[path = "../common/sandbox.rs"]
 mod sandbox;
-#[path = "../bench/table.rs"]
+#[path = "../common/table.rs"]
 mod table;
+#[path = "../common/turns.rs"]
+mod turns;
 mod world;
 
 use std::process::ExitCode;
-
-use tokio::signal::unix::{SignalKind, signal};
 
 use self::rounds::Rounds;
 use self::table::Table;
@@ -44,32 +53,7 @@ use self::world::World;
 const NAMES: [&str; 5] = ["router-cpu", "router-latency", "router-change", "router-memory", "router-start"];
 
 fn main() -> ExitCode {
-    // Cargo adds `--bench` to what was typed; only words are names, and not all of them are of this bench.
-    let words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect::<Vec<_>>();
-    let chosen = NAMES.into_iter().filter(|name| words.is_empty() || words.iter().any(|word| word == name));
-    let chosen = chosen.collect::<Vec<_>>();
-    if chosen.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    if !sandbox::is_inside() {
-        panic!("unshare: {}", sandbox::enter());
-    }
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        end_at_signals();
-        measure(chosen).await
-    })
-}
-
-/// The first process of all is not ended by signals that it does not wait for; with it all others end.
-fn end_at_signals() {
-    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
-        let mut signal = signal(kind).unwrap();
-        #[expect(clippy::disallowed_methods, clippy::exit, reason = "a bench has no process around it")]
-        drop(tokio::spawn(async move {
-            signal.recv().await;
-            std::process::exit(1)
-        }));
-    }
+    sandbox::run_inside(&NAMES, measure)
 }
 
 async fn measure(chosen: Vec<&'static str>) -> ExitCode {

@@ -34,11 +34,11 @@ pub(crate) async fn measure(routers: &Routers<'_>, few: &Cluster, many: &Cluster
     let (mut route, mut plain, mut secure) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..RUNS {
         let host = 70 + 2 * u8::try_from(run).unwrap();
-        let small = routers.start(host, &few.kubeconfig).await;
+        let small = routers.start(host, &few.api.kubeconfig).await;
         let small_memory = small.memory().await;
         small.process.stop().await;
 
-        let router = routers.start(host + 1, &many.kubeconfig).await;
+        let router = routers.start(host + 1, &many.api.kubeconfig).await;
         let bare = router.memory().await;
         route.push((bare - small_memory) / (many.routes - few.routes) as f64);
 

@@ -3,12 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::load::{Load, percentile};
+use crate::http::request;
+use crate::load::{Asked, Load, percentile};
 use crate::peers::{BACKEND, HOST, Peer, does_its_work};
 use crate::process::Process;
 use crate::router::Router;
+use crate::turns::in_turn;
 
-/// There and back again: of two rounds the second one is in the opposite order.
+/// Per second: a third of what the slowest could take.
+const RATE: u32 = 3_000;
+const CONNECTIONS: usize = 64;
+/// What the backend's answers have.
+const BODY_BYTES: usize = 1 << 10;
 const ROUNDS: usize = 6;
 /// Until all connections are there, those to the backend too.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -43,17 +49,9 @@ impl Rounds {
         does_its_work("the router", router.http);
         does_its_work("nginx", nginx.address);
         does_its_work("HAProxy", haproxy.address);
-        let mut runs = [const { Runs { cpu: Vec::new(), p50: Vec::new(), p99: Vec::new() } }; 4];
-        for round in 0..ROUNDS {
-            let mut turns = ways.iter().zip(&mut runs).collect::<Vec<_>>();
-            if round % 2 == 1 {
-                turns.reverse();
-            }
-            for ((address, process), runs) in turns {
-                runs.add(*address, *process);
-            }
-        }
-        let [direct, router, nginx, haproxy] = runs;
+        let mut turns = ways.map(|way| (way, Runs::default()));
+        in_turn(ROUNDS, &mut turns, |((address, process), runs)| runs.add(*address, *process));
+        let [direct, router, nginx, haproxy] = turns.map(|(_, runs)| runs);
         Self { direct, router, nginx, haproxy }
     }
 }
@@ -61,7 +59,9 @@ impl Rounds {
 impl Runs {
     fn add(&mut self, address: SocketAddr, process: Option<&Process>) {
         let used = || process.map_or(0.0, Process::cpu_seconds);
-        let mut load = Load::on(address, HOST);
+        let (request, body_bytes) = (request(HOST, "/"), BODY_BYTES);
+        let asked = Asked { request, body_bytes, per_second: RATE, connections: CONNECTIONS };
+        let mut load = Load::on(address, &asked);
         drop(load.last(WARM_UP));
         let before = used();
         let mut times = load.last(TIME);

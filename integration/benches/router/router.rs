@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::cluster::DOMAIN;
-use crate::http::Connection;
+use crate::http::is_ready;
 use crate::pki::Pki;
 use crate::process::{Process, Processors, until};
 
@@ -39,7 +39,7 @@ impl Routers<'_> {
             .arg(address(50051).to_string());
         router.arg("--admin-address").arg(admin.to_string()).args(["--domain", DOMAIN]).arg("--table-file").arg(&table);
         router.arg("--certificates-file").arg(table.with_file_name("certificates.json"));
-        router.arg("--tls-folder").arg(self.pki.path("router"));
+        router.arg("--tls-folder").arg(self.pki.service("router"));
         router.arg("--platform-cert-folder").arg(self.pki.path("platform"));
         router.env("KUBECONFIG", kubeconfig);
         let start = Instant::now();
@@ -60,9 +60,4 @@ impl Router {
         self.settled().await;
         self.process.memory()
     }
-}
-
-fn is_ready(admin: SocketAddr) -> bool {
-    let Ok(mut connection) = Connection::open(admin) else { return false };
-    connection.ask("router", "/readiness").is_ok_and(|answer| answer.status == 200)
 }

@@ -2,10 +2,11 @@ use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
 
-use crate::cluster::{Cluster, DOMAIN, addresses, start_etcd};
+use crate::cluster::{Cluster, DOMAIN, addresses};
+use crate::kubernetes::start_etcd;
 use crate::peers::Peer;
 use crate::pki::Pki;
-use crate::process::{Process, make_room};
+use crate::process::{Process, make_room, shipped, upstream};
 use crate::router::{Router, Routers};
 use crate::sandbox;
 
@@ -31,8 +32,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn make() -> Self {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let program = program();
-        let upstream = PathBuf::from(std::env::var_os("DEIS_UPSTREAM").expect("run `make bench`"));
+        let (program, upstream) = (shipped("router"), upstream());
         let folder = Path::new(sandbox::FOLDER);
         sandbox::furnish().await;
 
@@ -59,13 +59,4 @@ impl World {
     pub(crate) fn starts(&self) -> Routers<'_> {
         Routers { program: &self.program, folder: Path::new(sandbox::FOLDER), pki: &self.pki }
     }
-}
-
-/// The router as the images have it, of the profile `DEIS_BENCH_PROFILE`.
-fn program() -> PathBuf {
-    let profile = std::env::var("DEIS_BENCH_PROFILE").unwrap_or_else(|_| "release".to_owned());
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target");
-    let program = target.join(profile).join("router");
-    assert!(program.exists(), "{} is not there: `make images PROFILE=release` makes it", program.display());
-    program
 }

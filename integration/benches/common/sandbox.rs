@@ -4,9 +4,11 @@
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::ExitCode;
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exec::{command, run};
 
@@ -17,12 +19,41 @@ pub(crate) const FOLDER: &str = "/mnt";
 /// All of its addresses are the machine's own there. Not loopback's: an EndpointSlice may not name those.
 const NETWORK: &str = "198.18.0.1/24";
 
-pub(crate) fn is_inside() -> bool {
-    std::env::var_os(INSIDE).is_some()
+/// Runs a bench inside, with those of its figures that the command line names; without any word there with all.
+pub(crate) fn run_inside<F: Future<Output = ExitCode>>(
+    names: &[&'static str],
+    bench: impl FnOnce(Vec<&'static str>) -> F,
+) -> ExitCode {
+    // Cargo adds `--bench` to what was typed; only words are names, and not all of them are of this bench.
+    let words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect::<Vec<_>>();
+    let chosen = names.iter().copied().filter(|name| words.is_empty() || words.iter().any(|word| word == name));
+    let chosen = chosen.collect::<Vec<_>>();
+    if chosen.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::var_os(INSIDE).is_none() {
+        panic!("unshare: {}", enter());
+    }
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        end_at_signals();
+        bench(chosen).await
+    })
+}
+
+/// The first process of all is not ended by signals that it does not wait for; with it all others end.
+fn end_at_signals() {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let mut signal = signal(kind).unwrap();
+        #[expect(clippy::disallowed_methods, clippy::exit, reason = "a bench has no process around it")]
+        drop(tokio::spawn(async move {
+            signal.recv().await;
+            std::process::exit(1)
+        }));
+    }
 }
 
 /// Starts this program again, inside, as the first process; returns only when that cannot be done.
-pub(crate) fn enter() -> io::Error {
+fn enter() -> io::Error {
     let this = match std::env::current_exe() {
         Ok(this) => this,
         Err(error) => return error,

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -83,9 +83,22 @@ impl Process {
         line.trim().trim_end_matches("kB").trim().parse().unwrap()
     }
 
+    /// Has it stand still: it answers nobody, and nobody is told so.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.id.try_into().unwrap()), signal).unwrap();
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) async fn stop(mut self) {
-        kill(Pid::from_raw(self.id.try_into().unwrap()), Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
         let ended = deis_bootstrap::deadline(LIMIT, self.child.wait()).await;
         ended.unwrap_or_else(|late| panic!("process {}: {late}", self.id)).unwrap();
     }
@@ -97,6 +110,20 @@ pub(crate) async fn make_room() {
     for (id, _) in all() {
         drop(run(command("taskset").args(["--all-tasks", "--cpu-list", "--pid", &list, &id.to_string()])).await);
     }
+}
+
+/// A program of ours as the images have it, of the profile `DEIS_BENCH_PROFILE`.
+pub(crate) fn shipped(name: &str) -> PathBuf {
+    let profile = std::env::var("DEIS_BENCH_PROFILE").unwrap_or_else(|_| "release".to_owned());
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target");
+    let program = target.join(profile).join(name);
+    assert!(program.exists(), "{} is not there: `make images PROFILE=release` makes it", program.display());
+    program
+}
+
+/// The folder with the programs that others have made.
+pub(crate) fn upstream() -> PathBuf {
+    PathBuf::from(std::env::var_os("DEIS_UPSTREAM").expect("run `make bench`"))
 }
 
 struct Stat {

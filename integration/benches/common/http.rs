@@ -54,7 +54,11 @@ impl<S: Read + Write> Connection<S> {
     }
 
     pub(crate) fn ask(&mut self, host: &str, path: &str) -> io::Result<Answer<'_>> {
-        self.stream.write_all(&request(host, path))?;
+        self.send(&request(host, path))
+    }
+
+    pub(crate) fn send(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
+        self.stream.write_all(request)?;
         self.answer.clear();
         while Answer::read(&self.answer).is_none() {
             let mut more = [0; ANSWER_BYTES];
@@ -71,6 +75,12 @@ impl<S: Read + Write> Connection<S> {
     pub(crate) fn into_stream(self) -> S {
         self.stream
     }
+}
+
+/// Whether one of our services says so, on its admin port.
+pub(crate) fn is_ready(admin: SocketAddr) -> bool {
+    let Ok(mut connection) = Connection::open(admin) else { return false };
+    connection.ask("service", "/readiness").is_ok_and(|answer| answer.status == 200)
 }
 
 pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {

@@ -1,4 +1,4 @@
-//! Keys and certificates of the API servers, of who asks them, and of the routers.
+//! Keys and certificates of the API servers, of who asks them, and of the services.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use rcgen::{
 /// The folder with all of them.
 pub(crate) struct Pki {
     folder: PathBuf,
+    issuer: CertifiedIssuer<'static, KeyPair>,
     /// What a kubeconfig has to say besides the server.
     authority: String,
     certificate: String,
@@ -23,31 +24,30 @@ impl Pki {
         std::fs::create_dir_all(&folder).unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let issue = |folder: &Path, params: CertificateParams| {
-            std::fs::create_dir_all(folder).unwrap();
-            let key = KeyPair::generate().unwrap();
-            let (certificate, key) = (params.signed_by(&key, &authority).unwrap().pem(), key.serialize_pem());
-            std::fs::write(folder.join("ca.crt"), authority.pem()).unwrap();
-            std::fs::write(folder.join("tls.crt"), &certificate).unwrap();
-            std::fs::write(folder.join("tls.key"), &key).unwrap();
-            (certificate, key)
-        };
-        drop(issue(&folder.join("apiserver"), CertificateParams::new(servers.to_vec()).unwrap()));
-        drop(issue(&folder.join("platform"), CertificateParams::new([format!("*.{domain}")]).unwrap()));
-        let mut router = CertificateParams::new(["deis-router".to_owned()]).unwrap();
-        router.subject_alt_names.push(SanType::URI("spiffe://deis/router".try_into().unwrap()));
-        drop(issue(&folder.join("router"), router));
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        drop(issue(&issuer, &folder.join("apiserver"), CertificateParams::new(servers.to_vec()).unwrap()));
+        drop(issue(&issuer, &folder.join("platform"), CertificateParams::new([format!("*.{domain}")]).unwrap()));
         let mut admin = CertificateParams::default();
         admin.distinguished_name.push(DnType::CommonName, "bench");
         admin.distinguished_name.push(DnType::OrganizationName, "system:masters");
         admin.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let (certificate, key) = issue(&folder.join("admin"), admin);
+        let (certificate, key) = issue(&issuer, &folder.join("admin"), admin);
 
         let tokens = KeyPair::generate().unwrap();
         std::fs::write(folder.join("tokens.key"), tokens.serialize_pem()).unwrap();
         std::fs::write(folder.join("tokens.pub"), tokens.public_key_pem()).unwrap();
-        Self { authority: authority.pem(), folder, certificate, key }
+        Self { authority: issuer.pem(), issuer, folder, certificate, key }
+    }
+
+    /// The folder with the identity of this service; it is made when it is missing.
+    pub(crate) fn service(&self, name: &str) -> String {
+        let folder = self.folder.join(name);
+        if !folder.exists() {
+            let mut params = CertificateParams::new([format!("deis-{name}")]).unwrap();
+            params.subject_alt_names.push(SanType::URI(format!("spiffe://deis/{name}").try_into().unwrap()));
+            drop(issue(&self.issuer, &folder, params));
+        }
+        self.path(name)
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
@@ -82,4 +82,15 @@ current-context: bench
         std::fs::write(&path, text).unwrap();
         path
     }
+}
+
+/// Certificate and key, PEM; they stand in the folder then.
+fn issue(issuer: &CertifiedIssuer<'_, KeyPair>, folder: &Path, params: CertificateParams) -> (String, String) {
+    std::fs::create_dir_all(folder).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let (certificate, key) = (params.signed_by(&key, issuer).unwrap().pem(), key.serialize_pem());
+    std::fs::write(folder.join("ca.crt"), issuer.pem()).unwrap();
+    std::fs::write(folder.join("tls.crt"), &certificate).unwrap();
+    std::fs::write(folder.join("tls.key"), &key).unwrap();
+    (certificate, key)
 }

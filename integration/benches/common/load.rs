@@ -10,44 +10,48 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::prctl::set_timerslack;
 use nix::sys::time::TimeSpec;
 
-use crate::http::{ANSWER_BYTES, Answer, connect, request};
+use crate::http::{ANSWER_BYTES, Answer, connect};
 
-/// Per second: a third of what the slowest could take.
-const RATE: u32 = 3_000;
-const CONNECTIONS: usize = 64;
-/// What the backend's answers have.
-const BODY_BYTES: usize = 1 << 10;
 /// An answer later than this is none.
 const LIMIT: Duration = Duration::from_secs(15);
 /// The kernel wakes sleepers up later by as much as this to save power.
 const SLACK_NANOSECONDS: u64 = 1;
 
-/// Who asks, from one thread: it blocks.
-pub(crate) struct Load {
-    streams: Vec<TcpStream>,
-    answers: Vec<Vec<u8>>,
-    request: Vec<u8>,
+/// What is asked, and how often.
+pub(crate) struct Asked {
+    pub(crate) request: Vec<u8>,
+    /// What the right answer's body has.
+    pub(crate) body_bytes: usize,
+    pub(crate) per_second: u32,
+    pub(crate) connections: usize,
 }
 
-impl Load {
-    pub(crate) fn on(address: SocketAddr, host: &str) -> Self {
-        let streams = (0..CONNECTIONS).map(|_| {
+/// Who asks, from one thread: it blocks.
+pub(crate) struct Load<'a> {
+    asked: &'a Asked,
+    streams: Vec<TcpStream>,
+    answers: Vec<Vec<u8>>,
+}
+
+impl<'a> Load<'a> {
+    pub(crate) fn on(address: SocketAddr, asked: &'a Asked) -> Self {
+        let streams = (0..asked.connections).map(|_| {
             let stream = connect(address).unwrap();
             stream.set_nonblocking(true).unwrap();
             stream
         });
-        Self { streams: streams.collect(), answers: vec![Vec::new(); CONNECTIONS], request: request(host, "/") }
+        Self { asked, streams: streams.collect(), answers: vec![Vec::new(); asked.connections] }
     }
 
     /// Asks for so long and returns when all answers are there: for each the time that it took. The time runs from when the request
     /// ought to have been sent, if that was put off because every connection was waiting; not if the load itself came late to it.
     pub(crate) fn last(&mut self, time: Duration) -> Vec<Duration> {
         set_timerslack(SLACK_NANOSECONDS).unwrap();
-        let period = Duration::from_secs(1) / RATE;
+        let period = Duration::from_secs(1) / self.asked.per_second;
         let count = u32::try_from(time.as_nanos() / period.as_nanos()).unwrap();
         let start = Instant::now();
-        let mut idle = (0..CONNECTIONS).collect::<VecDeque<_>>();
-        let mut begun = [start; CONNECTIONS];
+        let mut idle = (0..self.asked.connections).collect::<VecDeque<_>>();
+        let mut begun = vec![start; self.asked.connections];
         let (mut sent, mut held_up) = (0, false);
         let mut times = Vec::with_capacity(count as usize);
         while times.len() < count as usize {
@@ -58,7 +62,7 @@ impl Load {
                 };
                 begun[free] = if held_up { start + period * sent } else { Instant::now() };
                 let mut stream = &self.streams[free];
-                stream.write_all(&self.request).expect("a small request is taken at once");
+                stream.write_all(&self.asked.request).expect("a small request is taken at once");
                 sent += 1;
             }
             let next = (start + period * sent).saturating_duration_since(Instant::now());
@@ -98,7 +102,8 @@ impl Load {
             Err(error) => panic!("a connection broke: {error}"),
         }
         let Some(whole) = Answer::read(answer) else { return false };
-        assert!(whole.status == 200 && whole.body.len() == BODY_BYTES, "{}", String::from_utf8_lossy(answer));
+        let is_right = whole.status == 200 && whole.body.len() == self.asked.body_bytes;
+        assert!(is_right, "{}", String::from_utf8_lossy(answer));
         answer.clear();
         true
     }
