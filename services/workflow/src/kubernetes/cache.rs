@@ -34,14 +34,17 @@ pub struct Cache {
 /// All apps that have changed since they were last taken.
 type Changed = BTreeSet<AppName>;
 
+/// Objects of one kind by their names. Boxed: a map has room for eleven values from its first one on, and they are large.
+type Named<K> = BTreeMap<String, Box<K>>;
+
 /// What exists of one app.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
-    pub(super) controllers: BTreeMap<String, ReplicationController>,
-    pub(super) pods: BTreeMap<String, Pod>,
-    pub(super) services: BTreeMap<String, Service>,
-    pub(super) budgets: BTreeMap<String, PodDisruptionBudget>,
-    pub(super) autoscalers: BTreeMap<String, HorizontalPodAutoscaler>,
+    pub(super) controllers: Named<ReplicationController>,
+    pub(super) pods: Named<Pod>,
+    pub(super) services: Named<Service>,
+    pub(super) budgets: Named<PodDisruptionBudget>,
+    pub(super) autoscalers: Named<HorizontalPodAutoscaler>,
     /// Pod to what each probe found last, with the name of the Event that tells it.
     unhealthy: BTreeMap<String, BTreeMap<Probe, (String, Unhealthy)>>,
     pub(super) remembered: Remembered,
@@ -55,9 +58,23 @@ trait Kept: Resource<DynamicType = ()> + PartialEq {
     fn strip(&mut self) {}
 }
 
-impl Kept for ReplicationController {}
-impl Kept for Pod {}
-impl Kept for Service {}
+impl Kept for ReplicationController {
+    fn strip(&mut self) {
+        self.metadata.managed_fields = None;
+    }
+}
+
+impl Kept for Pod {
+    fn strip(&mut self) {
+        self.metadata.managed_fields = None;
+    }
+}
+
+impl Kept for Service {
+    fn strip(&mut self) {
+        (self.status, self.metadata.managed_fields) = (None, None);
+    }
+}
 
 impl Kept for PodDisruptionBudget {
     fn strip(&mut self) {
@@ -139,13 +156,8 @@ impl Cache {
         }
     }
 
-    fn follow_one<K>(
-        &self,
-        context: &Context,
-        client: &Client,
-        latch: Latch,
-        part: fn(&mut Objects) -> &mut BTreeMap<String, K>,
-    ) where
+    fn follow_one<K>(&self, context: &Context, client: &Client, latch: Latch, part: fn(&mut Objects) -> &mut Named<K>)
+    where
         K: Kept + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
     {
         self.expect_list();
@@ -175,7 +187,7 @@ impl Cache {
         self.missing.send_modify(|missing| *missing -= 1);
     }
 
-    fn apply<K: Kept>(&self, mut object: K, part: fn(&mut Objects) -> &mut BTreeMap<String, K>) {
+    fn apply<K: Kept>(&self, mut object: K, part: fn(&mut Objects) -> &mut Named<K>) {
         let Some(app) = labels::app(object.meta()) else { return };
         // Tenants cannot write objects; if one could, it would not speak for another app.
         if object.meta().namespace.as_deref() != Some(app.as_str()) {
@@ -183,7 +195,7 @@ impl Cache {
         }
         let name = object.meta().name.clone().unwrap_or_default();
         object.strip();
-        let version = object.meta().resource_version.clone();
+        let (version, object) = (object.meta().resource_version.clone(), Box::new(object));
         self.change(&app, |objects| {
             let kept = part(objects);
             // Writes go on top of the newest version, also where nothing else is new.
@@ -197,7 +209,7 @@ impl Cache {
         });
     }
 
-    fn remove<K>(&self, namespace: &str, name: &str, part: fn(&mut Objects) -> &mut BTreeMap<String, K>) {
+    fn remove<K>(&self, namespace: &str, name: &str, part: fn(&mut Objects) -> &mut Named<K>) {
         if let Ok(app) = namespace.parse() {
             self.change(&app, |objects| {
                 drop(part(objects).remove(name));

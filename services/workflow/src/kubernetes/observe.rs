@@ -1,6 +1,7 @@
 //! From Kubernetes' objects to the world of the plan, and to the pods that people see.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_kube::apply::{self, Seen};
@@ -27,10 +28,10 @@ pub(super) fn world(
     reachable: &BTreeSet<String>,
     now: Timestamp,
 ) -> World {
-    let service = objects.services.get(app.as_str());
+    let service = objects.services.get(app.as_str()).map(Deref::deref);
     let service = service.map(|object| Service { seen: Seen::of(object), drain: Drain::of(&object.metadata) });
     let is_draining = |uid: &str| service.as_ref().is_some_and(|service| service.drain.leaving.contains(uid));
-    let controllers = objects.controllers.values().filter_map(|object| {
+    let controllers = objects.controllers.values().map(Deref::deref).filter_map(|object| {
         let version = labels::version(&object.metadata)?;
         let proc_type = labels::proc_type(&object.metadata)?;
         let is_served = served == Some(&proc_type);
@@ -60,7 +61,7 @@ pub(super) fn world(
 
 /// The disruption budgets of an app's process types.
 fn budgets(objects: &Objects, app: &AppName) -> Vec<Budget> {
-    let budgets = objects.budgets.values().filter_map(|object| {
+    let budgets = objects.budgets.values().map(Deref::deref).filter_map(|object| {
         let proc_type = labels::proc_type(&object.metadata)?;
         let desired = objects::budget(app, &proc_type);
         // One of another name is none that we look after.
@@ -77,7 +78,7 @@ fn budgets(objects: &Objects, app: &AppName) -> Vec<Budget> {
 
 /// The autoscalers of an app's process types.
 fn autoscalers(objects: &Objects, app: &AppName) -> Vec<Autoscaler> {
-    let autoscalers = objects.autoscalers.values().filter_map(|object| {
+    let autoscalers = objects.autoscalers.values().map(Deref::deref).filter_map(|object| {
         let (version, proc_type) = (labels::version(&object.metadata), labels::proc_type(&object.metadata)?);
         // One of another name is none that we look after.
         let is_ours = object.metadata.name == Some(names::of_type(app, &proc_type));
@@ -160,7 +161,7 @@ fn refusal(object: &ReplicationController) -> Option<String> {
 /// Whether the app's Services are what they should be, and there are no others.
 pub(super) fn is_served(objects: &Objects, app: &AppName, routing: &Routing) -> bool {
     let is_there = |wanted: &KubeService| {
-        let found = wanted.metadata.name.as_ref().and_then(|name| objects.services.get(name));
+        let found = wanted.metadata.name.as_ref().and_then(|name| objects.services.get(name)).map(Deref::deref);
         found.is_some_and(|service| apply::is_as_described(service, wanted))
     };
     is_there(&objects::service(app, routing))
@@ -172,7 +173,7 @@ pub(super) fn is_served(objects: &Objects, app: &AppName, routing: &Routing) -> 
 pub(super) fn idle_services(objects: &Objects, app: &AppName, routing: &Routing) -> Vec<Seen> {
     let wanted = routing.rules.services.keys().map(|kind| names::of_type(app, kind)).collect::<BTreeSet<_>>();
     let of_paths = objects.services.iter().filter(|(_, service)| objects::is_of_paths(&service.metadata));
-    of_paths.filter(|(name, _)| !wanted.contains(*name)).map(|(_, service)| Seen::of(service)).collect()
+    of_paths.filter(|(name, _)| !wanted.contains(*name)).map(|(_, service)| Seen::of(service.as_ref())).collect()
 }
 
 /// What people see of an app: pods of its process types, canaries included.
@@ -249,7 +250,7 @@ mod tests {
     fn objects() -> Objects {
         let mut objects = Objects::default();
         for controller in [controller("v2", "web", 2), controller("v2", "worker", 2)] {
-            objects.controllers.insert(controller.metadata.name.clone().unwrap(), controller);
+            objects.controllers.insert(controller.metadata.name.clone().unwrap(), controller.into());
         }
         for pod in [
             pod("web-1", "v2", "web", "2026-01-01T00:00:59Z", false),
@@ -259,7 +260,7 @@ mod tests {
             pod("worker-old", "v2", "worker", "2026-01-01T00:00:50Z", false),
             pod("a-build-1", "v2", "build", "2026-01-01T00:00:50Z", false),
         ] {
-            objects.pods.insert(pod.metadata.name.clone().unwrap(), pod);
+            objects.pods.insert(pod.metadata.name.clone().unwrap(), pod.into());
         }
         objects
     }
@@ -303,7 +304,7 @@ mod tests {
         let drain = Drain { epoch: 7, leaving: ["web-1".to_owned(), "gone".to_owned()].into() };
         service.metadata.annotations.as_mut().unwrap().insert(labels::DRAIN.to_owned(), drain.to_string());
         assert!(apply::is_as_described(&service, &deis_kube::objects::service(&app(), &Routing::default())));
-        objects.services.insert("a".to_owned(), service);
+        objects.services.insert("a".to_owned(), service.into());
         let world = look(&objects);
         assert_eq!((world.draining(), world.service.unwrap().drain), (Some(7), drain));
         let [web, worker] = &world.controllers[..] else { panic!("two controllers") };
@@ -321,17 +322,17 @@ mod tests {
             let world = world(objects, &app(), None, &BTreeSet::new(), NOW.parse().unwrap());
             world.budgets.iter().map(|budget| (budget.proc_type.to_string(), budget.is_right)).collect::<Vec<_>>()
         };
-        objects.budgets.insert("a-web".to_owned(), right.clone());
+        objects.budgets.insert("a-web".to_owned(), right.clone().into());
         assert_eq!(look(&objects), [("web".to_owned(), true)]);
         let mut changed = right.clone();
         let spec = changed.spec.as_mut().unwrap();
         spec.max_unavailable = None;
         spec.min_available = Some(IntOrString::Int(2));
-        objects.budgets.insert("a-web".to_owned(), changed);
+        objects.budgets.insert("a-web".to_owned(), changed.into());
         assert_eq!(look(&objects), [("web".to_owned(), false)]);
         let mut of_another_name = right;
         of_another_name.metadata.name = Some("mine".to_owned());
-        objects.budgets = [("mine".to_owned(), of_another_name)].into();
+        objects.budgets = [("mine".to_owned(), of_another_name.into())].into();
         assert_eq!(look(&objects), []);
     }
 
@@ -343,7 +344,7 @@ mod tests {
         made.metadata.annotations = Some(BTreeMap::from([(labels::FENCE.to_owned(), "3".to_owned())]));
         let look = |object: &HorizontalPodAutoscaler| {
             let mut objects = Objects::default();
-            objects.autoscalers.insert("a-web".to_owned(), object.clone());
+            objects.autoscalers.insert("a-web".to_owned(), object.clone().into());
             world(&objects, &app(), None, &BTreeSet::new(), NOW.parse().unwrap()).autoscalers[0].scales
         };
         assert_eq!(look(&made), Some((version, rule)));
@@ -362,7 +363,7 @@ mod tests {
             (status.phase, status.reason) = (Some(phase.to_owned()), reason.map(str::to_owned));
             let state = serde_json::from_value(json!({ "terminated": { "exitCode": exit_code } })).unwrap();
             status.container_statuses.as_mut().unwrap()[0].state = Some(state);
-            objects.pods.insert(ended.metadata.name.clone().unwrap(), ended);
+            objects.pods.insert(ended.metadata.name.clone().unwrap(), ended.into());
         };
         ended("v2", "Succeeded", None, 0);
         ended("v3", "Failed", None, 7);
@@ -391,10 +392,10 @@ mod tests {
         let mut objects = Objects::default();
         assert!(!is_served(&objects, &app, &routing), "it is gone");
         let mut service = deis_kube::objects::service(&app, &routing);
-        objects.services.insert("a".to_owned(), service.clone());
+        objects.services.insert("a".to_owned(), service.clone().into());
         assert!(is_served(&objects, &app, &routing));
         service.metadata.annotations.as_mut().unwrap().insert(labels::DOMAINS.to_owned(), "stolen".to_owned());
-        objects.services.insert("a".to_owned(), service);
+        objects.services.insert("a".to_owned(), service.into());
         assert!(!is_served(&objects, &app, &routing));
     }
 
@@ -404,7 +405,7 @@ mod tests {
         let (mut routing, mut objects) = (Routing::default(), Objects::default());
         routing.rules.services = [("api".parse().unwrap(), "/api".to_owned())].into();
         let put = |objects: &mut Objects, service: KubeService| {
-            objects.services.insert(service.metadata.name.clone().unwrap(), service);
+            objects.services.insert(service.metadata.name.clone().unwrap(), service.into());
         };
         put(&mut objects, deis_kube::objects::service(&app, &routing));
         assert!(!is_served(&objects, &app, &routing), "it is to be made");

@@ -209,11 +209,11 @@ mod tests {
             ("running", json!({ "phase": "Running" })),
             ("waiting", json!({ "phase": "Pending" })),
         ] {
-            objects.pods.insert(name.to_owned(), pod(status));
+            objects.pods.insert(name.to_owned(), pod(status).into());
         }
         let mut web = pod(ended("Failed", 3, "Error"));
         web.metadata.labels.as_mut().unwrap().insert("type".to_owned(), "web".to_owned());
-        objects.pods.insert("web".to_owned(), web);
+        objects.pods.insert("web".to_owned(), web.into());
         let idle = |now: &str| idle(&objects, now.parse().unwrap());
         assert_eq!(idle("2026-01-01T00:14:59Z"), Vec::<String>::new());
         assert_eq!(idle("2026-01-01T00:15:00Z"), ["ended"]);
