@@ -24,6 +24,7 @@ mod routing;
 mod rules;
 mod run;
 mod secrets;
+mod services;
 mod settings;
 mod stores;
 mod support;
