@@ -150,7 +150,7 @@ fn success(method: &Method, path: &str) -> StatusCode {
 
 /// Whether a key is heeded: safe methods change nothing. Of what changes credentials no answer can be given twice, and a repeat with the
 /// credentials of before would not even be let in.
-fn is_heeded(method: &Method, path: &str) -> bool {
+pub(super) fn is_heeded(method: &Method, path: &str) -> bool {
     !method.is_safe() && !path.starts_with("/v2/auth/")
 }
 

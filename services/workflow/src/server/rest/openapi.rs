@@ -17,6 +17,7 @@ pub(super) use self::shared::{
     BadRequest, Conflict, Forbidden, Lines, NotFound, NotSet, OfAccount, OfAdministrator, OfApp, OfBody, OfBuilder,
     OfChange,
 };
+use super::idempotency::is_heeded;
 use crate::server::Workflow;
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", assembled(super::operations())));
@@ -97,8 +98,7 @@ fn complete(method: &str, path: &str, operation: &mut Value, schemas: &Value) {
 
     let given = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
     let given = given.filter_map(|parameter| parameter.get("name")?.as_str());
-    // As `idempotency` has it.
-    let takes_key = method != "get" && !path.starts_with("/v2/auth/");
+    let takes_key = method.to_uppercase().parse().is_ok_and(|method| is_heeded(&method, path));
     let key = takes_key.then_some("Idempotency-Key");
     let parameters =
         placeholders(path).chain(given).chain(key).map(|name| reference("parameters", name)).collect::<Vec<_>>();
