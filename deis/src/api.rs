@@ -9,6 +9,7 @@ mod versions;
 use std::future::Future;
 use std::time::Duration;
 
+use deis_api::innermost;
 use deis_api::rest::{API_VERSION_HEADER, ERROR_CODE_HEADER, Page, REQUEST_KEY_HEADER, RESPOND_ASYNC, Secret};
 use deis_cli::Failure;
 use deis_cli::deadline::{end_of, until};
@@ -89,11 +90,7 @@ pub struct Cause(String);
 
 impl From<reqwest::Error> for Cause {
     fn from(error: reqwest::Error) -> Self {
-        let mut bottom: &dyn std::error::Error = &error.without_url();
-        while let Some(source) = bottom.source() {
-            bottom = source;
-        }
-        Self(bottom.to_string())
+        Self(innermost(&error.without_url()).to_string())
     }
 }
 

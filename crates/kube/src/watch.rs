@@ -5,13 +5,13 @@
 //! meanwhile is reported as deleted, so that consumers see changes only and never compare lists themselves.
 
 use std::collections::{HashMap, VecDeque};
-use std::error::Error;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use backon::ExponentialBuilder;
+use deis_api::causes;
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use kube::runtime::utils::{ResetTimerBackoff, StreamBackoff};
@@ -188,12 +188,6 @@ impl<K: Resource, S: FnMut() -> Events<K>> Watch<K, S> {
             }
         }
     }
-}
-
-/// An error with its sources: what is wrong with a connection stands in the last of them.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let sources = std::iter::successors(Some(error), |error| (*error).source());
-    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Namespace and name.

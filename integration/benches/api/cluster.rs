@@ -48,6 +48,7 @@ async fn make(api: &ApiServer, number: usize) {
         readiness: None,
         post_start: None,
         pre_stop: None,
+        knows_its_address: false,
     });
     let spec = controller.spec.as_mut().unwrap();
     spec.replicas = Some(1);

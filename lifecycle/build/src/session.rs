@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deis_api::causes;
 use deis_proto::builder::build_service_client::BuildServiceClient;
 use deis_proto::builder::builder_message::{Message as FromBuilder, Refused};
 use deis_proto::builder::pod_message::{Message, Started};
@@ -145,10 +146,4 @@ fn refusal(refused: Refused) -> Failure {
 
 fn broken(status: Status) -> Failure {
     Failure::Connection(format!("{} ({})", status.message(), status.code()))
-}
-
-/// An error with all that it was caused by: the outermost one says "transport error" and no more.
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

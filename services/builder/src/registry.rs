@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use deis_api::AppName;
+use deis_api::{AppName, causes};
 use deis_bootstrap::deadline;
 use deis_oci::{Digest, Image, Layer, Layout};
 use futures_util::{Stream, TryStreamExt as _};
@@ -178,10 +178,4 @@ async fn limited<T>(limit: Duration, call: impl Future<Output = Result<T, OciDis
         Ok(Err(error)) => Err(Error::Registry(causes(&error))),
         Err(late) => Err(Error::Registry(late.to_string())),
     }
-}
-
-/// An error with what it was caused by: the outermost one often says little.
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -7,12 +7,12 @@ mod connect;
 mod connection;
 mod exchange;
 mod headers;
-mod idle;
 mod kept;
 mod outlet;
 mod pace;
 mod page;
 mod place;
+mod stall;
 mod trace;
 mod tunnel;
 mod websocket;
@@ -33,9 +33,9 @@ pub use body::{Answer, Upload};
 pub use client::{Client, Peer};
 pub(crate) use connect::{Unreachable, connect_tcp};
 pub(crate) use connection::Connection;
-pub(crate) use idle::Stalled;
 pub use kept::Pool;
 pub(crate) use outlet::{Taken, while_taken};
+pub(crate) use stall::StallNote;
 pub(crate) use tunnel::{tunnel, tunnel_websocket};
 
 /// Marks an answer as the last one of its connection, where a connection has one request at a time: whose app has more to do than it can

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use deis_api::{AppName, ReleaseVersion, Username};
+use deis_api::{AppName, ReleaseVersion, Username, innermost};
 use deis_bootstrap::{Context, deadline};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Client, Url, redirect};
@@ -176,7 +176,7 @@ impl Sender {
         };
         // Who may have heard it is not told again.
         let answer = post.retry(tries).when(reqwest::Error::is_connect).await;
-        let answer = answer.map_err(|error| bottom(&error.without_url()))?;
+        let answer = answer.map_err(|error| innermost(&error.without_url()).to_string())?;
         if answer.status().is_success() { Ok(()) } else { Err(format!("it answered {}", answer.status())) }
     }
 
@@ -239,15 +239,6 @@ fn shown(url: &str) -> String {
 
 fn failed(shown: &str, why: &str) -> String {
     format!("An error occurred while sending the deploy hook to {shown}: {why}")
-}
-
-/// What is at the bottom of an error; the layers between say nothing to a person.
-fn bottom(error: &reqwest::Error) -> String {
-    let mut bottom: &dyn std::error::Error = error;
-    while let Some(source) = bottom.source() {
-        bottom = source;
-    }
-    bottom.to_string()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::controller::{LAUNCHER, Process, SHELL, Start, pod};
+use super::pod::pod;
+use super::process::{LAUNCHER, Process, SHELL, Start};
 use crate::{labels, names};
 
 /// What a command on a terminal shows before anything of its own: what comes before it is the terminal's echo. It changes nothing that a
@@ -94,7 +95,7 @@ mod tests {
 
     use deis_api::ProcType;
 
-    use super::super::controller::{Amount, Program, Serves};
+    use super::super::process::{Amount, Program, Serves};
     use super::*;
 
     fn built(start: Start, attendance: Attendance) -> Pod {
@@ -116,6 +117,7 @@ mod tests {
                 readiness: None,
                 post_start: None,
                 pre_stop: None,
+                knows_its_address: false,
             },
             suffix: "x7k2p",
             command: "ls -l; exit 3",

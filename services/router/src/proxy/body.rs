@@ -5,12 +5,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use deis_bootstrap::{DeadlineExceeded, deadline};
+use deis_bootstrap::{DeadlineExceeded, Idle, deadline};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::connection::Connection;
-use super::idle::Idle;
 use super::pace::Pace;
 use crate::backend::Lease;
 use crate::demand::Guest;

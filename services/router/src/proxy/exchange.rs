@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deis_api::Code;
-use deis_bootstrap::deadline;
+use deis_bootstrap::{Idle, deadline};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -11,7 +11,6 @@ use super::body::{self, Answer, BodyError, Progress, Relayed, Upload, while_movi
 use super::client::Client;
 use super::connect::Unreachable;
 use super::headers::{prepare_request, prepare_response, wanted_upgrade};
-use super::idle::Idle;
 use super::page::Refusal;
 use super::{Connection, Proxy, tunnel, tunnel_websocket};
 use crate::backend::{Lease, Picked};

@@ -9,11 +9,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use deis_bootstrap::DeadlineExceeded;
+use deis_bootstrap::{DeadlineExceeded, Idle};
 use http_body::{Body, Frame, SizeHint};
 
 use super::body::{Answer, BodyError};
-use super::idle::Idle;
 
 /// A client has taken something when it has taken so many bytes: as many as a frame has. What a pod says at once may be much more, and
 /// nobody who is slow is to be given up in the midst of it.

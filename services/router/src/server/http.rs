@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deis_bootstrap::deadline;
+use deis_bootstrap::{Stalled, deadline};
 use http::StatusCode;
 use http::header::{CONNECTION, HeaderValue};
 use hyper::rt::{Executor, Read, Write};
@@ -17,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::presence::Presence;
-use crate::proxy::{Last, Peer, Proxy, Stalled, Taken, while_taken};
+use crate::proxy::{Last, Peer, Proxy, StallNote, Taken, while_taken};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -62,8 +62,9 @@ impl Http {
         note_end(address, ended);
     }
 
-    fn stalled<I>(&self, io: I, address: SocketAddr) -> TokioIo<Stalled<I>> {
-        TokioIo::new(Stalled::new(io, self.proxy.client_stall, address, self.proxy.traffic.stalled.clone()))
+    fn stalled<I>(&self, io: I, address: SocketAddr) -> TokioIo<Stalled<I, StallNote>> {
+        let note = StallNote { address, count: self.proxy.traffic.stalled.clone() };
+        TokioIo::new(Stalled::new(io, self.proxy.client_stall, note))
     }
 
     /// A connection that is idle when the router ends is told with its next answer. Were it closed, a request could be on its way; so it

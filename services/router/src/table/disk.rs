@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use deis_api::rest::Secret;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Certificate, Event, Service, Slice};
@@ -54,13 +55,7 @@ impl Saved {
     /// # Errors
     /// It cannot be read, or is not what [`save`](Self::save) writes.
     pub fn load(path: &Path) -> Result<Option<Self>, DiskError> {
-        let text = match fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let saved = serde_json::from_slice::<Self>(&text)?;
-        if saved.version == VERSION { Ok(Some(saved)) } else { Err(DiskError::Version(saved.version)) }
+        read(path, |saved: &Self| saved.version)
     }
 
     /// Replaces the file as one: whoever reads it, after a crash too, finds the old table or the new one.
@@ -106,13 +101,7 @@ impl SavedCertificates {
     /// # Errors
     /// It cannot be read, or is not what [`save`](Self::save) writes.
     pub fn load(path: &Path) -> Result<Option<Self>, DiskError> {
-        let text = match fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let saved = serde_json::from_slice::<Self>(&text)?;
-        if saved.version == VERSION { Ok(Some(saved)) } else { Err(DiskError::Version(saved.version)) }
+        read(path, |saved: &Self| saved.version)
     }
 
     /// Replaces the file as one. Nobody else may read it.
@@ -121,6 +110,19 @@ impl SavedCertificates {
     /// The folder has no room, or refuses.
     pub fn save(&self, path: &Path) -> Result<(), DiskError> {
         replace(path, &serde_json::to_vec(self)?)
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path, version: impl FnOnce(&T) -> u32) -> Result<Option<T>, DiskError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let saved = serde_json::from_slice(&text)?;
+    match version(&saved) {
+        VERSION => Ok(Some(saved)),
+        other => Err(DiskError::Version(other)),
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
-use super::{GRACE_PERIOD, POST_START, PRE_STOP, Settings, Shape};
+use super::{GRACE_PERIOD, POST_START, PRE_STOP, Settings, Shape, differing};
 
 /// What stands for a value that nobody else is to read.
 const MASK: &str = "********";
@@ -22,14 +22,10 @@ pub fn difference(before: &Settings, after: &Settings) -> (Map<String, Value>, M
     (beside(&was, &is), beside(&is, &was))
 }
 
-/// The entries that the other one has not, or not so.
+/// By field, what the other one has not, or not so.
 fn beside(one: &BTreeMap<(&str, String), Entry>, other: &BTreeMap<(&str, String), Entry>) -> Map<String, Value> {
     let mut fields = Map::new();
-    for ((field, key), entry) in one {
-        let same = other.get(&(*field, key.clone())).is_some_and(|other| other.value == entry.value);
-        if same {
-            continue;
-        }
+    for ((field, key), entry) in differing(one, other, |one, other| one.value == other.value) {
         let field = fields.entry(*field).or_insert_with(|| json!({}));
         if let Some(field) = field.as_object_mut() {
             field.insert(key.clone(), entry.shown.clone());

@@ -52,6 +52,15 @@ impl Difference {
     }
 }
 
+/// The entries of one version of a field that the other has not, or not so.
+pub fn differing<'a, K: Ord, V>(
+    one: &'a BTreeMap<K, V>,
+    other: &'a BTreeMap<K, V>,
+    same: impl Fn(&V, &V) -> bool + 'a,
+) -> impl Iterator<Item = (&'a K, &'a V)> {
+    one.iter().filter(move |(key, value)| !other.get(key).is_some_and(|other| same(value, other)))
+}
+
 /// Merges a change into one field: a key with a value is set, a key without is unset, the others stay.
 ///
 /// # Errors

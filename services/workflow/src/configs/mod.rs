@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use self::lifecycle::{GracePeriods, Hooks};
 pub use self::masked::difference;
-pub use self::merge::{Difference, merge};
+pub use self::merge::{Difference, differing, merge};
 use self::probes::Healthcheck;
 use self::tags::Tags;
 use crate::error::Error;

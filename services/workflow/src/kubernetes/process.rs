@@ -1,6 +1,7 @@
 use deis_api::ProcType;
 use deis_kube::objects::{self, Program, Serves, Start};
 use k8s_openapi::api::core::v1::{Pod, ReplicationController};
+use secrecy::ExposeSecret as _;
 
 use crate::configs::probes::{LIVENESS, READINESS};
 use crate::deploy::Assignment;
@@ -47,7 +48,15 @@ fn process<'a>(assignment: &'a Assignment, proc_type: &'a ProcType) -> Option<ob
         readiness: assignment.probe(proc_type, READINESS),
         post_start: assignment.shape.post_start.get(proc_type).map(String::as_str),
         pre_stop: assignment.shape.pre_stop.get(proc_type).map(String::as_str),
+        knows_its_address: knows_its_address(assignment),
     })
+}
+
+/// Whether the app wants to know its pods' addresses, and has no `POD_IP` of its own, which would be hidden by that.
+fn knows_its_address(assignment: &Assignment) -> bool {
+    let wanted = assignment.values.get("DEIS_EXPOSE_POD_IP").map(|value| value.expose_secret().trim().to_lowercase());
+    let is_wanted = wanted.is_some_and(|word| ["y", "yes", "t", "true", "on", "1"].contains(&word.as_str()));
+    is_wanted && !assignment.values.contains_key("POD_IP")
 }
 
 fn serves(assignment: &Assignment, proc_type: &ProcType) -> Serves {
@@ -157,6 +166,24 @@ mod tests {
         let own = ["web", "worker"].map(|kind| ends(&assignment, kind));
         assignment.shape.pre_stop.clear();
         insta::assert_yaml_snapshot!(json!([own, ends(&assignment, "web")]));
+    }
+
+    #[test]
+    fn a_process_is_told_its_pods_address_where_the_app_wants_it() {
+        let told = |values: &[(&str, &str)]| {
+            let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
+            let controller = controller(&Assignment { values, ..assignment() }, &ProcType::web()).unwrap();
+            let container = controller.spec.unwrap().template.unwrap().spec.unwrap().containers.remove(0);
+            json!(container.env)
+        };
+        let address = json!([{ "name": "POD_IP", "valueFrom": { "fieldRef": { "fieldPath": "status.podIP" } } }]);
+        for yes in ["True", "true", "1"] {
+            assert_eq!(told(&[("DEIS_EXPOSE_POD_IP", yes)]), address);
+        }
+        for values in [&[][..], &[("DEIS_EXPOSE_POD_IP", "False")], &[("DEIS_EXPOSE_POD_IP", "1"), ("POD_IP", "mine")]]
+        {
+            assert_eq!(told(values), json!(null));
+        }
     }
 
     fn pulled(procfile: &[(&str, &str)], exposed_port: Option<u16>) -> Assignment {
