@@ -2,8 +2,8 @@ use clap::{Parser, Subcommand};
 
 use crate::cluster::ClusterArgs;
 use crate::commands::{
-    backup, completions, config, diagnose, dock, doctor, init, install, journal, list, machines, restart, restore,
-    rolling_restart, scale, ssh, status, uninstall, upgrade,
+    backup, completions, config, diagnose, dock, doctor, explain, init, install, journal, list, machines, restart,
+    restore, rolling_restart, scale, ssh, status, uninstall, upgrade,
 };
 
 /// Operates Deis Workflow on a Kubernetes cluster.
@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Upgrade(upgrade::Args),
     Status(status::Args),
     Doctor(doctor::Args),
+    Explain(explain::Args),
     Diagnose(diagnose::Args),
     List(list::Args),
     Journal(journal::Args),

@@ -4,10 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
+use deis_api::innermost;
 use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
-
-use crate::words::innermost;
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Cluster")]

@@ -9,6 +9,7 @@ mod deadline;
 mod diagnose;
 mod doctor;
 mod exec;
+mod explanation;
 mod forward;
 mod holdings;
 mod init;

@@ -18,7 +18,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::cluster::KubeError;
 use crate::components::{Component, GRPC_PORT, Probe};
 use crate::forward::{ForwardError, Forwarder};
-use crate::words::{self, count};
+use crate::words::count;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
@@ -121,7 +121,7 @@ fn silence(error: &(dyn Error + 'static)) -> Answer {
 
 /// Why there is no answer.
 pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
-    let cause = words::innermost(error);
+    let cause = deis_api::innermost(error);
     match cause.downcast_ref::<tonic::Status>() {
         Some(status) => status.message().to_owned(),
         None => cause.to_string(),

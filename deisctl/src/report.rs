@@ -1,11 +1,12 @@
 //! How the components do: Kubernetes' word, and the pods' own.
 
+use deis_api::causes;
 use futures_util::future::{join_all, try_join_all};
 use kube::Client;
 use serde::Serialize;
 
 use crate::components::{COMPONENTS, Component};
-use crate::forward::{ForwardError, Forwarder};
+use crate::forward::Forwarder;
 use crate::inventory::{InventoryError, PodStanding, Standing, look};
 use crate::probe::{self, Answer};
 
@@ -39,7 +40,7 @@ pub(crate) async fn make(
     let standings = try_join_all(components.iter().map(|component| look(client, namespace, component))).await?;
     let (forwarder, unasked) = match Forwarder::load(client.clone(), namespace).await {
         Ok(forwarder) => (Some(forwarder), None),
-        Err(error) => (None, Some(sentence(&error))),
+        Err(error) => (None, Some(causes(&error))),
     };
     let reports = standings.into_iter().zip(components);
     let reports = reports.map(|(standing, component)| report(standing, component, forwarder.as_ref()));
@@ -64,12 +65,5 @@ impl Report {
     pub(crate) fn new(standing: Standing<Asked>) -> Self {
         let well = standing.pods.iter().filter_map(|asked| asked.answer.as_ref()).all(|answer| answer.well);
         Self { up: standing.is_up() && well, standing }
-    }
-}
-
-fn sentence(error: &ForwardError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }

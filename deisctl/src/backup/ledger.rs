@@ -1,5 +1,8 @@
 //! The ledger: PostgreSQL's own dump, made and read by the programs of the database's pod.
 
+use std::collections::BTreeSet;
+
+use deis_api::AppName;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 
 use super::manifest::Ledger;
@@ -20,6 +23,7 @@ macro_rules! script {
 const DUMP: Script = script!("dumps the ledger", "dump.sh");
 const LOAD: Script = script!("loads the ledger", "load.sh");
 const FACTS: Script = script!("counts the ledger's rows", "facts.sh");
+const APPS: Script = script!("lists the ledger's apps", "apps.sh");
 const SWAP: Script = script!("puts the ledger in its place", "swap.sh");
 const DROP: Script = script!("drops the loaded ledger", "drop.sh");
 const DROP_STALE: Script = script!("drops what earlier restores have loaded", "drop_stale.sh");
@@ -73,6 +77,11 @@ pub(crate) async fn in_use(shell: &impl Shell) -> Result<Option<Ledger>, LedgerE
     if found.trim().is_empty() { Ok(None) } else { Ok(Some(serde_json::from_str(&found)?)) }
 }
 
+/// All apps that there are now, also those that are being destroyed.
+pub(crate) async fn apps(shell: &impl Shell) -> Result<BTreeSet<AppName>, ShellError> {
+    Ok(shell.ask(APPS, &[]).await?.lines().filter_map(|line| line.parse().ok()).collect())
+}
+
 /// Puts a loaded database in the place of the one in use, in one transaction. It is not done when the program says that it failed.
 pub(crate) async fn swap(shell: &impl Shell, name: &str) -> Result<(), LedgerError> {
     shell.ask(SWAP, &[name]).await?;
@@ -91,7 +100,7 @@ pub(crate) async fn drop_stale(shell: &impl Shell) -> Result<(), LedgerError> {
 }
 
 fn differences(wanted: &Ledger, found: &Ledger) -> String {
-    let tables = wanted.rows.keys().chain(found.rows.keys()).collect::<std::collections::BTreeSet<_>>();
+    let tables = wanted.rows.keys().chain(found.rows.keys()).collect::<BTreeSet<_>>();
     let count = |ledger: &Ledger, table: &String| ledger.rows.get(table).copied().unwrap_or(0);
     let other = tables.into_iter().filter(|table| count(wanted, table) != count(found, table));
     let other = other.map(|table| format!("{table} {} instead of {}", count(found, table), count(wanted, table)));

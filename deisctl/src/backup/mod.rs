@@ -23,8 +23,10 @@ mod shell;
 mod workloads;
 
 pub(crate) use self::archive::{Archive, ArchiveError, Writer};
+pub(crate) use self::ledger::apps;
 pub(crate) use self::log::{Log, Size};
 pub(crate) use self::make::make;
 pub(crate) use self::place::{Place, PlaceError};
 pub(crate) use self::rehearse::rehearse;
 pub(crate) use self::restore::Restore;
+pub(crate) use self::shell::{PodShell, ShellError};

@@ -8,8 +8,8 @@ use crate::report;
 /// Find what is wrong with the platform, and say what mends it.
 ///
 /// Looks at nodes and their clocks, who leads and who holds locks, the platform's parts, its certificates and other Secrets,
-/// volumes, Services, versions, what was changed by hand since helm wrote it, and at apps whose pods find no node or that do not
-/// go away. It changes nothing. Fails when it finds a fault.
+/// volumes, Services, versions, what was changed by hand since helm wrote it, at apps whose pods find no node or that do not go
+/// away, and at namespaces of apps that are no more. It changes nothing. Fails when it finds a fault.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod diagnose;
 pub(crate) mod dock;
 pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod install;
 pub(crate) mod journal;
@@ -34,6 +35,7 @@ pub(crate) async fn run(cli: Cli, ui: &mut Ui) -> Result<(), Failure> {
         Command::Upgrade(args) => upgrade::run(args, cluster, ui).await,
         Command::Status(args) => status::run(args, cluster, ui).await,
         Command::Doctor(args) => doctor::run(args, cluster, ui).await,
+        Command::Explain(args) => explain::run(args, cluster, ui).await,
         Command::Diagnose(args) => diagnose::run(args, cluster, ui).await,
         Command::List(args) => list::run(args, cluster, ui).await,
         Command::Journal(args) => journal::run(args, cluster, ui).await,

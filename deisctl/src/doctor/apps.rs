@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt as _};
 
-use super::Finding;
+use super::{Finding, orphans};
 use crate::cluster::KubeError;
 
 pub(super) const AREA: &str = "apps";
@@ -15,18 +15,19 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 const PLACING: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) async fn look(client: &Client, namespace: &str, now: Timestamp) -> Result<Vec<Finding>, KubeError> {
-    let ours = ListParams::default().labels("heritage=deis");
+    let ours = ListParams::default().labels(deis_kube::labels::OURS);
     let namespaces = Api::<Namespace>::all(client.clone()).list(&ours).await?;
     let waiting = Api::<Pod>::all(client.clone()).list(&ours.fields("status.phase=Pending")).await?;
     // The platform's own pods are parts.
     let waiting = waiting.iter().filter(|pod| pod.namespace().as_deref() != Some(namespace));
     let stuck = namespaces.iter().filter_map(|namespace| stuck(namespace, now));
-    let stuck = stuck.chain(waiting.filter_map(|pod| homeless(pod, now))).collect::<Vec<_>>();
-    if stuck.is_empty() {
+    let mut found = stuck.chain(waiting.filter_map(|pod| homeless(pod, now))).collect::<Vec<_>>();
+    found.extend(orphans::look(client, namespace, &namespaces.items).await?);
+    if found.is_empty() {
         let says = format!("{} have their namespaces, and their pods have nodes", namespaces.items.len());
         return Ok(vec![Finding::well(AREA, "all", says)]);
     }
-    Ok(stuck)
+    Ok(found)
 }
 
 /// A pod that no node takes.

@@ -5,6 +5,7 @@ mod apps;
 mod drift;
 mod leases;
 mod nodes;
+mod orphans;
 mod parts;
 mod secrets;
 mod services;

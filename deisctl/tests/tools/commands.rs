@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::cluster::Cluster;
 use crate::helm::Helm;
 use crate::platform::Platform;
+use crate::routers;
 
 /// What goes well, on a platform that is well, and what does not. HELM is a helm that does what it is told, FOLDER an empty folder.
 const EXAMPLES: &[(&str, Success, &str)] = &[
@@ -20,6 +21,7 @@ const EXAMPLES: &[(&str, Success, &str)] = &[
     ("diagnose", Success::Here("diagnose --file=FOLDER/diagnosis.tar.gz"), "diagnose --context=other"),
     ("dock", Success::Here("dock router -- cat /etc/hostname"), "dock router -- sh -c exit 7"),
     ("doctor", Success::Elsewhere, "doctor --context=other"),
+    ("explain", Success::Here("explain www.example.com"), "explain no_host"),
     ("init", Success::Here("init --domain=apps.example.com"), "init --domain=apps..com"),
     ("install", Success::Here("install --domain=apps.example.com HELM"), "install --helm=/nonexistent/helm"),
     ("journal", Success::Here("journal router"), "journal ruoter"),
@@ -88,7 +90,11 @@ struct Machine {
 impl Machine {
     async fn new(name: &str) -> Self {
         let helm = Helm::new(if name == "install" { INSTALLED } else { UPGRADED }, &DONE);
-        Self { cluster: Platform::well().cluster().await, helm, folder: tempfile::tempdir().unwrap() }
+        let cluster = match name {
+            "explain" => routers::cluster().await,
+            _ => Platform::well().cluster().await,
+        };
+        Self { cluster, helm, folder: tempfile::tempdir().unwrap() }
     }
 
     fn line(&self, line: &str) -> String {

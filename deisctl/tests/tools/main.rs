@@ -4,9 +4,12 @@
 
 mod cluster;
 mod commands;
+mod grpc;
 mod helm;
 mod journal;
+mod orphans;
 mod platform;
+mod routers;
 mod session;
 mod shown;
 mod state;

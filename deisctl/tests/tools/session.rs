@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::cluster::parameters;
-use crate::state;
+use crate::grpc;
 
 pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -24,7 +24,7 @@ const STATUS: u8 = 3;
 pub(crate) enum Session {
     /// `{"stdout": "…", "stderr": "…", "exit": 0}`, of a program that reads nothing.
     Program { said: Value, has_terminal: bool },
-    /// Who listens there speaks HTTP, `{"GET /readiness": 200}`, or is state: see [`state::State`].
+    /// Who listens there speaks HTTP, `{"GET /readiness": 200}`, or is a service: see [`grpc::serve`].
     Port { port: u16, said: Value },
 }
 
@@ -56,7 +56,7 @@ impl Session {
         let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
         match self {
             Self::Program { said, has_terminal } => program(&mut socket, &said, has_terminal).await,
-            Self::Port { port, said } if state::is_told(&said) => state::serve(&mut socket, port, &said).await,
+            Self::Port { port, said } if grpc::is_told(&said) => grpc::serve(&mut socket, port, &said).await,
             Self::Port { port, said } => answer(&mut socket, port, &said).await,
         }
         while let Some(Ok(_)) = socket.next().await {}

@@ -1,20 +1,16 @@
 //! The state service, as operators ask it through a port of its pod, and what they make of its answer.
 
-use std::io;
 use std::time::{Duration, SystemTime};
 
 use deis_proto::state::holding::Kind;
 use deis_proto::state::holdings_service_server::{HoldingsService, HoldingsServiceServer};
 use deis_proto::state::{Holding, ListHoldingsRequest, ListHoldingsResponse, LockOwner};
-use futures_util::{StreamExt as _, stream};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::cluster::{Cluster, list};
-use crate::session::{Socket, open, send};
+use crate::grpc;
 
 const HOLDER: &str = "deis-builder-a-0123abcd";
 
@@ -26,16 +22,8 @@ struct State {
 
 impl State {
     fn new(holdings: Value) -> Self {
-        let (authority_key, mut params) = (KeyPair::generate().unwrap(), CertificateParams::default());
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca = params.self_signed(&authority_key).unwrap().pem();
-        let issuer = Issuer::new(params, authority_key);
-        let certified = |name: &str| {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(vec![format!("deis-{name}")]).unwrap();
-            json!({ "tls.crt": params.signed_by(&key, &issuer).unwrap().pem(), "tls.key": key.serialize_pem(), "ca.crt": ca })
-        };
-        Self { said: json!({ "state": certified("state"), "holdings": holdings }), operator: certified("operator") }
+        let [state, operator] = grpc::certificates(["state", "operator"]);
+        Self { said: json!({ "server": state, "holdings": holdings }), operator }
     }
 
     /// A builder, a workflow and this state, one pod of each, and nothing else.
@@ -50,9 +38,7 @@ impl State {
         Some(match path {
             "/api/v1/namespaces/deis/pods" => list(&["builder", "workflow", "state"].map(pod)),
             "/api/v1/namespaces/deis/pods/deis-state-a/portforward 50051" => self.said.clone(),
-            "/api/v1/namespaces/deis/secrets/deis-operator-tls" => {
-                json!({ "metadata": { "name": "deis-operator-tls" }, "data": encoded(&self.operator) })
-            }
+            "/api/v1/namespaces/deis/secrets/deis-operator-tls" => grpc::secret("deis-operator-tls", &self.operator),
             "/api/v1/namespaces/deis/secrets" => list(&[]),
             "/version" => json!({
                 "major": "1", "minor": "35", "gitVersion": "v1.35.0", "gitCommit": "", "gitTreeState": "", "buildDate": "",
@@ -72,48 +58,9 @@ fn pod(part: &str) -> Value {
     })
 }
 
-/// As a Secret has it: in base64.
-fn encoded(data: &Value) -> Value {
-    use base64::Engine as _;
-    let encode = |value: &Value| base64::engine::general_purpose::STANDARD.encode(value.as_str().unwrap());
-    data.as_object().unwrap().iter().map(|(key, value)| (key.clone(), encode(value))).collect::<Value>()
-}
-
-/// Whether what is said to a port is for [`serve`].
-pub(crate) fn is_told(said: &Value) -> bool {
-    said["state"].is_object()
-}
-
-/// Answers gRPC over TLS, until the client goes.
-pub(crate) async fn serve(socket: &mut Socket, port: u16, said: &Value) {
-    let pem = |name: &str| said["state"][name].as_str().unwrap();
-    let tls = ServerTlsConfig::new()
-        .identity(Identity::from_pem(pem("tls.crt"), pem("tls.key")))
-        .client_ca_root(Certificate::from_pem(pem("ca.crt")));
-    let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    let connections = stream::iter([Ok::<_, io::Error>(theirs)]).chain(stream::pending());
-    let service = HoldingsServiceServer::new(Told(said["holdings"].clone()));
-    let server = Server::builder().tls_config(tls).unwrap().add_service(service).serve_with_incoming(connections);
-    open(socket, port).await;
-    let (mut reader, mut writer) = tokio::io::split(ours);
-    let relay = async {
-        let mut buffer = vec![0; 16 * 1024];
-        loop {
-            tokio::select! {
-                message = socket.next() => {
-                    let Some(Ok(message)) = message else { return };
-                    if let [0, data @ ..] = &message.into_data()[..] && writer.write_all(data).await.is_err() {
-                        return;
-                    }
-                }
-                read = reader.read(&mut buffer) => match read {
-                    Ok(read @ 1..) => send(socket, 0, &buffer[..read]).await,
-                    _ => return,
-                },
-            }
-        }
-    };
-    tokio::select! { _ended = server => {} () = relay => {} }
+/// What a port of state serves.
+pub(crate) fn services(holdings: &Value) -> Routes {
+    Routes::new(HoldingsServiceServer::new(Told(holdings.clone())))
 }
 
 /// A list of `[kind, name, holder, minutes]`, or the sentence of a refusal.
@@ -198,7 +145,7 @@ async fn a_diagnosis_has_it_too() {
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
         if entry.path().unwrap().ends_with("holdings.yaml") {
-            io::Read::read_to_string(&mut entry, &mut found).unwrap();
+            std::io::Read::read_to_string(&mut entry, &mut found).unwrap();
         }
     }
     let (before, after) = found.split_once("since: ").unwrap();

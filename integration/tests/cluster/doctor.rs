@@ -141,6 +141,14 @@ fn faults(node: &str) -> Vec<Fault> {
             &[("apps", "doctors-stuck", "finds no node for pod stuck-v2-web-")],
             Mended::By("kubectl delete namespace doctors-stuck"),
         ),
+        fault(
+            applied(
+                r#"{"apiVersion": "v1", "kind": "Namespace",
+                    "metadata": {"name": "doctors-orphan", "labels": {"app": "doctors-orphan", "heritage": "deis"}}}"#,
+            ),
+            &[("apps", "doctors-orphan", "belongs to no app in the ledger; it has ")],
+            Mended::As("apps"),
+        ),
     ]
 }
 
@@ -286,7 +294,7 @@ fn all_undone(node: &str, revision: u64) -> String {
     format!(
         "helm rollback deis {revision} --namespace deis; deisctl init --domain=${{DEIS_DOMAIN:-apps.localhost}}; \
          kubectl uncordon {node}; kubectl -n deis set env deployment/deis-state LOUD-; \
-         kubectl delete --ignore-not-found namespace/doctors-stuck; \
+         kubectl delete --ignore-not-found namespace/doctors-stuck namespace/doctors-orphan; \
          kubectl -n deis delete --ignore-not-found pvc/data-deis-etcd-1; \
          kubectl -n kube-system delete --ignore-not-found lease/kube-scheduler"
     )

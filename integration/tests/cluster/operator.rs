@@ -97,6 +97,25 @@ async fn deisctl_shows_the_log_of_each_replica() {
     assert!(log.lines().all(|line| line.starts_with("deis-router-")), "{log}");
 }
 
+#[tokio::test]
+async fn every_router_explains_a_host() {
+    let platform = Platform::connect().await;
+    let explain = async |host: &str| {
+        let said = output(&deisctl(), &["explain", host, "--output=json"]).await;
+        serde_json::from_str::<Value>(&said).unwrap()
+    };
+    let api = explain(&format!("deis.{}", platform.domain)).await;
+    let routers = api["routers"].as_array().unwrap();
+    assert_eq!((api["differences"].as_array().unwrap().len(), routers.len()), (0, 2), "{api}");
+    for router in routers {
+        let (code, route) = (&router["explanation"]["code"], &router["explanation"]["route"]);
+        assert!(code.is_null() && route["service"] == "deis/deis-workflow", "{api}");
+        assert_eq!(route["pods"][0]["standing"], "ready", "{api}");
+    }
+    let nobody = explain(&format!("nobody-has-this.{}", platform.domain)).await;
+    assert_eq!(nobody["routers"][0]["explanation"]["code"], "unknown-host", "{nobody}");
+}
+
 /// The chart's value is `enabled` here as well: other tests register users meanwhile.
 #[tokio::test]
 async fn deisctl_sets_shows_and_takes_away_a_setting() {

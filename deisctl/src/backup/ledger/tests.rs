@@ -134,6 +134,7 @@ async fn a_ledger_is_dumped_loaded_and_put_in_its_place() {
         )
         .await;
 
+    assert_eq!(apps(shell).await.unwrap().iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["app1", "app2", "app3"]);
     let (ledger, dump) = dumped(shell).await.unwrap();
     assert_eq!(ledger.apps.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["app1", "app2", "app3"]);
     assert_eq!((ledger.schema, ledger.rows["apps"], ledger.rows["releases"]), (10, 3, 3));
