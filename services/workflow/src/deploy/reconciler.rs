@@ -86,6 +86,7 @@ pub async fn reconcile<W: Effects + Surroundings>(
         drained: 0,
         claims: Claims::default(),
         generation: 0,
+        looks_at_once: false,
         prepared: None,
         refused: BTreeSet::new(),
         unrestarted: None,
@@ -130,6 +131,8 @@ struct Run<'a, W> {
     claims: Claims,
     /// The newest generation of the world that was looked at.
     generation: u64,
+    /// Whether the last step is in the ledger alone, of which no watch tells.
+    looks_at_once: bool,
     /// The release, what routers are told and the leave to run as root, for which Secrets, Service and namespace are known to be right.
     prepared: Option<(ReleaseVersion, Routing, bool)>,
     /// What Kubernetes has refused and the release can do without: it is not asked for again.
@@ -361,7 +364,10 @@ impl<W: Effects + Surroundings> Run<'_, W> {
         Ok(())
     }
 
-    async fn wait(&self) {
+    async fn wait(&mut self) {
+        if std::mem::take(&mut self.looks_at_once) {
+            return;
+        }
         self.world.changed(&self.grant.app, self.generation, LONGEST_WAIT).await;
     }
 

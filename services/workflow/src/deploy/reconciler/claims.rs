@@ -81,6 +81,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
     ) -> Result<(), EffectError> {
         let (controllers, service) = self.claims.missing(&actions, observed);
         if controllers.is_empty() && service.is_none() {
+            self.looks_at_once = actions.iter().all(|action| matches!(action, Action::Hold(..) | Action::Entrust(_)));
             for action in actions {
                 self.act(assignment, action).await?;
             }

@@ -29,6 +29,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
         if phase.state == PhaseState::Succeeded {
             // From here on it does not matter what becomes of the pod.
             self.world.end_phase(&self.grant, assignment.release).await?;
+            self.looks_at_once = true;
             return Ok(false);
         }
         self.tell("running the release command".to_owned());

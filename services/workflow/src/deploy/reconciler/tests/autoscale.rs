@@ -31,6 +31,11 @@ async fn a_roll_begins_with_as_many_as_the_autoscaler_has_left_and_gives_them_ba
     settle(&sandbox).await;
     insta::assert_yaml_snapshot!(sandbox.log());
     assert!(is_handed_over(&sandbox, new()));
+    let plain = Sandbox::upgrading(Fate::Serves);
+    settle(&plain).await;
+    // Until the autoscaler is seen to be gone, and to be there again; no watch tells whose the number is, and none is waited for.
+    let longer = sandbox.0.lock().now.checked_sub(plain.0.lock().now);
+    assert_eq!(longer, Some(Duration::from_secs(2)));
 }
 
 #[tokio::test]

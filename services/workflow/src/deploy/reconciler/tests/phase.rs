@@ -24,6 +24,9 @@ async fn the_release_command_runs_before_anything_else() {
         ["prepare v2", "run the release command of v2", "the release command of v2 is done", "create v2 web"]
     );
     assert_eq!(sandbox.0.lock().cluster.replicas(), ["v2 web 2"]);
+    let plain = Sandbox::upgrading(Fate::Serves);
+    settle(&plain).await;
+    assert_eq!(sandbox.0.lock().now, plain.0.lock().now, "no watch tells that it is done, and none is waited for");
 }
 
 #[tokio::test]
