@@ -277,8 +277,8 @@ pub mod router_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Answers once all these pods are backends of the Service in this router's table (`missing` is empty), or at the
-        /// caller's deadline with those that are still missing. Driven by the table's changes.
+        /// Answers once all these pods are backends of the Service, or of one that has paths of it, in this router's table (`missing` is
+        /// empty), or at the caller's deadline with those that are still missing. Driven by the table's changes.
         pub async fn await_backends(
             &mut self,
             request: impl tonic::IntoRequest<super::AwaitBackendsRequest>,
@@ -306,7 +306,7 @@ pub mod router_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Answers once this router chooses by this epoch of the Service's annotation `router.deis.io/drain`, or by a later one, or at
-        /// the caller's deadline with the epoch it chooses by. Driven by the table's changes.
+        /// the caller's deadline with the epoch it chooses by. Driven by the table's changes. Services that have paths of this one go by it too.
         pub async fn await_drain(
             &mut self,
             request: impl tonic::IntoRequest<super::AwaitDrainRequest>,
@@ -396,8 +396,8 @@ pub mod router_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with RouterServiceServer.
     #[async_trait]
     pub trait RouterService: std::marker::Send + std::marker::Sync + 'static {
-        /// Answers once all these pods are backends of the Service in this router's table (`missing` is empty), or at the
-        /// caller's deadline with those that are still missing. Driven by the table's changes.
+        /// Answers once all these pods are backends of the Service, or of one that has paths of it, in this router's table (`missing` is
+        /// empty), or at the caller's deadline with those that are still missing. Driven by the table's changes.
         async fn await_backends(
             &self,
             request: tonic::Request<super::AwaitBackendsRequest>,
@@ -406,7 +406,7 @@ pub mod router_service_server {
             tonic::Status,
         >;
         /// Answers once this router chooses by this epoch of the Service's annotation `router.deis.io/drain`, or by a later one, or at
-        /// the caller's deadline with the epoch it chooses by. Driven by the table's changes.
+        /// the caller's deadline with the epoch it chooses by. Driven by the table's changes. Services that have paths of this one go by it too.
         async fn await_drain(
             &self,
             request: tonic::Request<super::AwaitDrainRequest>,

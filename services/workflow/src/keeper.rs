@@ -112,7 +112,7 @@ impl Keeper {
     async fn is_settled(&self, app: &AppName) -> Result<bool, Error> {
         // An app that was deleted, or a namespace that only looks like one.
         let Some(assignment) = self.ledger.desired(app).await? else { return Ok(true) };
-        let mut world = self.kubernetes.observe(app, assignment.routed().as_ref(), &BTreeSet::new());
+        let mut world = self.kubernetes.observe(app, &assignment.routed(), &BTreeSet::new());
         // Which pods the routers know is a matter for the run itself.
         world.controllers.iter_mut().flat_map(|controller| &mut controller.pods).for_each(|pod| pod.reachable = true);
         let goal = assignment.goal(&world);

@@ -34,6 +34,7 @@ pub(crate) use output::{Output, without_figures};
 pub(crate) use parts::{PARTS, recovered};
 pub(crate) use platform::{MACHINE, Platform};
 pub(crate) use receiver::{Receiver, Span};
+pub(crate) use record::{Recording, record};
 pub(crate) use registry::{Image, PASSWORD, PORT, Registry, USERNAME, elsewhere, here};
 pub(crate) use terminal::Terminal;
 pub(crate) use tunnel::{Tunnel, shown};

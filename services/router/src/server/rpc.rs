@@ -145,8 +145,11 @@ fn generation(table: &Table) -> i64 {
     i64::try_from(table.generation()).unwrap_or(i64::MAX)
 }
 
+/// The pods that are neither backends of this Service nor of one that has paths of it.
 fn missing(table: &Table, key: &ServiceKey, pod_uids: &[String]) -> Vec<String> {
-    let backends = table.service(key).map(|route| route.backends.as_slice()).unwrap_or_default();
+    let route = table.service(key);
+    let branches = route.into_iter().flat_map(|route| route.branches()).filter_map(|(_, branch)| table.service(branch));
+    let backends = route.into_iter().chain(branches).flat_map(|route| &route.backends).collect::<Vec<_>>();
     let there = |uid: &&String| backends.iter().any(|backend| backend.pod() == Some(uid.as_str()));
     pod_uids.iter().filter(|uid| !there(uid)).cloned().collect()
 }

@@ -108,7 +108,7 @@ impl Index {
         match event {
             Event::Service(facts) => self.put_service(facts),
             Event::ServiceGone(key) => match self.services.remove(&key) {
-                Some(known) => self.rebuild(&key) | self.graft(&key, Some(&known)),
+                Some(known) => self.rebuild(&key) | self.graft(&key, Some(&known)) | self.tell_branches(&key),
                 None => false,
             },
             Event::Slice(slice) => self.put_slice(slice),
@@ -147,8 +147,9 @@ impl Index {
             Some(known) if drain_text(&known.facts) == drain_text(&facts) => known.drain.clone(),
             _ => read_drain(&facts),
         };
+        let is_told = known.as_ref().is_none_or(|known| known.drain != drain);
         self.services.insert(key.clone(), Arc::new(Known { facts, settings, drain }));
-        self.rebuild(&key) | self.graft(&key, known.as_ref())
+        self.rebuild(&key) | self.graft(&key, known.as_ref()) | (is_told && self.tell_branches(&key))
     }
 
     fn show_certificates(&mut self) -> bool {
@@ -291,7 +292,10 @@ impl Index {
                 None => Arc::new(Backend::new(address, pod, Arc::clone(&demand))),
             }
         });
-        let is_leaving = |backend: &Arc<Backend>| backend.pod().is_some_and(|pod| known.drain.leaving.contains(pod));
+        let told = self.told(known).collect::<Vec<_>>();
+        let is_leaving = |backend: &Arc<Backend>| {
+            backend.pod().is_some_and(|pod| told.iter().any(|drain| drain.leaving.contains(pod)))
+        };
         let (leaving, staying) = backends.partition::<Vec<_>, _>(is_leaving);
         let service = facts.address.map(|address| {
             let same = before.and_then(|route| route.service.as_ref()).filter(|backend| backend.address() == address);

@@ -15,6 +15,7 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::lifecycle::client;
+use crate::rules::{branch, branch_pod};
 use crate::support::{App, Edge, LIMIT, app, pod, service, text};
 use crate::upgrade::parrot;
 
@@ -31,9 +32,13 @@ async fn await_drain(edge: &Edge, epoch: i64, limit: Duration) -> AwaitDrainResp
 
 /// What is said, over many requests.
 async fn said(edge: &Edge) -> Vec<String> {
+    said_at(edge, "/").await
+}
+
+async fn said_at(edge: &Edge, path: &str) -> Vec<String> {
     let mut said = Vec::new();
     for _ in 0..30 {
-        said.push(edge.get("/").await.text);
+        said.push(edge.get(path).await.text);
     }
     said.sort();
     said.dedup();
@@ -68,6 +73,27 @@ async fn a_drained_pod_gets_no_new_request_and_ends_those_under_way() {
     assert_eq!(said(&edge).await, ["staying"]);
     go_on.notify_one();
     assert_eq!(deadline(LIMIT, slow).await.unwrap().unwrap(), "leaving");
+}
+
+/// A deploy says it of all pods of an app at its own Service, and waits for that one's epoch.
+#[tokio::test]
+async fn a_drained_pod_of_a_service_with_paths_gets_no_new_request_either() {
+    let (web, leaving, staying) =
+        (App::saying("web").await, App::saying("leaving").await, App::saying("staying").await);
+    let edge = Edge::start(app(&[], &[web.address])).await;
+    for event in [branch("/api", &[]), branch_pod(leaving.address), branch_pod(staying.address)] {
+        edge.change(event).await;
+    }
+    assert_eq!(said_at(&edge, "/api").await, ["leaving", "staying"]);
+    edge.send(drain(7, &[leaving.address])).await;
+    assert_eq!(await_drain(&edge, 7, LIMIT).await.epoch, 7);
+    // From the moment that this is answered.
+    assert_eq!(said_at(&edge, "/api").await, ["staying"]);
+    assert_eq!(said(&edge).await, ["web"]);
+    edge.change(drain(8, &[leaving.address, staying.address])).await;
+    assert_eq!(said_at(&edge, "/api").await, ["leaving", "staying"], "better than no answer");
+    edge.change(drain(9, &[])).await;
+    assert_eq!(said_at(&edge, "/api").await, ["leaving", "staying"]);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use deis_proto::router::{AwaitBackendsRequest, GetStatusRequest, GetStatusRespon
 use deis_router::table::facts::Event;
 use deis_rpc::Identity;
 
+use crate::rules::{branch, branch_pod};
 use crate::support::{App, Authority, Edge, LIMIT, app, pod, service};
 
 /// The Service with an address of its own.
@@ -57,6 +58,26 @@ async fn workflow_waits_for_pods_to_be_served() {
 
     let refused = client(&edge, "builder").await_backends(wait_for(&[], LIMIT)).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+}
+
+/// A deploy waits for all pods of an app by its own Service.
+#[tokio::test]
+async fn workflow_waits_for_pods_of_a_service_with_paths_too() {
+    let (web, api) = (App::saying("web").await, App::saying("api").await);
+    let edge = Edge::start(app(&[], &[web.address])).await;
+    let mut workflow = client(&edge, "workflow");
+    let uids = [web.address, api.address].map(|address| address.port().to_string());
+    let uids = uids.each_ref().map(String::as_str);
+
+    // Another Service's pods are none of the app's before that Service has paths of it.
+    edge.send(branch_pod(api.address)).await;
+    let late = workflow.await_backends(wait_for(&uids, Duration::from_millis(300))).await.unwrap().into_inner();
+    assert_eq!(late.missing, [uids[1]]);
+
+    let mut waiting = workflow.clone();
+    let (answer, ()) = tokio::join!(waiting.await_backends(wait_for(&uids, LIMIT)), edge.send(branch("/api", &[])));
+    assert_eq!(answer.unwrap().into_inner().missing, Vec::<String>::new());
+    assert_eq!(edge.get("/api").await.text, "api");
 }
 
 #[tokio::test]

@@ -57,8 +57,8 @@ async fn annotations_rule() {
     assert_eq!(edge.get("/").await.text, "hello");
 }
 
-/// A Service that has paths of the app, and its pod.
-fn branch(pattern: &str, annotations: &[(&str, &str)]) -> Event {
+/// A Service that has paths of the app, and its pods.
+pub(crate) fn branch(pattern: &str, annotations: &[(&str, &str)]) -> Event {
     let all = [("proxyDomain", "app"), ("proxyLocations", pattern)];
     let all = all.iter().chain(annotations).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let key = ServiceKey { name: "app-api".to_owned(), ..key() };
@@ -66,12 +66,14 @@ fn branch(pattern: &str, annotations: &[(&str, &str)]) -> Event {
     Event::Service(Service { key, created: 2, app, annotations, port: String::new(), address: None })
 }
 
-fn branch_pod(address: SocketAddr) -> Event {
+/// Of each pod a slice of its own, for their ports differ here.
+pub(crate) fn branch_pod(address: SocketAddr) -> Event {
+    let number = address.port().to_string();
     Event::Slice(Slice {
-        name: "app-api-1".to_owned(),
+        name: format!("app-api-{number}"),
         service: ServiceKey { name: "app-api".to_owned(), ..key() },
         ports: BTreeMap::from([(String::new(), address.port())]),
-        endpoints: vec![Endpoint { ip: address.ip(), pod_uid: Some("api".to_owned()) }],
+        endpoints: vec![Endpoint { ip: address.ip(), pod_uid: Some(number) }],
     })
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::deploy::probe::Probe;
 use crate::deploy::refusal::Refusal;
-use crate::deploy::world::{Controller, Pod, Trouble, World};
+use crate::deploy::world::{Controller, Pod, Served, Trouble, World};
 use crate::deploy::{Assignment, Cause, PodList, Routers};
 use crate::error::{Error, Kind};
 use crate::ledger::{App, Ledger, Release, ReleaseState, Window};
@@ -124,13 +124,13 @@ pub async fn explained(
     let newest = ledger.releases(&app.id, Window { limit: 1, offset: 0 }).await?.items.into_iter().next();
     let served = assignment.routed();
     let mut reachable = BTreeSet::new();
-    let mut world = pods.world(&app.id, served.as_ref(), &reachable);
-    let of_served = world.controllers.iter().filter(|controller| Some(&controller.proc_type) == served.as_ref());
+    let mut world = pods.world(&app.id, &served, &reachable);
+    let of_served = world.controllers.iter().filter(|controller| served.contains(&controller.proc_type));
     let ready = of_served.flat_map(|controller| &controller.pods).filter(|pod| pod.gets_requests());
     let ready = ready.map(|pod| pod.uid.clone()).collect::<BTreeSet<_>>();
     if !ready.is_empty() {
         reachable = routers.reachable(&app.id, &ready).await;
-        world = pods.world(&app.id, served.as_ref(), &reachable);
+        world = pods.world(&app.id, &served, &reachable);
     }
     Ok(explain(&Facts {
         app,
@@ -332,8 +332,9 @@ fn unrouted(facts: &Facts<'_>) -> Vec<Problem> {
         };
         problems.push(Problem::new(cause));
     }
-    let controllers = world.controllers.iter().filter(|controller| controller.proc_type == kind);
-    for controller in controllers {
+    let served = Served { app: Some(kind), ..assignment.routed() };
+    for controller in world.controllers.iter().filter(|controller| served.contains(&controller.proc_type)) {
+        let kind = &controller.proc_type;
         let unknown = controller.pods.iter().filter(|pod| pod.ready && !pod.draining && !pod.reachable);
         problems.extend(unknown.map(|pod| {
             let cause = Cause {

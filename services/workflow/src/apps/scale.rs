@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use deis_api::{AppName, Code, ProcType, Username};
 
+use crate::deploy::world::Served;
 use crate::deploy::{Deployer, Ending, PodList};
 use crate::error::{Error, Kind};
 use crate::ledger::{App, Ground, Ledger, Structure};
@@ -110,7 +111,7 @@ fn numbers(pods: &dyn PodList, app: &App, asked: &Structure) -> Structure {
     let mut numbers = recorded.collect::<Structure>();
     let autoscaled = app.autoscaled.iter().filter(|(kind, _)| asked.contains_key(*kind)).collect::<Vec<_>>();
     if !autoscaled.is_empty() {
-        let world = pods.world(&app.id, None, &BTreeSet::new());
+        let world = pods.world(&app.id, &Served::default(), &BTreeSet::new());
         let live = autoscaled.into_iter().filter_map(|(kind, release)| world.controller(*release, kind));
         numbers.extend(live.map(|controller| (controller.proc_type.clone(), controller.replicas)));
     }

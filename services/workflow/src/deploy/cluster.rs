@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::effects::{EffectError, Grant};
 use super::failure::Failure;
 use super::goal::Assignment;
-use super::world::{Autoscaler, Budget, Controller, Pod, Service, World};
+use super::world::{Autoscaler, Budget, Controller, Pod, Served, Service, World};
 use crate::configs::tags::Tags;
 use crate::ledger::CertificateTexts;
 
@@ -97,8 +97,8 @@ pub trait Cluster: Send + Sync + 'static {
     fn tidy<'a>(&'a self, grant: &'a Grant, assignment: &'a Assignment) -> Done<'a>;
     /// Says in Kubernetes why a release failed. Best effort.
     fn report<'a>(&'a self, app: &'a AppName, failure: &'a Failure) -> BoxFuture<'a, ()>;
-    /// What exists of an app. Pods of the `served` type are reachable if their uid is in `reachable`, all others are.
-    fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World;
+    /// What exists of an app. Pods of `served` types are reachable if their uid is in `reachable`, all others are.
+    fn observe(&self, app: &AppName, served: &Served, reachable: &BTreeSet<String>) -> World;
     /// Waits until the app's world has a higher generation than `since`, but at most `limit`.
     fn changed<'a>(&'a self, app: &'a AppName, since: u64, limit: Duration) -> BoxFuture<'a, ()>;
     /// The last lines that a pod's process printed, also before it was started again. Best effort.
@@ -110,7 +110,7 @@ pub trait PodList: Send + Sync + 'static {
     /// An app's pods.
     fn pods(&self, app: &AppName) -> Vec<PodView>;
     /// What exists of an app, as [`Cluster::observe`].
-    fn world(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World;
+    fn world(&self, app: &AppName, served: &Served, reachable: &BTreeSet<String>) -> World;
     /// Whether an app's Service is what it should be.
     fn is_served(&self, app: &AppName, routing: &Routing) -> bool;
 }

@@ -9,7 +9,7 @@ use deis_kube::objects::Drain;
 use super::cluster::Demolition;
 use super::failure::Failure;
 use super::goal::Assignment;
-use super::world::{Autoscaler, Budget, Controller, Pod, Service, World};
+use super::world::{Autoscaler, Budget, Controller, Pod, Served, Service, World};
 
 /// The right to write for one app, from the moment the deploy lock was taken until somebody else takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,8 +155,8 @@ pub trait Effects: Send + Sync + 'static {
 pub trait Surroundings: Send + Sync + 'static {
     /// What the ledger wants now; refuses a grant that is not the newest.
     fn assignment(&self, grant: &Grant) -> impl Future<Output = Result<Assignment, EffectError>> + Send;
-    /// What exists now. Pods of the served type count as reachable when their uid is in `reachable`.
-    fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World;
+    /// What exists now. Pods of `served` types count as reachable when their uid is in `reachable`.
+    fn observe(&self, app: &AppName, served: &Served, reachable: &BTreeSet<String>) -> World;
     /// Waits until the app's world has a higher generation than `since`, but at most `limit`.
     fn changed(&self, app: &AppName, since: u64, limit: Duration) -> impl Future<Output = ()> + Send;
     /// Those of the pods that every live router can choose; answers within seconds.

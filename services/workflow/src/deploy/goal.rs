@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Probe;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::world::World;
+use super::world::{Served, World};
 use crate::configs::{Shape, limits, probes};
 use crate::images::Pulled;
 
@@ -169,10 +169,12 @@ impl Assignment {
         [ProcType::web(), ProcType::cmd()].into_iter().find(|served| self.processes.contains_key(served))
     }
 
-    /// The process type that routers serve now.
+    /// The process types that routers serve now.
     #[must_use]
-    pub fn routed(&self) -> Option<ProcType> {
-        self.served().filter(|_| self.routing.rules.routable)
+    pub fn routed(&self) -> Served {
+        let rules = &self.routing.rules;
+        let served = || Served { app: self.served(), paths: rules.services.keys().cloned().collect() };
+        rules.routable.then(served).unwrap_or_default()
     }
 
     /// The port of the served process type; only an image from elsewhere may leave it open.

@@ -10,7 +10,7 @@ use super::effects::{EffectError, Effects, Grant, Surroundings};
 use super::failure::Failure;
 use super::goal::Assignment;
 use super::holder::Holder;
-use super::world::{Autoscaler, Budget, Controller, Pod, Service, World};
+use super::world::{Autoscaler, Budget, Controller, Pod, Served, Service, World};
 use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::logs::Events;
@@ -171,7 +171,7 @@ impl Surroundings for Outside {
         found.ok_or_else(|| EffectError::Fenced(grant.app.clone()))
     }
 
-    fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+    fn observe(&self, app: &AppName, served: &Served, reachable: &BTreeSet<String>) -> World {
         self.cluster.observe(app, served, reachable)
     }
 

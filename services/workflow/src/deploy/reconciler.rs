@@ -328,7 +328,7 @@ impl<W: Effects + Surroundings> Run<'_, W> {
         let (served, app) = (assignment.routed(), &self.grant.app);
         let mut have_answered = true;
         loop {
-            let observed = self.world.observe(app, served.as_ref(), &self.reachable);
+            let observed = self.world.observe(app, &served, &self.reachable);
             self.generation = observed.generation;
             // The routers drop a pod that gets unready, and take a moment to see that it is ready again.
             for pod in observed.controllers.iter().flat_map(|controller| &controller.pods).filter(|pod| !pod.ready) {

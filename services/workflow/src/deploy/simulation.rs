@@ -39,6 +39,8 @@ pub(super) struct Simulation {
     pub(super) fates: BTreeMap<ReleaseVersion, Fate>,
     /// What the app's Service says.
     pub(super) drain: Drain,
+    /// The process types beside web that the routers send to.
+    pub(super) paths: BTreeSet<ProcType>,
     /// The process types that have a disruption budget.
     pub(super) budgets: BTreeSet<ProcType>,
     /// The controller manager takes its time to delete pods.
@@ -237,7 +239,7 @@ impl Simulation {
             self.names += 1;
             let name = format!("a-{}-{}-{}", key.0, key.1, self.names);
             let uid = format!("uid-{}", self.names);
-            let routed = key.1 == ProcType::web();
+            let routed = key.1 == ProcType::web() || self.paths.contains(&key.1);
             let record = Record::default();
             let pod = Pod { name, uid, ready: false, routed, reachable: false, draining: false, trouble: None, record };
             controller.pods.push(pod);

@@ -1,5 +1,7 @@
 //! What exists, as the plan sees it.
 
+use std::collections::BTreeSet;
+
 use deis_api::rest::Autoscale;
 use deis_api::{ProcType, ReleaseVersion};
 use deis_kube::apply::Seen;
@@ -27,6 +29,15 @@ pub struct World {
     pub autoscalers: Vec<Autoscaler>,
     /// How many pods of processes are on their way out: until they are gone they hold what they have.
     pub leaving: usize,
+}
+
+/// The process types that the routers serve.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// That of the app's Service.
+    pub app: Option<ProcType>,
+    /// Those that have paths of the app, each by a Service of its own.
+    pub paths: BTreeSet<ProcType>,
 }
 
 /// The Service that the routers go by.
@@ -86,7 +97,7 @@ pub struct Pod {
     pub uid: String,
     /// Kubernetes counts it as ready.
     pub ready: bool,
-    /// The Service selects it: routers choose it as long as it is ready.
+    /// A Service selects it: routers choose it as long as it is ready.
     pub routed: bool,
     /// Every live router can choose it; true for pods that no router serves.
     pub reachable: bool,
@@ -179,6 +190,14 @@ impl World {
     pub fn draining(&self) -> Option<i64> {
         let mut pods = self.controllers.iter().flat_map(|controller| &controller.pods);
         self.service.as_ref().filter(|_| pods.any(|pod| pod.draining)).map(|service| service.drain.epoch)
+    }
+}
+
+impl Served {
+    /// Whether this one is among them.
+    #[must_use]
+    pub fn contains(&self, proc_type: &ProcType) -> bool {
+        self.app.as_ref() == Some(proc_type) || self.paths.contains(proc_type)
     }
 }
 

@@ -268,7 +268,7 @@ mod tests {
             }
             _ => drop(objects.autoscalers.insert("shop-web".to_owned(), serde_json::from_value(stored).unwrap())),
         });
-        kubernetes.world(&grant().app, None, &BTreeSet::new())
+        kubernetes.world(&grant().app, &Default::default(), &BTreeSet::new())
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
-use deis_api::{AppName, ProcType, ReleaseVersion};
+use deis_api::{AppName, ReleaseVersion};
 use deis_kube::apply::{self, Seen};
 use deis_kube::objects::Drain;
 use deis_kube::objects::Routing;
@@ -15,7 +15,7 @@ use super::cache::Objects;
 use super::trouble;
 use crate::deploy::PodView;
 use crate::deploy::phase::{Phase, PhaseState};
-use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Service, World};
+use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Served, Service, World};
 
 /// How long a process that nobody probes must have run before it counts as ready: one that ends at once is ready for a moment too.
 const UNPROBED: SignedDuration = SignedDuration::from_secs(3);
@@ -24,24 +24,38 @@ const UNPROBED: SignedDuration = SignedDuration::from_secs(3);
 pub(super) fn world(
     objects: &Objects,
     app: &AppName,
-    served: Option<&ProcType>,
+    served: &Served,
     reachable: &BTreeSet<String>,
     now: Timestamp,
 ) -> World {
     let service = objects.services.get(app.as_str()).map(Deref::deref);
     let service = service.map(|object| Service { seen: Seen::of(object), drain: Drain::of(&object.metadata) });
     let is_draining = |uid: &str| service.as_ref().is_some_and(|service| service.drain.leaving.contains(uid));
+    // The routers send to these as long as their Services are there, whatever is wanted by now, and as soon as they are.
+    let of_paths = objects.services.values().filter(|service| objects::is_of_paths(&service.metadata));
+    let of_paths = of_paths.filter_map(|service| labels::proc_type(&service.metadata));
+    let of_paths = of_paths.chain(served.paths.iter().cloned()).collect::<BTreeSet<_>>();
     let controllers = objects.controllers.values().map(Deref::deref).filter_map(|object| {
         let version = labels::version(&object.metadata)?;
         let proc_type = labels::proc_type(&object.metadata)?;
-        let is_served = served == Some(&proc_type);
         let pods = objects.pods.values().filter(|pod| {
             labels::version(&pod.metadata) == Some(version)
                 && labels::proc_type(&pod.metadata).as_ref() == Some(&proc_type)
                 && !is_leaving(pod)
         });
-        let pods = pods.map(|pod| seen(objects, pod, is_served, reachable, now));
-        let pods = pods.map(|pod| Pod { draining: is_draining(&pod.uid), ..pod }).collect();
+        let (is_served, has_paths) = (served.contains(&proc_type), of_paths.contains(&proc_type));
+        // What is counted as soon as it is ready; pods that are older than their paths need not be probed.
+        let is_judged = |pod: &KubePod| served.app.as_ref() == Some(&proc_type) || (is_served && is_probed(pod));
+        let pods = pods.map(|pod| {
+            let seen = seen(objects, pod, is_judged(pod), now);
+            Pod {
+                routed: seen.routed || has_paths,
+                reachable: !is_served || reachable.contains(&seen.uid),
+                draining: is_draining(&seen.uid),
+                ..seen
+            }
+        });
+        let pods = pods.collect();
         let replicas = object.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
         Some(Controller {
             seen: Seen::of(object),
@@ -132,18 +146,23 @@ fn is_leaving(pod: &KubePod) -> bool {
     pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-fn seen(objects: &Objects, pod: &KubePod, is_served: bool, reachable: &BTreeSet<String>, now: Timestamp) -> Pod {
-    let uid = pod.metadata.uid.clone().unwrap_or_default();
+/// A pod by itself. One that is not `is_judged` by the kubelet has to have run for a while.
+fn seen(objects: &Objects, pod: &KubePod, is_judged: bool, now: Timestamp) -> Pod {
     Pod {
         name: pod.metadata.name.clone().unwrap_or_default(),
-        ready: pod_state::is_ready(pod) && (is_served || runs_since(pod, now) >= UNPROBED),
+        uid: pod.metadata.uid.clone().unwrap_or_default(),
+        ready: pod_state::is_ready(pod) && (is_judged || runs_since(pod, now) >= UNPROBED),
         routed: labels::label(&pod.metadata, labels::BACKEND) == Some("true"),
-        reachable: !is_served || reachable.contains(&uid),
+        reachable: true,
         draining: false,
         trouble: trouble::of(pod, &objects.found(pod), now),
         record: trouble::record(pod),
-        uid,
     }
+}
+
+fn is_probed(pod: &KubePod) -> bool {
+    let mut containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    containers.any(|container| container.startup_probe.is_some() || container.readiness_probe.is_some())
 }
 
 fn runs_since(pod: &KubePod, now: Timestamp) -> SignedDuration {

@@ -20,7 +20,7 @@ use super::cache::Cache;
 use super::{demolish, observe, process};
 use crate::configs::tags::Tags;
 use crate::deploy::cluster::{Cluster, Demolition, Done, PodList, PodView};
-use crate::deploy::world::{self, Autoscaler, Budget, Controller, Pod, World};
+use crate::deploy::world::{self, Autoscaler, Budget, Controller, Pod, Served, World};
 use crate::deploy::{Assignment, EffectError, Failure, Grant};
 use crate::ledger::CertificateTexts;
 
@@ -98,7 +98,7 @@ impl PodList for Kubernetes {
         self.cache.read(app, |objects| observe::views(objects, Timestamp::now()))
     }
 
-    fn world(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+    fn world(&self, app: &AppName, served: &Served, reachable: &BTreeSet<String>) -> World {
         self.observe(app, served, reachable)
     }
 
@@ -287,7 +287,7 @@ impl Cluster for Kubernetes {
         Box::pin(self.event(app, failure.code, &failure.message))
     }
 
-    fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+    fn observe(&self, app: &AppName, served: &Served, reachable: &BTreeSet<String>) -> World {
         self.cache.read(app, |objects| observe::world(objects, app, served, reachable, Timestamp::now()))
     }
 

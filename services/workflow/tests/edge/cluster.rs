@@ -15,7 +15,7 @@ use deis_kube::objects::Routing;
 use deis_workflow::configs::tags::Tags;
 use deis_workflow::deploy::cluster::Done;
 use deis_workflow::deploy::phase::{Phase, PhaseState};
-use deis_workflow::deploy::world::{Autoscaler, Budget, Controller, Pod, Record, Service, Trouble, World};
+use deis_workflow::deploy::world::{Autoscaler, Budget, Controller, Pod, Record, Served, Service, Trouble, World};
 use deis_workflow::deploy::{Assignment, Cluster, Demolition, EffectError, Failure, Grant};
 use deis_workflow::ledger::CertificateTexts;
 use futures_util::future::BoxFuture;
@@ -284,7 +284,7 @@ impl Cluster for TestCluster {
         Box::pin(async {})
     }
 
-    fn observe(&self, app: &AppName, _served: Option<&ProcType>, _reachable: &BTreeSet<String>) -> World {
+    fn observe(&self, app: &AppName, _served: &Served, _reachable: &BTreeSet<String>) -> World {
         let state = self.state.lock();
         let (drain, fence) = state.drains.get(app).cloned().unwrap_or_default();
         let ours = state.controllers.iter().filter(|((owner, _, _), _)| owner == app);
@@ -293,12 +293,13 @@ impl Cluster for TestCluster {
                 let number = name.rsplit('-').next().unwrap().parse::<u64>().unwrap();
                 running.image.ends_with(CRASHING) || state.crashing_from.is_some_and(|first| number >= first)
             };
+            let has_paths = state.routing.get(app).is_some_and(|routing| routing.rules.services.contains_key(kind));
             let slow = running.image.ends_with(SLOW) && !state.slow_may_go;
             let pods = running.pods.iter().map(|name| Pod {
                 name: name.clone(),
                 uid: name.clone(),
                 ready: !crashes(name) && !slow && !state.idle.contains(name),
-                routed: *kind == ProcType::web(),
+                routed: *kind == ProcType::web() || has_paths,
                 reachable: true,
                 draining: drain.leaving.contains(name),
                 trouble: crashes(name).then_some(Trouble::Exited { code: 1, times: 2, after: Some(3) }),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use deis_api::{AppName, ProcType};
+use deis_api::AppName;
 use deis_kube::objects::Routing;
-use deis_workflow::deploy::world::World;
+use deis_workflow::deploy::world::{Served, World};
 use deis_workflow::deploy::{Cluster as _, PodList, PodView};
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use super::cluster::TestCluster;
 
 impl PodList for TestCluster {
     fn pods(&self, app: &AppName) -> Vec<PodView> {
-        let world = self.observe(app, None, &BTreeSet::new());
+        let world = self.observe(app, &Served::default(), &BTreeSet::new());
         let pods = world.controllers.iter().flat_map(|controller| {
             controller.pods.iter().map(|pod| PodView {
                 name: pod.name.clone(),
@@ -27,9 +27,9 @@ impl PodList for TestCluster {
         pods.collect()
     }
 
-    fn world(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+    fn world(&self, app: &AppName, served: &Served, reachable: &BTreeSet<String>) -> World {
         let mut world = self.observe(app, served, reachable);
-        for controller in world.controllers.iter_mut().filter(|controller| Some(&controller.proc_type) == served) {
+        for controller in world.controllers.iter_mut().filter(|controller| served.contains(&controller.proc_type)) {
             controller.pods.iter_mut().for_each(|pod| pod.reachable = reachable.contains(&pod.uid));
         }
         world

@@ -23,6 +23,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 pub(super) struct Connections {
     pub(super) address: SocketAddr,
     pub(super) host: String,
+    pub(super) path: String,
     idle: Mutex<Vec<SendRequest<Body>>>,
 }
 
@@ -34,9 +35,9 @@ pub(super) struct Answer {
 }
 
 impl Connections {
-    pub(super) async fn to(host: String) -> Self {
+    pub(super) async fn to(host: String, path: String) -> Self {
         let address = tokio::net::lookup_host((host.as_str(), 80)).await.unwrap().find(SocketAddr::is_ipv4).unwrap();
-        Self { address, host, idle: Mutex::default() }
+        Self { address, host, path, idle: Mutex::default() }
     }
 
     /// Sends a request once. A connection that was closed before anything of it was written does not count.

@@ -46,15 +46,21 @@ impl Load {
 
     /// Begins to ask an app that [`Load::pushed_app`] has pushed, `rate` times a second.
     pub(crate) async fn on(app: &App<'_>, platform: &Platform, rate: u32) -> Self {
+        Self::below("/", app, platform, rate).await
+    }
+
+    /// The same, at one path of it.
+    pub(crate) async fn below(path: &str, app: &App<'_>, platform: &Platform, rate: u32) -> Self {
         let host = format!("{}.{}", app.name, platform.domain);
-        let connections = Arc::new(Connections::to(host.clone()).await);
+        let place = format!("{host}{path}");
+        let connections = Arc::new(Connections::to(host, path.to_owned()).await);
         let over = CancellationToken::new();
         let mut asking = JoinSet::new();
         #[expect(clippy::disallowed_methods, reason = "a test has no process around it")]
         {
             asking.spawn(ask(Arc::clone(&connections), rate, over.clone()));
             for number in 0..SOCKETS {
-                asking.spawn(socket::repeat(connections.address, host.clone(), number, over.clone()));
+                asking.spawn(socket::repeat(connections.address, place.clone(), number, over.clone()));
             }
         }
         Self { over, asking }

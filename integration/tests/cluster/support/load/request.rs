@@ -55,7 +55,8 @@ pub(super) async fn ask(connections: &Connections, number: u32) -> Result<String
         Slow::Answer => format!("bytes={wanted}&seconds={SLOW}"),
         Slow::Nothing | Slow::Upload => format!("bytes={wanted}"),
     };
-    let request = Request::builder().method(&method).uri(format!("/?{query}")).header(HOST, &connections.host);
+    let uri = format!("{}?{query}", connections.path);
+    let request = Request::builder().method(&method).uri(uri).header(HOST, &connections.host);
     let request = request.header(CONNECTION, if stays { "keep-alive" } else { "close" });
     let request = if is_post { request.header(CONTENT_LENGTH, sent) } else { request };
     let body =

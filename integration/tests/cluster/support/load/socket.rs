@@ -15,12 +15,12 @@ use super::Report;
 /// A word that comes back later than this is lost.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Says a word each second on one websocket, which stays open until it is over.
-pub(super) async fn repeat(address: SocketAddr, host: String, number: usize, over: CancellationToken) -> Report {
+/// Says a word each second on one websocket, which stays open until it is over. The place is a host with a path.
+pub(super) async fn repeat(address: SocketAddr, place: String, number: usize, over: CancellationToken) -> Report {
     let start = Instant::now();
     let mut report = Report::default();
     while !over.is_cancelled() {
-        match talk(address, &host, &over).await {
+        match talk(address, &place, &over).await {
             Ok(End::App) => {}
             Ok(End::Router) => report.sent_away.push(Instant::now()),
             Err(error) => {
@@ -41,9 +41,9 @@ enum End {
 }
 
 /// Until it is over, or somebody says farewell: another one takes the next websocket.
-async fn talk(address: SocketAddr, host: &str, over: &CancellationToken) -> Result<End, String> {
+async fn talk(address: SocketAddr, place: &str, over: &CancellationToken) -> Result<End, String> {
     let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-    let opened = deadline(LIMIT, client_async(format!("ws://{host}/"), stream)).await;
+    let opened = deadline(LIMIT, client_async(format!("ws://{place}"), stream)).await;
     let (mut socket, _) = opened.map_err(|late| late.to_string())?.map_err(|error| error.to_string())?;
     let mut pace = interval(Duration::from_secs(1));
     while !over.is_cancelled() {

@@ -1,6 +1,8 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use deis_kube::objects::Drain;
+
 use super::{Index, Known, put};
 use crate::table::ServiceKey;
 use crate::table::route::Branch;
@@ -36,6 +38,20 @@ impl Index {
             changed |= self.rebuild(trunk);
         }
         changed
+    }
+
+    /// What is said of a Service's pods that are about to go: by itself, and by the one whose paths it has. A deploy says it there of all
+    /// pods of its app, under one epoch.
+    pub(super) fn told<'a>(&'a self, known: &'a Known) -> impl Iterator<Item = &'a Drain> {
+        let trunk = known.trunk().and_then(|trunk| self.services.get(&trunk));
+        [&known.drain].into_iter().chain(trunk.map(|trunk| &trunk.drain))
+    }
+
+    /// A Service says something else of pods that are about to go: those that have paths of it go by that in the same table, so that its
+    /// epoch holds for all. Whether that changed anything.
+    pub(super) fn tell_branches(&mut self, trunk: &ServiceKey) -> bool {
+        let branches = self.branches.get(trunk).cloned().unwrap_or_default();
+        branches.iter().fold(false, |changed, branch| self.rebuild(branch) | changed)
     }
 
     /// The Services that have paths of this one.

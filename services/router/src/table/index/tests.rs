@@ -1,7 +1,10 @@
+mod branches;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use self::branches::branch;
 use super::read::DRAIN;
 use super::*;
 use crate::backend::{Choice, Picked};
@@ -99,53 +102,6 @@ fn the_older_service_has_the_host() {
     index.apply(Event::ServiceGone(key("young")));
     assert_eq!(owner(&index.table(), "shared.org"), None);
     assert_eq!(index.table().hosts(), 1);
-}
-
-/// A Service of the app's namespace that has some of its paths.
-fn branch(name: &str, app: &str, pattern: &str) -> Service {
-    let mut service = service(name, 2, "");
-    service.key.namespace = app.to_owned();
-    let annotations = [("proxyDomain", app), ("proxyLocations", pattern)];
-    service.annotations = annotations.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    service
-}
-
-#[test]
-fn a_service_can_have_paths_of_another_one() {
-    let answers = |index: &Index, path: &str| {
-        let table = index.table();
-        let route = table.route(&Host::parse("app.example.com").unwrap()).unwrap();
-        table.below(route, path).key.name.clone()
-    };
-    // The branch may come first.
-    let mut index = index([Event::Service(branch("app-api", "app", "/api")), Event::Service(service("app", 1, "app"))]);
-    assert_eq!(
-        ["/", "/api", "/api/v2", "/v2/api"].map(|path| answers(&index, path)),
-        ["app", "app-api", "app-api", "app"]
-    );
-    assert_eq!((index.table().hosts(), index.table().services()), (1, 2), "it has no host of its own");
-
-    assert!(index.apply(Event::Service(branch("app-admin", "app", "/api/admin"))));
-    assert_eq!(
-        ["/api", "/api/admin/x"].map(|path| answers(&index, path)),
-        ["app-api", "app-admin"],
-        "the longest first"
-    );
-    assert!(index.apply(Event::Service(branch("app-admin", "app", "/a"))));
-    assert_eq!(["/api/admin", "/about"].map(|path| answers(&index, path)), ["app-api", "app-admin"]);
-    assert!(index.apply(Event::Service(branch("app-api", "another", "/api"))));
-    assert_eq!(answers(&index, "/api"), "app-api", "the one of another namespace is another one");
-    let gone = |name: &str| Event::ServiceGone(ServiceKey { namespace: "app".to_owned(), name: name.to_owned() });
-    assert!(index.apply(gone("app-api")));
-    assert_eq!(answers(&index, "/api"), "app-admin");
-    assert!(index.apply(gone("app-admin")));
-    assert_eq!(answers(&index, "/api"), "app");
-    // What cannot be read, or names itself, has nothing.
-    index.apply(Event::Service(branch("app-api", "app", "(")));
-    assert_eq!(answers(&index, "/api"), "app");
-    index.apply(gone("app-api"));
-    index.apply(Event::ServiceGone(ServiceKey { namespace: "another".to_owned(), name: "app-api".to_owned() }));
-    assert!(index.branches.is_empty(), "{:?}", index.branches);
 }
 
 #[test]
@@ -331,9 +287,16 @@ fn picture(table: &Table) -> BTreeMap<String, (Vec<String>, Vec<String>, usize, 
         let mut rules = route.rules.iter().filter(held).map(ToString::to_string).collect::<Vec<_>>();
         rules.sort();
         rules.dedup();
-        picture.insert(route.key.to_string(), (rules, addresses(table, &route.key.name), route.staying, route.epoch));
+        let backends = route.backends.iter().map(|backend| backend.address().to_string()).collect();
+        picture.insert(route.key.to_string(), (rules, backends, route.staying, route.epoch));
     }
     picture
+}
+
+/// The slice of a Service of the same namespace.
+fn of_branch(slice: Slice) -> Slice {
+    let service = ServiceKey { name: "branch".to_owned(), ..slice.service };
+    Slice { name: "branch".to_owned(), service, ..slice }
 }
 
 fn events() -> impl Strategy<Value = Event> {
@@ -342,6 +305,7 @@ fn events() -> impl Strategy<Value = Event> {
         prop::sample::select(vec!["a", "b,shared.org", "shared.org,*.w.org", "x.w.org", "", "shared.org,shared.org"]);
     let pods = prop::collection::vec(1_u8..6, 0..4);
     let pod = (1_u8..6).prop_map(|pod| format!("pod-{pod}"));
+    let app_with_paths = Just("a");
     prop_oneof![
         (app.clone(), 0_i64..3, domains.clone())
             .prop_map(|(app, created, domains)| Event::Service(service(app, created, domains))),
@@ -349,8 +313,20 @@ fn events() -> impl Strategy<Value = Event> {
             Event::Service(draining(app, created, domains, epoch, &pods))
         }),
         app.clone().prop_map(|app| Event::ServiceGone(key(app))),
-        (app.clone(), 0..2, pods).prop_map(|(app, n, pods)| Event::Slice(slice(&format!("{app}{n}"), app, &pods))),
+        (app.clone(), 0..2, pods.clone()).prop_map(|(app, n, pods)| Event::Slice(slice(
+            &format!("{app}{n}"),
+            app,
+            &pods
+        ))),
         (app, 0..2).prop_map(|(app, n)| Event::SliceGone(app.to_owned(), format!("{app}{n}"))),
+        (app_with_paths, 0_i64..3, pods.clone()).prop_map(|(app, epoch, pods)| {
+            let leaving = draining("", 1, "", epoch, &pods).annotations.into_iter().filter(|(name, _)| name == DRAIN);
+            let mut branch = branch("branch", app, "/x");
+            branch.annotations.extend(leaving);
+            Event::Service(branch)
+        }),
+        (app_with_paths, pods).prop_map(|(app, pods)| Event::Slice(of_branch(slice("s", app, &pods)))),
+        app_with_paths.prop_map(|app| Event::ServiceGone(of_branch(slice("s", app, &[])).service)),
         (pod.clone(), any::<bool>()).prop_map(|(uid, ending)| Event::Pod(uid, ending)),
         pod.prop_map(Event::PodGone),
     ]

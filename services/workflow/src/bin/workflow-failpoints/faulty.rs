@@ -7,7 +7,7 @@ use std::time::Duration;
 use deis_api::{AppName, ProcType, ReleaseVersion};
 use deis_failpoints::Failpoints;
 use deis_kube::objects::Drain;
-use deis_workflow::deploy::world::{Autoscaler, Budget, Controller, Pod, Service, World};
+use deis_workflow::deploy::world::{Autoscaler, Budget, Controller, Pod, Served, Service, World};
 use deis_workflow::deploy::{Assignment, Demolition, EffectError, Effects, Failure, Grant, Outside, Surroundings};
 use deis_workflow::runs::OneOffs;
 use deis_workflow::seams::{Commit, Seams};
@@ -169,7 +169,7 @@ impl<W: Surroundings> Surroundings for Faulty<W> {
         self.world.assignment(grant).await
     }
 
-    fn observe(&self, app: &AppName, served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+    fn observe(&self, app: &AppName, served: &Served, reachable: &BTreeSet<String>) -> World {
         self.world.observe(app, served, reachable)
     }
 

@@ -22,7 +22,7 @@ use crate::deploy::failure::Failure;
 use crate::deploy::goal::{Assignment, ReleasePhase};
 use crate::deploy::phase::{Phase, PhaseState};
 use crate::deploy::simulation::{Fate, Simulation};
-use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Service, Trouble, World};
+use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Served, Service, Trouble, World};
 
 const OLD: ReleaseVersion = ReleaseVersion::FIRST;
 

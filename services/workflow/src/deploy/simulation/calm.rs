@@ -31,7 +31,12 @@ impl Universe {
         Self::new(State::serving(two_of_each()))
     }
 
-    /// The same, with three pods of web by the word of an autoscaler.
+    /// The same, and worker has paths.
+    pub(super) fn with_paths() -> Self {
+        Self::new(State::with_paths(two_of_each(), "worker".parse().unwrap()))
+    }
+
+    /// Three pods of web by the word of an autoscaler.
     pub(super) fn autoscaled() -> Self {
         Self::new(State::autoscaled(two_of_each()))
     }

@@ -102,7 +102,7 @@ impl State {
     }
 
     pub(super) fn check_goes(&mut self, number: u64, pod: &SimulatedPod, by: &str) {
-        if !pod.gets_requests() || self.ledger.destroying {
+        if !self.kubernetes.sends_to(pod) || self.ledger.destroying {
             return;
         }
         let uid = uid(number);
@@ -122,7 +122,7 @@ impl State {
         let mut known = vec![all];
         for router in self.routers.iter().filter(|router| !router.is_stuck) {
             let has = |number: u64| router.table.pods.get(&number).is_some_and(|pod| pod.ready);
-            known.push(self.capacity(|number, pod| !pod.gets_requests() || pod.broke || has(number)));
+            known.push(self.capacity(|number, pod| !self.kubernetes.sends_to(pod) || pod.broke || has(number)));
         }
         for (kind, floor) in self.checker.floor.clone() {
             if let Some(left) = known.iter().map(|known| known.get(&kind).copied().unwrap_or(0)).min()

@@ -35,6 +35,17 @@ impl Universe {
     }
 }
 
+/// The checker wants every router to be told of them.
+#[test]
+fn pods_with_paths_leave_as_those_of_web_do() {
+    for wish in [Wish::Release, Wish::Scale(1), Wish::Restart] {
+        let universe = Universe::with_paths();
+        universe.wish(wish);
+        universe.finish(1, Pace::OneByOne);
+        universe.verdict().unwrap();
+    }
+}
+
 #[test]
 fn whoever_was_overtaken_does_not_run_the_release_command_again() {
     for wish in [Wish::Command, Wish::FailingCommand] {

@@ -69,7 +69,11 @@ struct History {
 
 impl History {
     fn new(mut tape: Tape) -> Self {
-        let universe = if tape.choose(2) == 0 { Universe::at_rest() } else { Universe::autoscaled() };
+        let universe = match tape.choose(3) {
+            0 => Universe::at_rest(),
+            1 => Universe::autoscaled(),
+            _ => Universe::with_paths(),
+        };
         let mut history =
             Self { universe, tape, replicas: [Replica::default(), Replica::default()], lock: None, processes: 0 };
         history.restart(0);

@@ -6,7 +6,7 @@ use deis_kube::apply::Seen;
 use deis_kube::objects::Drain;
 
 use crate::deploy::phase::{Phase, PhaseState};
-use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Record, Service, Trouble, World};
+use crate::deploy::world::{Autoscaler, Budget, Controller, Pod, Record, Served, Service, Trouble, World};
 
 use super::Fate;
 
@@ -19,6 +19,8 @@ pub(super) struct Kubernetes {
     pub(super) generation: u64,
     pub(super) namespace: Namespace,
     pub(super) service: Option<Stamped<Drain>>,
+    /// The process types that have paths, by Services of their own.
+    pub(super) paths: BTreeSet<ProcType>,
     /// The Secrets with releases' environments.
     pub(super) environments: BTreeMap<ReleaseVersion, Stamped<()>>,
     pub(super) controllers: BTreeMap<Key, Stamped<u32>>,
@@ -64,12 +66,6 @@ pub(super) struct SimulatedPod {
     pub(super) port: u16,
 }
 
-impl SimulatedPod {
-    pub(super) fn gets_requests(&self) -> bool {
-        self.ready && self.key.1 == ProcType::web()
-    }
-}
-
 /// Something that Kubernetes does by itself.
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
@@ -110,6 +106,15 @@ impl Kubernetes {
     pub(super) fn stamped<T>(&mut self, value: T, fence: i64) -> Stamped<T> {
         let number = self.number();
         Stamped { uid: number, version: number, fence, value }
+    }
+
+    /// Whether the routers send to pods of a process type.
+    fn routes(&self, kind: &ProcType) -> bool {
+        *kind == ProcType::web() || self.paths.contains(kind)
+    }
+
+    pub(super) fn sends_to(&self, pod: &SimulatedPod) -> bool {
+        pod.ready && self.routes(&pod.key.1)
     }
 
     pub(super) fn leaving(&self) -> Option<&BTreeSet<String>> {
@@ -180,7 +185,7 @@ pub(super) struct View<K> {
 }
 
 impl<K: std::ops::Deref<Target = Kubernetes>> View<K> {
-    pub(super) fn world(&self, reachable: &BTreeSet<String>) -> World {
+    pub(super) fn world(&self, served: &Served, reachable: &BTreeSet<String>) -> World {
         let service = self.services.service.as_ref();
         let service =
             service.map(|service| Service { seen: service.seen("a".to_owned()), drain: service.value.clone() });
@@ -188,12 +193,11 @@ impl<K: std::ops::Deref<Target = Kubernetes>> View<K> {
         let controllers = self.controllers.controllers.iter().map(|(key, controller)| {
             let pods = self.pods.pods.iter().filter(|(_, pod)| pod.key == *key).map(|(number, pod)| {
                 let uid = uid(*number);
-                let routed = key.1 == ProcType::web();
                 Pod {
                     name: name(key, *number),
                     ready: pod.ready,
-                    routed,
-                    reachable: !routed || reachable.contains(&uid),
+                    routed: self.services.routes(&key.1),
+                    reachable: !served.contains(&key.1) || reachable.contains(&uid),
                     draining: draining(&uid),
                     trouble: pod.trouble.clone(),
                     record: Record::default(),

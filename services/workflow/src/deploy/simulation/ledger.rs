@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deis_api::rest::Autoscale;
 use deis_api::{AppName, ProcType, ReleaseVersion};
-use deis_kube::objects::Routing;
+use deis_kube::objects::{Routing, Rules};
 use secrecy::SecretString;
 
 use crate::deploy::effects::{EffectError, Grant};
@@ -17,6 +17,8 @@ pub(super) struct Ledger {
     pub(super) releases: BTreeMap<ReleaseVersion, Row>,
     pub(super) desired: ReleaseVersion,
     pub(super) structure: BTreeMap<ProcType, u32>,
+    /// What users say about how the routers are to serve it.
+    pub(super) rules: Rules,
     pub(super) autoscale: BTreeMap<ProcType, Autoscale>,
     pub(super) autoscaled: BTreeMap<ProcType, ReleaseVersion>,
     pub(super) intent: i64,
@@ -42,6 +44,7 @@ impl Ledger {
             releases: BTreeMap::from([(ReleaseVersion::FIRST, row)]),
             desired: ReleaseVersion::FIRST,
             structure,
+            rules: Rules::default(),
             autoscale: BTreeMap::new(),
             autoscaled: BTreeMap::new(),
             intent: 0,
@@ -96,7 +99,7 @@ impl Ledger {
         let row = &self.releases[&self.desired];
         Assignment {
             app: app.clone(),
-            routing: Routing::default(),
+            routing: Routing { rules: self.rules.clone(), ..Routing::default() },
             unsettled: (self.intent != self.settled).then_some(self.intent),
             restarting: self.restarts.clone(),
             allow_root: false,

@@ -127,6 +127,10 @@ impl Effects for Process {
                 cluster.namespace = Namespace::There;
                 cluster.service = Some(cluster.stamped(Drain::default(), grant.fence));
             }
+            let paths = assignment.routing.rules.services.keys().cloned().collect::<BTreeSet<_>>();
+            if state.kubernetes.paths != paths {
+                state.cluster().paths = paths;
+            }
             if !state.kubernetes.environments.contains_key(&assignment.release) {
                 let cluster = state.cluster();
                 let environment = cluster.stamped((), grant.fence);

@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deis_api::{AppName, ProcType};
+use deis_api::AppName;
 
 use crate::deploy::effects::{EffectError, Grant, Surroundings};
 use crate::deploy::goal::Assignment;
-use crate::deploy::world::World;
+use crate::deploy::world::{Served, World};
 
 use super::process::{Process, number};
 use super::universe::At;
@@ -21,8 +21,8 @@ impl Surroundings for Process {
         })
     }
 
-    fn observe(&self, _app: &AppName, _served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
-        self.universe.state().processes[&self.id].view.world(reachable)
+    fn observe(&self, _app: &AppName, served: &Served, reachable: &BTreeSet<String>) -> World {
+        self.universe.state().processes[&self.id].view.world(served, reachable)
     }
 
     async fn changed(&self, _app: &AppName, since: u64, limit: Duration) {

@@ -137,7 +137,16 @@ impl State {
         state
     }
 
-    /// The same, and an autoscaler has set web to three pods.
+    /// The same, and this process type has paths.
+    pub(super) fn with_paths(structure: BTreeMap<ProcType, u32>, kind: ProcType) -> Self {
+        let mut state = Self::serving(structure);
+        state.cluster().paths.insert(kind.clone());
+        state.ledger.rules.services.insert(kind, "/paths".to_owned());
+        state.pass(Duration::ZERO);
+        state
+    }
+
+    /// An autoscaler has set web to three pods.
     pub(super) fn autoscaled(structure: BTreeMap<ProcType, u32>) -> Self {
         let mut state = Self::serving(structure);
         state.ledger.autoscale.insert(ProcType::web(), RULE);

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use deis_api::ProcType;
 use deis_kube::objects::Rules;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -31,6 +32,10 @@ fn pod(name: &str, version: &str, kind: &str, started: &str, leaving: bool) -> K
 
 fn app() -> AppName {
     "a".parse().unwrap()
+}
+
+fn web() -> Served {
+    Served { app: Some(ProcType::web()), ..Served::default() }
 }
 
 fn controller(version: &str, kind: &str, replicas: i32) -> ReplicationController {
@@ -65,7 +70,7 @@ fn objects() -> Objects {
 
 #[test]
 fn canaries_and_leaving_pods_are_not_counted() {
-    let world = world(&objects(), &app(), Some(&ProcType::web()), &BTreeSet::new(), NOW.parse().unwrap());
+    let world = world(&objects(), &app(), &web(), &BTreeSet::new(), NOW.parse().unwrap());
     let web = &world.controllers[0];
     assert_eq!(web.pods.iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>(), ["web-1"]);
     assert_eq!((web.replicas, web.seen.fence, web.seen.resource_version.as_str()), (2, 3, "7"));
@@ -75,7 +80,7 @@ fn canaries_and_leaving_pods_are_not_counted() {
 
 #[test]
 fn what_nobody_probes_has_to_run_for_a_while() {
-    let world = world(&objects(), &app(), Some(&ProcType::web()), &BTreeSet::new(), NOW.parse().unwrap());
+    let world = world(&objects(), &app(), &web(), &BTreeSet::new(), NOW.parse().unwrap());
     let worker = &world.controllers[1];
     let ready = worker.pods.iter().map(|pod| (pod.name.as_str(), pod.serves())).collect::<Vec<_>>();
     assert_eq!(ready, [("worker-new", false), ("worker-old", true)]);
@@ -95,7 +100,7 @@ fn the_service_says_which_pods_are_drained_and_their_labels_which_it_selects() {
         .insert(labels::BACKEND.to_owned(), "true".to_owned());
     let look = |objects: &Objects| {
         let reachable = BTreeSet::from(["web-1".to_owned()]);
-        world(objects, &app(), Some(&ProcType::web()), &reachable, NOW.parse().unwrap())
+        world(objects, &app(), &web(), &reachable, NOW.parse().unwrap())
     };
     assert_eq!((look(&objects).service, look(&objects).controllers[0].serving()), (None, 1));
     let mut service = deis_kube::objects::service(&app(), &Routing::default());
@@ -112,12 +117,46 @@ fn the_service_says_which_pods_are_drained_and_their_labels_which_it_selects() {
 }
 
 #[test]
+fn pods_of_a_type_with_paths_are_as_those_of_the_served_one() {
+    let mut objects = objects();
+    let pods = |objects: &Objects, served: &Served, reachable: &[&str]| {
+        let reachable = reachable.iter().map(|uid| (*uid).to_owned()).collect();
+        world(objects, &app(), served, &reachable, NOW.parse().unwrap()).controllers.remove(1).pods
+    };
+    let wanted = Served { paths: ["worker".parse().unwrap()].into(), ..web() };
+    let (new, old) = (0, 1);
+    // Those that are older than their paths are not probed, and one that ends at once is ready for a moment.
+    let serving = pods(&objects, &wanted, &["worker-new", "worker-old"]);
+    assert_eq!((serving[new].serves(), serving[old].serves()), (false, true));
+    let probe = json!({ "name": "worker", "startupProbe": { "tcpSocket": { "port": "http" } } });
+    let spec = serde_json::from_value(json!({ "containers": [probe] })).unwrap();
+    objects.pods.get_mut("worker-new").unwrap().spec = spec;
+    assert!(pods(&objects, &wanted, &["worker-new"])[new].serves());
+    assert!(!pods(&objects, &wanted, &["worker-new"])[old].serves(), "no router has it");
+    assert!(!pods(&objects, &web(), &[])[new].serves(), "as long as it has no paths, it has to run for a while");
+
+    // The routers send to it from the moment that its Service is there until it is gone.
+    let routed = |objects: &Objects, served: &Served| pods(objects, served, &[]).iter().all(|pod| pod.routed);
+    assert_eq!((routed(&objects, &web()), routed(&objects, &wanted)), (false, true));
+    let rules = Rules { services: [("worker".parse().unwrap(), "/work".to_owned())].into(), ..Rules::default() };
+    let routing = Routing { rules, ..Routing::default() };
+    let service = deis_kube::objects::services_of_paths(&app(), &routing).remove(0);
+    objects.services.insert("a-worker".to_owned(), service.into());
+    assert!(routed(&objects, &web()));
+    let drain = Drain { epoch: 7, leaving: ["worker-old".to_owned()].into() };
+    let mut service = deis_kube::objects::service(&app(), &routing);
+    service.metadata.annotations.as_mut().unwrap().insert(labels::DRAIN.to_owned(), drain.to_string());
+    objects.services.insert("a".to_owned(), service.into());
+    assert!(pods(&objects, &wanted, &[])[old].draining);
+}
+
+#[test]
 fn a_budget_is_right_as_it_was_made_and_not_otherwise() {
     let mut objects = objects();
     let mut right = deis_kube::objects::budget(&app(), &ProcType::web());
     right.metadata.annotations = Some(BTreeMap::from([(labels::FENCE.to_owned(), "3".to_owned())]));
     let look = |objects: &Objects| {
-        let world = world(objects, &app(), None, &BTreeSet::new(), NOW.parse().unwrap());
+        let world = world(objects, &app(), &Served::default(), &BTreeSet::new(), NOW.parse().unwrap());
         world.budgets.iter().map(|budget| (budget.proc_type.to_string(), budget.is_right)).collect::<Vec<_>>()
     };
     objects.budgets.insert("a-web".to_owned(), right.clone().into());
@@ -143,7 +182,7 @@ fn an_autoscaler_says_what_it_scales_unless_somebody_has_changed_it() {
     let look = |object: &HorizontalPodAutoscaler| {
         let mut objects = Objects::default();
         objects.autoscalers.insert("a-web".to_owned(), object.clone().into());
-        world(&objects, &app(), None, &BTreeSet::new(), NOW.parse().unwrap()).autoscalers[0].scales
+        world(&objects, &app(), &Served::default(), &BTreeSet::new(), NOW.parse().unwrap()).autoscalers[0].scales
     };
     assert_eq!(look(&made), Some((version, rule)));
     made.spec.as_mut().unwrap().max_replicas = 9;
@@ -167,7 +206,7 @@ fn release_phases_are_seen_apart_from_processes() {
     ended("v3", "Failed", None, 7);
     ended("v4", "Failed", Some("DeadlineExceeded"), 143);
     ended("v5", "Pending", None, 0);
-    let world = world(&objects, &app(), None, &BTreeSet::new(), NOW.parse().unwrap());
+    let world = world(&objects, &app(), &Served::default(), &BTreeSet::new(), NOW.parse().unwrap());
     let states = world.phases.into_iter().map(|phase| phase.state).collect::<Vec<_>>();
     assert_eq!(states[..3], [PhaseState::Succeeded, PhaseState::Failed(Some(7)), PhaseState::Failed(None)]);
     assert!(matches!(states[3], PhaseState::Running(_)));

@@ -43,6 +43,30 @@ fn routers_are_told_before_pods_go_and_told_when_none_goes_any_more() {
     assert!(matches!(plan(&fewer, &simulation.world(&every_pod(&simulation))), Plan::Done));
 }
 
+/// Of every process type that the routers send to, under one epoch.
+#[test]
+fn routers_are_told_of_pods_of_a_type_with_paths_too() {
+    let mut simulation = Simulation::default();
+    simulation.paths.insert("api".parse().unwrap());
+    let all = [("api", 3), ("web", 3), ("worker", 3)];
+    run(&mut simulation, &goal(OLD, &all, None));
+    let fewer = goal(OLD, &[("api", 2), ("web", 1), ("worker", 2)], None);
+    let told = step(&mut simulation, &fewer);
+    let [worker, word] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((worker.as_str(), word.starts_with("drain ")), ("v1 worker to 2: 1", true), "{told:?}");
+    let leaving = simulation.drain.leaving.clone();
+    let leaves = |kind: &str| {
+        let pods = &simulation.controllers[&(OLD, kind.parse().unwrap())].pods;
+        pods.iter().filter(|pod| leaving.contains(&pod.uid)).count()
+    };
+    assert_eq!((leaves("api"), leaves("web"), leaving.len()), (1, 2, 3));
+    assert_eq!(step(&mut simulation, &fewer), ["v1 api to 2: 1", "v1 web to 1: 2"]);
+    assert_eq!(step(&mut simulation, &fewer), [format!("drain {}", drain(2, &[]))]);
+    // A release replaces them all, and nobody goes of whom no router was told.
+    run(&mut simulation, &goal(new(), &all, Some(1)));
+    assert_eq!(simulation.replicas(), ["v2 api 3", "v2 web 3", "v2 worker 3"]);
+}
+
 #[test]
 fn pods_that_stay_after_all_are_chosen_again() {
     let mut simulation = Simulation::serving(OLD, &processes(&[("web", 3)]));

@@ -332,7 +332,7 @@ impl Surroundings for Sandbox {
         })
     }
 
-    fn observe(&self, _app: &AppName, _served: Option<&ProcType>, reachable: &BTreeSet<String>) -> World {
+    fn observe(&self, _app: &AppName, _served: &Served, reachable: &BTreeSet<String>) -> World {
         let state = self.0.lock();
         World { phases: state.phases.clone(), autoscalers: state.autoscalers.clone(), ..state.cluster.world(reachable) }
     }
