@@ -138,7 +138,17 @@ impl Api {
     }
 
     pub async fn list<T: DeserializeOwned>(&self, segments: &[&str], limit: u32) -> Result<Page<T>, Failure> {
-        let request = self.request(Method::GET, segments).query(&[("limit", limit)]);
+        self.list_where(segments, limit, &[]).await
+    }
+
+    /// The entries of a list for which these hold.
+    pub async fn list_where<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        limit: u32,
+        conditions: &[(&str, &str)],
+    ) -> Result<Page<T>, Failure> {
+        let request = self.request(Method::GET, segments).query(&[("limit", limit)]).query(conditions);
         decode(&self.call(request, Wait::Short).await?)
     }
 

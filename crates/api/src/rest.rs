@@ -27,7 +27,7 @@ mod service;
 mod settings;
 mod time;
 
-pub use self::activity::Activity;
+pub use self::activity::{AccountActivity, Activity};
 pub use self::administrator::Administrator;
 pub use self::app::{App, NewApp};
 pub use self::auth::{Cancel, Login, NewPassword, PasswordSet, Regenerate, Registration, Token, User};

@@ -269,6 +269,24 @@ pub fn difference() -> Value {
     })
 }
 
+/// All tokens that were ended, a key that its owner has added, and his registration.
+pub fn account_activity() -> Value {
+    json!([
+        {
+            "account": null, "number": 1, "time": "2016-08-22T17:43:16Z", "user": "admin", "address": "192.0.2.8",
+            "action": "user.tokens", "before": null, "after": null, "intact": true,
+        },
+        {
+            "account": "bob", "number": 2, "time": "2016-08-22T17:42:16Z", "user": "bob", "address": "192.0.2.7",
+            "action": "key.add", "before": null, "after": {"id": "laptop"}, "intact": true,
+        },
+        {
+            "account": "bob", "number": 1, "time": "2016-08-22T17:41:16Z", "user": null, "address": "192.0.2.7",
+            "action": "user.register", "before": null, "after": {"superuser": false}, "intact": true,
+        },
+    ])
+}
+
 /// A scale by a user, and a failure that nobody asked for.
 pub fn activity() -> Value {
     json!([
@@ -347,6 +365,7 @@ fn contract() -> BTreeMap<String, Answer> {
         (app_path("GET", "tls/"), Answer::new(200, tls(json!(true)))),
         (app_path("POST", "tls/"), Answer::new(201, tls(json!(true)))),
         (app_path("GET", "pods/"), Answer::new(200, web)),
+        ("GET /v2/admin/activity/".to_owned(), Answer::new(200, page(3, account_activity()))),
         (app_path("GET", "activity/"), Answer::new(200, page(2, activity()))),
         (app_path("GET", "explain/"), Answer::new(200, explanation())),
         (app_path("POST", "scale/"), Answer::empty(204)),

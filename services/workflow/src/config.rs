@@ -128,7 +128,8 @@ pub struct ServeConfig {
     #[arg(long, env = "DEIS_DEPLOY_HOOK_KEY", default_value = "/var/run/secrets/deis/deploy-hook-key")]
     pub deploy_hook_key: PathBuf,
 
-    /// Folder with the builder-key that a builder outside of the platform shows; without it there are no paths for one.
+    /// Folder with the builder-key that a builder outside of the platform shows, read again when it changes; without it there are no paths
+    /// for one.
     #[arg(long, env = "DEIS_BUILDER_KEY", default_value = "/var/run/secrets/deis/builder-key")]
     pub builder_key: PathBuf,
 }
@@ -201,11 +202,7 @@ impl ServeConfig {
             return Ok(None);
         }
         let path = self.builder_key.join("builder-key");
-        if let Some(key) = BuilderKey::new(text(&path)?) {
-            return Ok(Some(key));
-        }
-        let problem = format!("the key has fewer than {} characters", BuilderKey::MIN_LEN);
-        Err(Unreadable { path, source: io::Error::new(io::ErrorKind::InvalidData, problem) })
+        BuilderKey::in_file(&path).map(Some).map_err(|source| Unreadable { path, source })
     }
 
     /// Name and password of the first administrator, if there is such a folder.

@@ -6,6 +6,7 @@ use deis_api::{AppName, Code, NameError};
 
 use crate::deploy::EffectError;
 use crate::deploy::failure::Failure;
+use crate::limit::Limit;
 
 /// A request was refused or failed. Each variant has a stable code; `Display` is the sentence for the user.
 #[derive(Debug, thiserror::Error)]
@@ -62,11 +63,19 @@ pub enum Error {
         /// Why, and what to do next.
         message: String,
     },
+    /// It is more than a request may be.
+    #[error("{message}")]
+    Beyond {
+        /// What it is beyond.
+        limit: Limit,
+        /// Why.
+        message: &'static str,
+    },
     /// He asks too often, or too many ask at once.
     #[error("{message}")]
     Later {
-        /// Its code, which gives the status.
-        code: Code,
+        /// What was reached.
+        limit: Limit,
         /// Why, and when to try again.
         message: String,
         /// How long to wait: whole seconds.
@@ -132,10 +141,8 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            Self::Field { code, .. }
-            | Self::Refused { code, .. }
-            | Self::Later { code, .. }
-            | Self::RunFailed { code, .. } => *code,
+            Self::Field { code, .. } | Self::Refused { code, .. } | Self::RunFailed { code, .. } => *code,
+            Self::Beyond { limit, .. } | Self::Later { limit, .. } => limit.code(),
             Self::List(_) => Code::InvalidArgument,
             Self::Missing(_) => Code::NotFound,
             Self::NotAuthenticated => Code::NotAuthenticated,
@@ -145,6 +152,17 @@ impl Error {
             Self::DeployFailed(failure) => failure.code,
             Self::Unavailable(_) => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
+        }
+    }
+}
+
+impl Error {
+    /// The limit that refuses, if it is one.
+    #[must_use]
+    pub const fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Beyond { limit, .. } | Self::Later { limit, .. } => Some(*limit),
+            _ => None,
         }
     }
 }

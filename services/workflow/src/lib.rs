@@ -40,6 +40,7 @@ pub mod images;
 mod keeper;
 pub mod kubernetes;
 pub mod ledger;
+pub mod limit;
 pub mod logs;
 pub mod peers;
 pub mod releases;

@@ -3,6 +3,18 @@ use serde_json::Value;
 
 use super::Time;
 
+/// Something that was done to an account, or to all of them.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AccountActivity {
+    /// Whose account it is; null where it is about all of them.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub account: Option<String>,
+    /// What was done; its number is its place among all of the account's.
+    #[serde(flatten)]
+    pub activity: Activity,
+}
+
 /// Something that was done to an app. Secrets are masked.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -9,11 +9,12 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use deis_api::{Code, Username};
+use deis_api::Username;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::limit::Limit;
 
 /// Guesses at one user's password from one address: ten, and 1,440 a day.
 const AS_ONE_USER: Allowance = Allowance { at_once: 10, pace: Duration::from_secs(60) };
@@ -61,6 +62,7 @@ impl Attempts {
     /// [`Error::Later`] when there were too many.
     pub(super) fn password(&self, username: &Username, origin: Origin) -> Result<(), Error> {
         let now = Instant::now();
+        let too_many = |what: &str, wait| too_many(Limit::PasswordAttempts, what, wait);
         self.from.take(origin, now).map_err(|wait| too_many("attempts with a password", wait))?;
         self.as_user.take((username.clone(), origin), now).map_err(|wait| {
             self.from.give_back(&origin, now);
@@ -80,14 +82,15 @@ impl Attempts {
     /// # Errors
     /// [`Error::Later`] when there were too many.
     pub(super) fn registration(&self, origin: Origin) -> Result<(), Error> {
-        self.registrations.take(origin, Instant::now()).map_err(|wait| too_many("registrations", wait))
+        let too_many = |wait| too_many(Limit::Registrations, "registrations", wait);
+        self.registrations.take(origin, Instant::now()).map_err(too_many)
     }
 }
 
-fn too_many(what: &str, wait: Duration) -> Error {
+fn too_many(limit: Limit, what: &str, wait: Duration) -> Error {
     let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
     Error::Later {
-        code: Code::TooManyAttempts,
+        limit,
         message: format!("There were too many {what} from your address: try again in {seconds} s."),
         after: Duration::from_secs(seconds),
     }
@@ -201,8 +204,10 @@ mod tests {
         for _ in 0..10 {
             attempts.password(&alice, here).unwrap();
         }
-        let Err(Error::Later { code, message, after }) = attempts.password(&alice, here) else { panic!("not refused") };
-        assert_eq!((code, after.as_secs()), (Code::TooManyAttempts, 60));
+        let Err(Error::Later { limit, message, after }) = attempts.password(&alice, here) else {
+            panic!("not refused")
+        };
+        assert_eq!((limit, after.as_secs()), (Limit::PasswordAttempts, 60));
         assert_eq!(
             message,
             "There were too many attempts with a password for alice from your address: try again in 60 s."

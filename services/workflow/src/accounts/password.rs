@@ -4,7 +4,7 @@ use std::time::Duration;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use deis_api::{Code, Username};
+use deis_api::Username;
 use deis_bootstrap::Tasks;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::attempts::{Attempts, Origin};
 use crate::acting::Acting;
 use crate::error::Error;
+use crate::limit::Limit;
 
 /// How many passwords are hashed at a time. Each takes 19 MiB (RFC 9106 as argon2's defaults have it): this bounds the memory that
 /// logins can take.
@@ -83,7 +84,7 @@ impl Passwords {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
         let _place = self.places.try_acquire().map_err(|_none| Error::Later {
-            code: Code::Overloaded,
+            limit: Limit::PasswordQueue,
             message: "Too many passwords are to be checked at the moment: try again in a few seconds.".to_owned(),
             after: RETRY_AFTER,
         })?;
@@ -165,7 +166,7 @@ mod tests {
         for _ in 0..10 {
             assert!(!guess("wrong").await.unwrap());
         }
-        assert!(matches!(guess("secret").await, Err(Error::Later { code: Code::TooManyAttempts, .. })));
+        assert!(matches!(guess("secret").await, Err(Error::Later { limit: Limit::PasswordAttempts, .. })));
     }
 
     #[tokio::test]
@@ -175,7 +176,7 @@ mod tests {
         let mut waiting = (0..PLACES).map(|_| passwords.hash("secret".into())).collect::<FuturesUnordered<_>>();
         assert!(waiting.next().now_or_never().is_none());
         let refused = passwords.hash("secret".into()).await;
-        assert!(matches!(refused, Err(Error::Later { code: Code::Overloaded, .. })), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Later { limit: Limit::PasswordQueue, .. })), "{refused:?}");
         turns.add_permits(AT_A_TIME);
         assert!(waiting.next().await.unwrap().is_ok());
         // There is a place again.

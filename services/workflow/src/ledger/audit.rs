@@ -83,6 +83,15 @@ pub struct Entry {
     pub is_intact: bool,
 }
 
+/// Something that was done to an account, or to the platform.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountEntry {
+    /// Whose account it is; `None` where it is about all of them.
+    pub account: Option<Username>,
+    /// What was done. Its number is its place among those of this account.
+    pub entry: Entry,
+}
+
 /// Who did what. Each entry has a hash over itself and the one before, so that none can be changed or taken away from in between
 /// without that being seen.
 pub trait Audit: Send + Sync + 'static {
@@ -90,6 +99,8 @@ pub trait Audit: Send + Sync + 'static {
     fn note<'a>(&'a self, change: Change<'a>) -> Answer<'a, ()>;
     /// What was done to an app, the newest first.
     fn activity(&self, app: Uuid, window: Window) -> Answer<'_, Listed<Entry>>;
+    /// What was done to accounts and to the platform, the newest first; of one user, what he did and what was done to his account.
+    fn account_activity<'a>(&'a self, of: Option<&'a Username>, window: Window) -> Answer<'a, Listed<AccountEntry>>;
     /// How many entries there are in all.
     fn audit_length(&self) -> Answer<'_, i64>;
 }

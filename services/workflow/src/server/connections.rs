@@ -2,6 +2,7 @@
 //! HTTP/2 allows a client to do to a server is between him and the router.
 
 mod body;
+mod refusals;
 mod seat;
 
 use std::io;
@@ -15,6 +16,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::serve::Listener;
 use deis_bootstrap::{Context, deadline};
+use futures_util::TryFutureExt as _;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -28,8 +30,10 @@ use tower::ServiceExt as _;
 
 pub(super) use self::body::Held;
 use self::body::Timed;
-use self::seat::Seat;
+use self::refusals::Refusals;
+use self::seat::{Seat, seat};
 use super::rest;
+use crate::limit::Limit;
 
 /// What hyper reads of a request's head before it gives up, in bytes and in lines: it answers 431 without a word, so that the API's own
 /// limits, which are told, are to be reached first.
@@ -70,6 +74,7 @@ impl Default for Limits {
 pub async fn serve(mut listener: TcpListener, context: &Context, app: Router, limits: Limits) {
     let seats = Arc::new(Semaphore::new(limits.connections as usize));
     let standing = Arc::new(Semaphore::new(limits.turned_away as usize));
+    let refusals = Refusals::register(&context.metrics);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&mut listener, &standing) => accepted,
@@ -80,7 +85,8 @@ pub async fn serve(mut listener: TcpListener, context: &Context, app: Router, li
             Ok(seat) => (seat, app.clone()),
             Err(_none) => (stand, rest::full()),
         };
-        let converse = converse(Seat::new(stream, limits.stall, place), peer, app, limits, context.shutdown.clone());
+        let seat = seat(stream, limits.stall, place, refusals.clone());
+        let converse = converse(seat, peer, app, limits, refusals.clone(), context.shutdown.clone());
         drop(context.tasks.spawn("connection", converse));
     }
     drop(listener);
@@ -100,11 +106,24 @@ async fn accept(
     Some((stand, stream, peer))
 }
 
-async fn converse(seat: Seat, peer: SocketAddr, app: Router, limits: Limits, shutdown: CancellationToken) {
+async fn converse(
+    seat: Seat,
+    peer: SocketAddr,
+    app: Router,
+    limits: Limits,
+    refusals: Refusals,
+    shutdown: CancellationToken,
+) {
+    let counted = refusals.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(|body| Body::new(Timed::new(body, limits.body)));
         request.extensions_mut().insert(ConnectInfo(peer));
-        app.clone().oneshot(request)
+        let (answer, refusals) = (app.clone().oneshot(request), counted.clone());
+        answer.inspect_ok(move |answer| {
+            if let Some(limit) = answer.extensions().get::<Limit>() {
+                refusals.count(*limit);
+            }
+        })
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.head);
@@ -122,8 +141,13 @@ async fn converse(seat: Seat, peer: SocketAddr, app: Router, limits: Limits, shu
     let mut seat = parts.io.into_inner();
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection broke off");
+        // It was answered by hyper.
+        if error.is_parse_too_large() {
+            refusals.count(Limit::Headers);
+        }
         // Who has sent nothing asks for nothing: an idle connection just ends.
         if error.is_timeout() && !parts.read_buf.is_empty() {
+            refusals.count(Limit::HeaderTime);
             drop(deadline(FAREWELL, seat.write_all(rest::LATE_HEAD)).await);
         }
     }

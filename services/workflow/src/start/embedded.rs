@@ -28,6 +28,7 @@ const STATE: &str = "deis-state";
 /// Runs a controller by itself until the process ends.
 pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seams) -> Result<(), StartError> {
     let opening = context.readiness.latch("the ledger");
+    let port = context.readiness.latch("the port");
     let client = deis_kube::watch::client().await?;
     refuse_platform(&client).await?;
     let folder = Folder::open(&config.data)?;
@@ -85,6 +86,7 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         builder_key: config.builder_key()?,
     };
     let listener = context.bind(config.rest_listen).await?;
+    port.release();
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "this controller runs by itself; the first to register is its administrator");
     }

@@ -1,12 +1,14 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable as _};
-use deis_bootstrap::Context;
+use deis_bootstrap::{BindFailed, Context, Latch};
 use deis_proto::workflow::push_service_server::PushServiceServer;
 use deis_rpc::{Contract, Identity, Server};
 use futures_util::try_join;
 use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
 
 use super::{StartError, serve_rest};
 use crate::accounts::{Passwords, ensure_admin};
@@ -29,6 +31,7 @@ use crate::server::grpc::Push;
 /// Runs the controller of a platform until the process ends.
 pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seams) -> Result<(), StartError> {
     let opening = context.readiness.latch("the ledger");
+    let ports = context.readiness.latch("the ports");
     let identity = Identity::load(&config.tls)?;
     let client = deis_kube::watch::client().await?;
     let cache = Cache::default();
@@ -99,7 +102,8 @@ pub(super) async fn run(config: ServeConfig, context: Context, seams: &impl Seam
         missing_procfile: config.reject_if_procfile_missing.into(),
         builder_key: config.builder_key()?,
     };
-    serve(&config, &context, &identity, workflow).await?;
+    let listeners = listen(&context, ports, [config.listen, config.rest_listen]).await?;
+    serve(listeners, &context, &identity, workflow).await?;
     sql.close().await;
     Ok(())
 }
@@ -130,8 +134,19 @@ async fn open(sql: &SqlLedger, passwords: &Passwords, config: &ServeConfig) -> R
     }
 }
 
+/// Binds both ports. Whoever is told that the process is ready must not be refused at one of them.
+async fn listen(
+    context: &Context,
+    ports: Latch,
+    [grpc, rest]: [SocketAddr; 2],
+) -> Result<[TcpListener; 2], BindFailed> {
+    let listeners = [context.bind(grpc).await?, context.bind(rest).await?];
+    ports.release();
+    Ok(listeners)
+}
+
 async fn serve(
-    config: &ServeConfig,
+    [grpc_listener, rest_listener]: [TcpListener; 2],
     context: &Context,
     identity: &Identity,
     workflow: Workflow,
@@ -140,13 +155,45 @@ async fn serve(
     let push = PushServiceServer::new(Push::new(workflow.clone(), context.clone()));
     let grpc = Server::new(identity, contract).add(push);
     context.metrics.register("grpc_calls", "gRPC calls answered", grpc.calls());
-    let listener = context.bind(config.listen).await?;
-    let grpc = grpc.serve(listener, context.shutdown.clone().cancelled_owned());
-    let rest = context.bind(config.rest_listen).await?;
+    let grpc = grpc.serve(grpc_listener, context.shutdown.clone().cancelled_owned());
     let rest = async {
-        serve_rest(rest, context, workflow).await;
+        serve_rest(rest_listener, context, workflow).await;
         Ok::<_, StartError>(())
     };
     try_join!(rest, async { grpc.await.map_err(StartError::Grpc) })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use deis_bootstrap::Readiness;
+    use parking_lot::Mutex;
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt as _};
+
+    use super::*;
+
+    /// Looks, whenever a port is bound, whether the process is ready already.
+    #[derive(Clone)]
+    struct Looks(Readiness, Arc<Mutex<Vec<bool>>>);
+
+    impl<S: Subscriber> Layer<S> for Looks {
+        fn on_event(&self, _event: &Event<'_>, _context: LayerContext<'_, S>) {
+            self.1.lock().push(self.0.is_ready());
+        }
+    }
+
+    #[tokio::test]
+    async fn the_process_is_ready_when_both_ports_are_bound_and_not_before() {
+        let context = Context::new("workflow");
+        let looks = Looks(context.readiness.clone(), Arc::default());
+        let _looks = tracing::subscriber::set_default(tracing_subscriber::registry().with(looks.clone()));
+        let (ledger, ports) = (context.readiness.latch("the ledger"), context.readiness.latch("the ports"));
+        ledger.release();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listeners = listen(&context, ports, [any, any]).await.unwrap();
+        assert_eq!(*looks.1.lock(), [false, false]);
+        assert!(context.readiness.is_ready());
+        assert_ne!(listeners[0].local_addr().unwrap(), listeners[1].local_addr().unwrap());
+    }
 }

@@ -1,6 +1,10 @@
 //! What builders of an operator's ask for, which show a key and come in the name of who has pushed to them.
 
+use std::fs;
+use std::time::{Duration, SystemTime};
+
 use deis_api::Code;
+use deis_workflow::accounts::BuilderKey;
 use deis_workflow::images::{Copied, Pulled};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -194,6 +198,54 @@ async fn a_build_is_released_in_the_name_of_who_pushed() {
     let back = sandbox.post("/v2/apps/shop/releases/rollback/", &bob, json!({ "version": 2 })).await;
     assert_eq!(back.status.as_u16(), 201, "{back:?}");
     assert_eq!(sandbox.cluster.environment("shop", 5)["SOURCE_VERSION"], "acaa8a5f");
+}
+
+/// The key of a request has no account here: of all that an outside builder asks, a release alone is known again.
+#[tokio::test]
+async fn a_repeated_build_is_the_release_of_the_first() {
+    let sandbox = Sandbox::start().await;
+    let (bob, _carol) = shared(&sandbox).await;
+    let keyed = async |path: &str, request_key: &str, body: Value| {
+        let request = reqwest::Client::new().post(format!("http://{}/v2/hooks/{path}", sandbox.rest()));
+        let request = request.header("X-Deis-Builder-Auth", KEY).header("Idempotency-Key", request_key);
+        sandbox.send(request.json(&body)).await
+    };
+    for _ in 0..2 {
+        sandbox.builder.answer_pull(copied("1"));
+        let answer = keyed("build/", "0123456789abcdef", built()).await;
+        assert_eq!(answer.line(), "200 - {\"release\":{\"version\":2}}");
+        assert!(!answer.headers.contains_key("idempotent-replayed"), "{answer:?}");
+    }
+    assert_eq!(sandbox.get("/v2/apps/shop/releases/", &bob).await.body["count"], 2);
+    let none = keyed("build/", "short", built()).await;
+    assert_eq!(
+        (none.status.as_u16(), &none.body["request_key"][0]),
+        (400, &json!("A request key is 16 to 64 printable characters."))
+    );
+    // What only tells something does not look for a key: not even whether it is one.
+    let told = keyed("config/", "short", json!({ "receive_user": "carol", "receive_repo": "shop" })).await;
+    assert_eq!(told.status.as_u16(), 200, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_changed_key_is_the_key_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("builder-key");
+    fs::write(&file, KEY).unwrap();
+    let builder_key = BuilderKey::in_file(&file).ok();
+    let sandbox = Sandbox::start_as(Setup { builder_key, ..Setup::default() }).await;
+    shared(&sandbox).await;
+    let changed = KEY.to_uppercase();
+    let shown =
+        async |key: &str| ask(&sandbox, Method::GET, "/v2/hooks/keys/shop/", Some(key), "").await.status.as_u16();
+    assert_eq!((shown(KEY).await, shown(&changed).await), (200, 401));
+    // As kubelet does: another file comes in the place of the one before.
+    let next = folder.path().join("next");
+    fs::write(&next, format!("{changed}\n")).unwrap();
+    let later = SystemTime::now() + Duration::from_secs(60);
+    fs::File::options().write(true).open(&next).unwrap().set_modified(later).unwrap();
+    fs::rename(next, &file).unwrap();
+    assert_eq!((shown(KEY).await, shown(&changed).await), (401, 200));
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ pub(super) fn line(answer: &str) -> String {
 }
 
 /// A request on a connection of its own, of a client that the router has seen at an address.
-async fn ask(sandbox: &Sandbox, address: &str, request: &str, headers: &str, body: &str) -> String {
+pub(super) async fn ask(sandbox: &Sandbox, address: &str, request: &str, headers: &str, body: &str) -> String {
     let mut wire = Wire::connect(sandbox).await;
     let length = body.len();
     let head = format!(
@@ -61,7 +61,7 @@ async fn ask(sandbox: &Sandbox, address: &str, request: &str, headers: &str, bod
     wire.hear_all().await
 }
 
-async fn log_in(sandbox: &Sandbox, address: &str, username: &str, password: &str) -> String {
+pub(super) async fn log_in(sandbox: &Sandbox, address: &str, username: &str, password: &str) -> String {
     let body = json!({ "username": username, "password": password }).to_string();
     line(&ask(sandbox, address, "POST /v2/auth/login/", "", &body).await)
 }

@@ -1,5 +1,6 @@
 //! What clients see, whatever the ledger is in; the cluster, the routers, the builder and the logger are the tests' own.
 
+mod account_activity;
 mod accounts;
 mod activity;
 mod apps;
@@ -24,6 +25,7 @@ mod holder;
 mod hooks;
 mod idempotency;
 mod keys;
+mod limit_metrics;
 mod limits;
 mod logger;
 mod logs;

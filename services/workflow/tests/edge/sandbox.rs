@@ -165,6 +165,11 @@ impl Sandbox {
         }
     }
 
+    /// What the process tells of itself.
+    pub(crate) fn metrics(&self) -> String {
+        self.context.metrics.encode().unwrap()
+    }
+
     /// Where the REST API is.
     pub(crate) const fn rest(&self) -> SocketAddr {
         self.rest

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use deis_workflow::ledger::sql::SqlLedger;
 use deis_workflow::ledger::{Deploys as _, Domains as _};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{Executor as _, PgPool, Row as _, SqlSafeStr as _, SqlitePool, query};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgPool, Row as _, SqlSafeStr as _, SqlitePool, query};
 
 use super::server;
 
@@ -68,4 +68,33 @@ async fn both_databases_have_the_same_columns() {
     let [postgres, sqlite] = [postgres, sqlite].map(|columns| columns.into_iter().collect::<BTreeMap<_, _>>());
     assert!(postgres.len() > 80, "{postgres:?}");
     assert_eq!(postgres, sqlite);
+}
+
+/// What is asked for often, or by anybody, is not looked for in a whole table.
+#[tokio::test]
+async fn fingerprints_and_what_was_done_to_accounts_are_found_by_an_index() {
+    let questions = [
+        ("SELECT * FROM keys WHERE fingerprint = 'a'", "keys_of_fingerprint"),
+        (
+            "SELECT * FROM audit WHERE subject NOT LIKE 'app:%' ORDER BY at DESC, subject, number DESC LIMIT 1",
+            "audit_of_accounts",
+        ),
+    ];
+    let options = server::database().await;
+    SqlLedger::postgres(options.clone()).migrate().await.unwrap();
+    let mut postgres = PgConnection::connect_with(&options).await.unwrap();
+    // Of an empty table all is read otherwise.
+    postgres.execute("SET enable_seqscan = off").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ledger");
+    SqlLedger::sqlite(&file).migrate().await.unwrap();
+    let sqlite = SqlitePool::connect_with(SqliteConnectOptions::new().filename(file)).await.unwrap();
+    for (question, index) in questions {
+        let plan = query(AssertSqlSafe(format!("EXPLAIN {question}"))).fetch_all(&mut postgres).await.unwrap();
+        let plan = plan.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>().join("\n");
+        assert!(plan.contains(index) && !plan.contains("Sort"), "{plan}");
+        let plan = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}"))).fetch_all(&sqlite).await.unwrap();
+        let plan = plan.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("\n");
+        assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }

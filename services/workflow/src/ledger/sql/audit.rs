@@ -1,3 +1,4 @@
+use deis_api::Username;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -5,11 +6,13 @@ use uuid::Uuid;
 use super::{Row, SqlLedger, Transaction, idempotency, now, rows};
 use crate::acting::Acting;
 use crate::error::{Error, Kind};
-use crate::ledger::audit::{Audit, Change, Entry, Subject};
+use crate::ledger::audit::{AccountEntry, Audit, Change, Entry, Subject};
 use crate::ledger::{Answer, Listed, Window};
 
 /// What the first entry of a subject follows on.
 const NOTHING: [u8; 32] = [0; 32];
+/// What the subject of an account begins with.
+const OF_USER: &str = "user:";
 
 impl Audit for SqlLedger {
     fn note<'a>(&'a self, change: Change<'a>) -> Answer<'a, ()> {
@@ -43,6 +46,36 @@ impl Audit for SqlLedger {
         })
     }
 
+    fn account_activity<'a>(&'a self, of: Option<&'a Username>, window: Window) -> Answer<'a, Listed<AccountEntry>> {
+        Box::pin(async move {
+            let of = of.map(Username::as_str);
+            let total = self.database.query(
+                "SELECT count(*) AS total FROM audit WHERE subject NOT LIKE 'app:%'
+                     AND (CAST($1 AS text) IS NULL OR username = $1 OR subject = 'user:' || $1)",
+            );
+            let total = total.bind(of).fetch_one().await?.try_get("total")?;
+            // Chains lie among one another here, so that each entry comes with the hash of the one before it in its own.
+            let found = self.database.query(
+                "SELECT audit.*, earlier.hash AS earlier FROM audit
+                 LEFT JOIN audit AS earlier ON earlier.subject = audit.subject AND earlier.number = audit.number - 1
+                 WHERE audit.subject NOT LIKE 'app:%'
+                     AND (CAST($1 AS text) IS NULL OR audit.username = $1 OR audit.subject = 'user:' || $1)
+                 ORDER BY audit.at DESC, audit.subject, audit.number DESC LIMIT $2 OFFSET $3",
+            );
+            let found = found.bind(of).bind(window.limit).bind(window.offset).fetch_all().await?;
+            let mut items = Vec::new();
+            for row in found {
+                let written = Written::read(&row)?;
+                let number = written.number.saturating_sub(1);
+                let earlier = row.try_get::<Option<Vec<u8>>>("earlier")?;
+                let earlier = earlier.map(|hash| Written { number, hash, ..Written::default() });
+                let account = written.subject.strip_prefix(OF_USER).and_then(|username| username.parse().ok());
+                items.push(AccountEntry { account, entry: written.entry(earlier.as_ref())? });
+            }
+            Ok(Listed { total, items })
+        })
+    }
+
     fn audit_length(&self) -> Answer<'_, i64> {
         Box::pin(async move {
             Ok(self.database.query("SELECT count(*) AS total FROM audit").fetch_one().await?.try_get("total")?)
@@ -57,7 +90,7 @@ pub(super) async fn note(tx: &mut Transaction, change: Change<'_>) -> Result<(),
             let row = tx.query("SELECT uuid FROM apps WHERE id = $1").bind(app.as_str()).fetch_optional().await?;
             of_app(row.ok_or(Error::Missing(Kind::App))?.try_get("uuid")?)
         }
-        Subject::User(username) => format!("user:{username}"),
+        Subject::User(username) => format!("{OF_USER}{username}"),
         Subject::Platform => "platform".to_owned(),
     };
     tx.lock_audit(&subject).await?;

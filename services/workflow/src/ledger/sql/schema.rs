@@ -23,7 +23,7 @@ const POSTGRES: [Change; 9] = [
     (9, "pulled", include_str!("../../../migrations/postgres/9_pulled.sql")),
 ];
 
-const POSTGRES_ADDITIONS: [Change; 7] = [
+const POSTGRES_ADDITIONS: [Change; 9] = [
     (10, "allow_root", include_str!("../../../migrations/postgres/10_allow_root.sql")),
     (11, "autoscale", include_str!("../../../migrations/postgres/11_autoscale.sql")),
     (12, "settings", include_str!("../../../migrations/postgres/12_settings.sql")),
@@ -31,17 +31,21 @@ const POSTGRES_ADDITIONS: [Change; 7] = [
     (14, "lifecycle", include_str!("../../../migrations/postgres/14_lifecycle.sql")),
     (15, "audit", include_str!("../../../migrations/postgres/15_audit.sql")),
     (16, "idempotency_keys", include_str!("../../../migrations/postgres/16_idempotency_keys.sql")),
+    (17, "account_activity", include_str!("../../../migrations/postgres/17_account_activity.sql")),
+    (18, "fingerprints", include_str!("../../../migrations/postgres/18_fingerprints.sql")),
 ];
 
 const SQLITE: [Change; 1] = [(1, "ledger", include_str!("../../../migrations/sqlite/1_ledger.sql"))];
 
-const SQLITE_ADDITIONS: [Change; 6] = [
+const SQLITE_ADDITIONS: [Change; 8] = [
     (11, "autoscale", include_str!("../../../migrations/sqlite/11_autoscale.sql")),
     (12, "settings", include_str!("../../../migrations/sqlite/12_settings.sql")),
     (13, "certificates", include_str!("../../../migrations/sqlite/13_certificates.sql")),
     (14, "lifecycle", include_str!("../../../migrations/sqlite/14_lifecycle.sql")),
     (15, "audit", include_str!("../../../migrations/sqlite/15_audit.sql")),
     (16, "idempotency_keys", include_str!("../../../migrations/sqlite/16_idempotency_keys.sql")),
+    (17, "account_activity", include_str!("../../../migrations/sqlite/17_account_activity.sql")),
+    (18, "fingerprints", include_str!("../../../migrations/sqlite/18_fingerprints.sql")),
 ];
 
 /// Where the databases note which additions they have.

@@ -28,7 +28,7 @@ pub(super) async fn list(
     Ok(Json(paging.page(entries, shown)))
 }
 
-fn shown(entry: Entry) -> rest::Activity {
+pub(super) fn shown(entry: Entry) -> rest::Activity {
     rest::Activity {
         number: entry.number,
         time: entry.time.into(),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use crate::error::Error;
+use crate::limit::Limit;
 
 /// A JSON object. No body at all is an empty one: clients send none where everything is optional.
 #[derive(Debug)]
@@ -59,9 +60,9 @@ impl Object {
 
 pub(super) fn unread(rejection: BytesRejection) -> Error {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Error::refused(Code::TooLarge, "The body is larger than 1 MiB.")
+        Error::Beyond { limit: Limit::Body, message: "The body is larger than 1 MiB." }
     } else if is_late(&rejection) {
-        Error::refused(Code::RequestTooSlow, "The body came too slowly.")
+        Error::Beyond { limit: Limit::BodyTime, message: "The body came too slowly." }
     } else {
         Error::refused(Code::MalformedBody, "The body cannot be read.")
     }

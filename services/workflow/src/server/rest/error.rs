@@ -28,7 +28,7 @@ impl IntoResponse for ApiError {
             Error::RunFailed { .. } => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         };
-        let message = self.0.to_string();
+        let (message, limit) = (self.0.to_string(), self.0.limit());
         let after = if let Error::Later { after, .. } = &self.0 { Some(after.as_secs()) } else { None };
         let body = match self.0 {
             Error::Field { field, .. } => ErrorBody::field(field, message),
@@ -38,6 +38,10 @@ impl IntoResponse for ApiError {
             _ => ErrorBody::detail(message),
         };
         let mut response = (status, Json(body)).into_response();
+        if let Some(limit) = limit {
+            // For who counts.
+            response.extensions_mut().insert(limit);
+        }
         let headers = response.headers_mut();
         headers.insert(HeaderName::from_static(ERROR_CODE_HEADER), HeaderValue::from_static(code.as_str()));
         if let Some(after) = after {

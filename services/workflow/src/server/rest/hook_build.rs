@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::Object;
 use super::error::ApiError;
-use super::openapi::{OfBody, OfBuilder, OfChange};
+use super::openapi::{OfBody, OfBuilder, OfChange, OwnKey};
 use super::outside_builder::OutsideBuilder;
 use super::pull::procfile;
 use super::request_key;
@@ -43,7 +43,7 @@ struct Release {
 /// that is done.
 #[utoipa::path(
     post, path = "/v2/hooks/build/", operation_id = "hooks_build",
-    request_body = Body, security(("builder" = [])),
+    params(OwnKey), request_body = Body, security(("builder" = [])),
     responses((status = 200, body = Answer), OfBody, OfChange, OfBuilder)
 )]
 pub(super) async fn create(

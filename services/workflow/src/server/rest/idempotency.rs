@@ -27,7 +27,7 @@ use tower::ServiceExt as _;
 use super::body::unread;
 use super::caller::Caller;
 use super::error::ApiError;
-use super::{builds, domains, restart};
+use super::{HOOKS, builds, domains, restart};
 use crate::access::Actor;
 use crate::acting::Acting;
 use crate::error::Error;
@@ -149,9 +149,10 @@ fn success(method: &Method, path: &str) -> StatusCode {
 }
 
 /// Whether a key is heeded: safe methods change nothing. Of what changes credentials no answer can be given twice, and a repeat with the
-/// credentials of before would not even be let in.
+/// credentials of before would not even be let in. Keys are an account's, and builders of an operator's have none: what they release is
+/// known again by its handler alone.
 pub(super) fn is_heeded(method: &Method, path: &str) -> bool {
-    !method.is_safe() && !path.starts_with("/v2/auth/")
+    !method.is_safe() && !path.starts_with("/v2/auth/") && !path.starts_with(HOOKS)
 }
 
 /// Answers a request; one with a key that was answered before as it was then.

@@ -11,13 +11,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{Next, map_response};
 use axum::response::{IntoResponse as _, Response};
-use deis_api::Code;
 use parking_lot::Mutex;
 
 use super::error::ApiError;
 use super::headers;
 use crate::acting::Acting;
 use crate::error::Error;
+use crate::limit::Limit;
 use crate::server::connections::Held;
 
 /// The path and the query of a request, in bytes: what usual servers take (Apache: 8,190), and four times the longest that `deis` asks for.
@@ -50,17 +50,21 @@ pub(super) async fn head(request: Request, next: Next) -> Response {
 fn check(request: &Request) -> Result<(), Error> {
     let uri = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
     if uri > MOST_URI {
-        return Err(Error::refused(Code::UriTooLong, "The path and the query are longer than 8 KiB."));
+        return Err(beyond(Limit::Uri, "The path and the query are longer than 8 KiB."));
     }
     let headers = request.headers();
     if headers.len() > MOST_HEADERS {
-        return Err(Error::refused(Code::HeadersTooLarge, "The request has more than 100 headers."));
+        return Err(beyond(Limit::Headers, "The request has more than 100 headers."));
     }
     let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
     if bytes > MOST_HEADER_BYTES {
-        return Err(Error::refused(Code::HeadersTooLarge, "The request has more than 32 KiB of headers."));
+        return Err(beyond(Limit::Headers, "The request has more than 32 KiB of headers."));
     }
     Ok(())
+}
+
+const fn beyond(limit: Limit, message: &'static str) -> Error {
+    Error::Beyond { limit, message }
 }
 
 /// An answer after which the connection ends: what the client still sends is not wanted.
@@ -113,7 +117,7 @@ pub(super) async fn at_once(State(under_way): State<UnderWay>, request: Request,
     match under_way.enter(Acting::current().origin()) {
         Some(one) => next.run(request).await.map(|body| Body::new(Held::new(body, one))),
         None => closing(ApiError::from(Error::Later {
-            code: Code::LimitReached,
+            limit: Limit::Requests,
             message: format!(
                 "{MOST_AT_ONCE} requests from your address are under way: try again when one of them is answered."
             ),
@@ -126,7 +130,7 @@ pub(super) async fn at_once(State(under_way): State<UnderWay>, request: Request,
 pub(in crate::server) fn full() -> Router {
     let refuse = async || {
         closing(ApiError::from(Error::Later {
-            code: Code::Overloaded,
+            limit: Limit::Connections,
             message: "The controller has as many connections as it takes: try again in a few seconds.".to_owned(),
             after: Duration::from_secs(3),
         }))
@@ -155,7 +159,7 @@ mod tests {
         let text = std::str::from_utf8(LATE_HEAD).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
-        assert!(head.contains(&format!("deis-error-code: {}", Code::RequestTooSlow)));
+        assert!(head.contains(&format!("deis-error-code: {}", Limit::HeaderTime.code())));
         let version = format!("{}: {}\r\n", deis_api::rest::API_VERSION_HEADER, deis_api::rest::API_VERSION);
         assert!(head.contains(&version), "{head}");
         let body = serde_json::from_str::<serde_json::Value>(body).unwrap();

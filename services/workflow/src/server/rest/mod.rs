@@ -1,5 +1,6 @@
 //! The REST API, version 2.3: compatible with the original clients.
 
+mod account_activity;
 mod accounts;
 mod acting;
 mod activity;
@@ -126,6 +127,7 @@ fn operations() -> Vec<UtoipaMethodRouter<Workflow>> {
         routes!(accounts::list),
         routes!(administrators::list, administrators::grant),
         routes!(administrators::revoke),
+        routes!(account_activity::list),
         routes!(keys::list, keys::add),
         routes!(keys::show, keys::delete),
         routes!(certs::list, certs::add),

@@ -15,7 +15,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 pub(super) use self::shared::{
     BadRequest, Conflict, Forbidden, Lines, NotFound, NotSet, OfAccount, OfAdministrator, OfApp, OfBody, OfBuilder,
-    OfChange,
+    OfChange, OfUser, OwnKey,
 };
 use super::idempotency::is_heeded;
 use crate::server::Workflow;

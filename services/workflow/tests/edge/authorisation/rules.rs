@@ -117,7 +117,11 @@ impl Rule {
             "/healthz" | "/readiness" | "/v2/docs" | "/v2/auth/login" | "/v2/auth/register" => Self::Anybody,
             "/v2" | "/v2/certs" | "/v2/auth/cancel" | "/v2/auth/passwd" | "/v2/auth/tokens" | "/v2/auth/whoami"
             | "/v2/apps" | "/v2/keys" => Self::Account,
-            "/v2/users" | "/v2/admin/perms" | "/v2/admin/perms/{username}" | "/v2/apps/{app}/root" => Self::Admins,
+            "/v2/users"
+            | "/v2/admin/activity"
+            | "/v2/admin/perms"
+            | "/v2/admin/perms/{username}"
+            | "/v2/apps/{app}/root" => Self::Admins,
             "/v2/certs/{name}/domain/{domain}" if is_delete => Self::RecordOrAppOwners,
             "/v2/keys/{id}" | "/v2/certs/{name}" | "/v2/certs/{name}/domain" | "/v2/certs/{name}/domain/{domain}" => {
                 Self::Record

@@ -91,12 +91,17 @@ fn has(document: &Value, schema: &Value, fields: &BTreeSet<String>) -> bool {
     if let Some(alternatives) = schema["oneOf"].as_array() {
         return alternatives.iter().any(|schema| has(document, schema, fields));
     }
-    let Some(properties) = schema["properties"].as_object() else {
+    let parts = match schema["allOf"].as_array() {
+        Some(parts) => parts.iter().map(|part| resolved(document, part)).collect::<Vec<_>>(),
+        None => vec![schema],
+    };
+    if parts.iter().all(|part| part["properties"].is_null()) {
         // An object of which nothing is said.
         return schema["type"] == "object" && schema["required"].is_null();
-    };
-    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    fields.iter().all(|field| properties.contains_key(field)) && required.into_iter().all(|name| fields.contains(name))
+    }
+    let required = parts.iter().filter_map(|part| part["required"].as_array()).flatten().filter_map(Value::as_str);
+    fields.iter().all(|field| parts.iter().any(|part| !part["properties"][field].is_null()))
+        && required.into_iter().all(|name| fields.contains(name))
 }
 
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {

@@ -147,6 +147,12 @@ pub(super) fn security_schemes() -> Value {
 /// The query of an app's log.
 pub(in super::super) enum Lines {}
 
+/// Of a list, what has to do with one user.
+pub(in super::super) enum OfUser {}
+
+/// The key of a request that its handler alone knows again, without what else is made of keys.
+pub(in super::super) enum OwnKey {}
+
 macro_rules! named_parameters {
     ($($of:ty: $($name:literal)+;)+) => {$(
         impl IntoParams for $of {
@@ -161,6 +167,8 @@ named_parameters! {
     Paging: "limit" "offset";
     Wait: "Prefer";
     Lines: "log_lines" "process" "since" "follow";
+    OfUser: "of_user";
+    OwnKey: "Idempotency-Key";
 }
 
 /// All parameters, by the name that they have in paths, queries and headers.
@@ -176,7 +184,11 @@ pub(super) fn parameters() -> Value {
     };
     let query = |name: &str, description: &str, schema: Value| parameter("query", name, description, schema);
     let header = |name: &str, description: &str, schema: Value| parameter("header", name, description, schema);
+    // In the query, a user has the name that one in a path has.
+    let (_name, of_user) =
+        query("user", "The user who did it, or whose account it is.", json!({ "type": "string", "maxLength": 150 }));
     let all = [
+        ("of_user".to_owned(), of_user),
         path("app", "The app's name."),
         path("domain", "The domain, in either encoding."),
         path("fingerprint", "The fingerprint of a key."),
