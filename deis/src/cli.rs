@@ -40,6 +40,8 @@ pub struct Said {
     stdout: String,
     stderr: String,
     code: u8,
+    /// It may be a command that somebody else has added.
+    pub is_unknown: bool,
 }
 
 impl Said {
@@ -120,7 +122,7 @@ fn unknown_command(word: &str) -> Said {
         let _infallible = writeln!(stderr, "Did you mean 'deis {name}'?");
     }
     let known = word.split_once(':').is_some_and(|(group, _)| is_group(group));
-    Said { stdout: String::new(), stderr: stderr + USAGE, code: u8::from(!known) }
+    Said { stdout: String::new(), stderr: stderr + USAGE, code: u8::from(!known), is_unknown: !known }
 }
 
 /// The short names of commands and what they stand for; a bare group is none.

@@ -31,6 +31,7 @@ mod shortcuts;
 mod tags;
 mod timeouts;
 mod tls;
+mod users;
 mod version;
 mod whitelist;
 
@@ -219,6 +220,8 @@ pub enum Command {
     TlsEnable(tls::enable::Enable),
     #[command(name = "tls:disable")]
     TlsDisable(tls::disable::Disable),
+    #[command(name = "users:list", visible_alias = "users")]
+    UsersList(users::list::List),
     #[command(name = "whitelist:list", visible_alias = "whitelist")]
     WhitelistList(whitelist::list::List),
     #[command(name = "whitelist:add")]
@@ -325,6 +328,7 @@ impl Command {
             Self::TlsInfo(command) => command.run(context).await,
             Self::TlsEnable(command) => command.run(context).await,
             Self::TlsDisable(command) => command.run(context).await,
+            Self::UsersList(command) => command.run(context).await,
             Self::WhitelistList(command) => command.run(context).await,
             Self::WhitelistAdd(command) => command.run(context).await,
             Self::WhitelistRemove(command) => command.run(context).await,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitStatus, Output, Stdio};
 
 /// Runs a program to its end. It gets no input, and messages in English, since some are read.
@@ -26,6 +27,15 @@ where
     I: IntoIterator<Item: AsRef<OsStr>>,
 {
     tokio::process::Command::from(command(program, arguments)).kill_on_drop(true).status().await
+}
+
+/// Becomes another program, which works in our stead and so has all that we have. Comes back only when it cannot.
+pub fn become_program<I>(program: &str, arguments: I) -> io::Error
+where
+    I: IntoIterator<Item: AsRef<OsStr>>,
+{
+    #[expect(clippy::disallowed_methods, reason = "this is the exec wrapper")]
+    Command::new(program).args(arguments).exec()
 }
 
 fn reading<I>(program: &str, arguments: I) -> Command

@@ -34,6 +34,7 @@ mod environment;
 mod exec;
 mod format;
 mod git;
+mod plugin;
 mod resolver;
 mod terminal;
 
@@ -46,9 +47,16 @@ use self::environment::Environment;
 
 fn main() -> ExitCode {
     let mut ui = Ui::system();
-    let command = match cli::parse(std::env::args_os()) {
+    let arguments = std::env::args_os().collect::<Vec<_>>();
+    let command = match cli::parse(arguments.clone()) {
         Ok(command) => command,
-        Err(said) => return said.show(&mut ui),
+        Err(said) => {
+            let asked = if said.is_unknown { plugin::run(&arguments) } else { Ok(()) };
+            return match asked {
+                Ok(()) => said.show(&mut ui),
+                Err(failure) => ui.report(&failure),
+            };
+        }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -6,6 +6,7 @@ pub mod list;
 pub mod pull;
 pub mod push;
 pub mod set;
+mod ssh_key;
 pub mod unset;
 
 use std::collections::BTreeMap;

@@ -113,6 +113,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("tls:disable", "APP", "TYPO"),
     ("tls:enable", "APP", "TYPO"),
     ("tls:info", "APP", "TYPO"),
+    ("users:list", "", "--config other"),
     ("version", "--all", "--all --config other"),
     ("whitelist:add", "10.0.0.0/8,192.0.2.7 APP", "192.0.2.7 TYPO"),
     ("whitelist:list", "APP", "TYPO"),

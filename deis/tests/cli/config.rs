@@ -27,6 +27,21 @@ fn set_and_unset_show_what_is_set_then() {
 }
 
 #[test]
+fn a_private_key_is_sent_as_base64_from_wherever_it_comes() {
+    let machine = Machine::usual();
+    machine
+        .write("project/id_ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n");
+    let file = machine.run("config:set SSH_KEY=id_ed25519 -a earthy-instinct");
+    let pushed = machine.run_with("config:push -a earthy-instinct", &[], "SSH_KEY=id_ed25519\n");
+    insta::assert_snapshot!(file + &pushed + &machine.run("config:set SSH_KEY=hunter2 -a earthy-instinct"));
+}
+
+#[test]
+fn whoever_sets_old_checks_is_told_of_new_ones() {
+    insta::assert_snapshot!(Machine::usual().run("config:set HEALTHCHECK_URL=/health -a earthy-instinct"));
+}
+
+#[test]
 fn nothing_is_left() {
     let machine = Machine::logged_in(StubBuilder::new().answer(ENDPOINT, Answer::new(201, config(json!({})))));
     insta::assert_snapshot!(machine.run("config:unset LAST -a earthy-instinct"));

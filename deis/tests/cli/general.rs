@@ -1,3 +1,6 @@
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use crate::stub::StubBuilder;
 use crate::transcript::Machine;
 
@@ -26,6 +29,17 @@ fn wrong_arguments_are_told_with_the_usage() {
         "whoami --output xml",
         "logout now",
     ]));
+}
+
+#[test]
+fn a_program_on_the_path_is_a_command() {
+    let machine = Machine::fresh(StubBuilder::new());
+    machine.write("bin/deis-zebra", "#!/bin/sh\necho \"zebra: $*\"\nexit 3\n");
+    fs::set_permissions(machine.path("bin/deis-zebra"), Permissions::from_mode(0o755)).unwrap();
+    // What there is already nobody takes the place of.
+    machine.write("bin/deis-apps", "#!/bin/sh\necho taken\n");
+    fs::set_permissions(machine.path("bin/deis-apps"), Permissions::from_mode(0o755)).unwrap();
+    insta::assert_snapshot!(machine.run_all(&["zebra:run fast --now", "zebra", "apps:craete", "giraffe"]));
 }
 
 #[test]

@@ -45,4 +45,5 @@ mod timeout;
 mod timeouts;
 mod tls;
 mod transcript;
+mod users;
 mod watch;

@@ -340,6 +340,7 @@ fn contract() -> BTreeMap<String, Answer> {
         (app_path("GET", "perms/"), Answer::new(200, json!({"users": ["alice", "carol"]}))),
         (app_path("POST", "perms/"), Answer::empty(201)),
         (app_path("DELETE", "perms/alice"), Answer::empty(204)),
+        ("GET /v2/users/".to_owned(), Answer::new(200, page(1, json!([user()])))),
         ("GET /v2/admin/perms/".to_owned(), Answer::new(200, page(1, administrators))),
         ("POST /v2/admin/perms/".to_owned(), Answer::empty(201)),
         ("DELETE /v2/admin/perms/alice".to_owned(), Answer::empty(204)),

@@ -38,7 +38,7 @@ async fn an_app_grows_with_its_load_and_stays_so_through_a_deploy() {
 
     let rule = ["autoscale:set", "web", "--min=1", "--max=3", "--cpu-percent=50"];
     drop(repository.deis(&rule).await.succeeded());
-    assert_eq!(scaled(&platform, &app).await, [format!("{}-v3-web", app.name)]);
+    assert_eq!(scaled(&platform, &app).await, [format!("{}-v3-web: 1 to 3 at 50 %", app.name)]);
     let shown = repository.deis(&["autoscale:list"]).await.succeeded();
     drop(shown.has_lines(&["--- web:", "Min Replicas: 1", "Max Replicas: 3", "CPU: 50%"]));
 
@@ -54,7 +54,7 @@ async fn an_app_grows_with_its_load_and_stays_so_through_a_deploy() {
     assert!(backends.iter().any(|ready| ready.old > 0 && ready.new > 0), "{backends:?}");
     let mut full = backends.iter().skip_while(|ready| ready.old + ready.new < 3);
     assert!(full.all(|ready| ready.old + ready.new >= 3), "never fewer than there were: {backends:?}");
-    assert_eq!(scaled(&platform, &app).await, [format!("{}-v5-web", app.name)]);
+    assert_eq!(scaled(&platform, &app).await, [format!("{}-v5-web: 1 to 3 at 50 %", app.name)]);
 
     drop(repository.deis(&["config:set", "BURN=no"]).await.succeeded());
     app.was_configured("BURN", "no");
@@ -65,7 +65,7 @@ async fn an_app_grows_with_its_load_and_stays_so_through_a_deploy() {
     assert_eq!(scaled(&platform, &app).await, <[String; 0]>::default());
     assert_eq!(app.controllers().await, [("v6-web".to_owned(), 0)]);
     drop(repository.deis(&["scale", "web=2"]).await.succeeded());
-    assert_eq!(scaled(&platform, &app).await, [format!("{}-v6-web", app.name)]);
+    assert_eq!(scaled(&platform, &app).await, [format!("{}-v6-web: 1 to 3 at 50 %", app.name)]);
 
     drop(repository.deis(&["autoscale:unset", "web"]).await.succeeded());
     assert_eq!(scaled(&platform, &app).await, <[String; 0]>::default());
@@ -73,17 +73,17 @@ async fn an_app_grows_with_its_load_and_stays_so_through_a_deploy() {
     app.was_scaled(1, true);
 }
 
-/// The controllers that autoscalers scale.
+/// The controllers that autoscalers scale now, with their rules: what a command has asked for is there when it ends.
 async fn scaled(platform: &Platform, app: &App<'_>) -> Vec<String> {
     let autoscalers = platform.objects::<HorizontalPodAutoscaler>(&app.name);
     let autoscalers = autoscalers.list(&Default::default()).await.unwrap().items;
-    let target = |autoscaler: HorizontalPodAutoscaler| autoscaler.spec.unwrap().scale_target_ref;
-    autoscalers
-        .into_iter()
-        .map(target)
-        .map(|target| {
-            assert_eq!(target.kind, "ReplicationController");
-            target.name
-        })
-        .collect()
+    let shown = |autoscaler: HorizontalPodAutoscaler| {
+        let spec = autoscaler.spec.unwrap();
+        let target = spec.scale_target_ref;
+        assert_eq!(target.kind, "ReplicationController");
+        let metric = spec.metrics.unwrap().swap_remove(0).resource.unwrap();
+        let percent = metric.target.average_utilization.unwrap();
+        format!("{}: {} to {} at {percent} %", target.name, spec.min_replicas.unwrap(), spec.max_replicas)
+    };
+    autoscalers.into_iter().map(shown).collect()
 }

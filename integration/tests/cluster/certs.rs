@@ -33,12 +33,13 @@ async fn a_domain_is_served_with_its_certificate_within_a_second() {
     place.deis(&["certs:add", &name, "chain.pem", "key.pem"]).await;
     assert!(place.secrets().await.is_empty(), "nobody is served with it");
     place.deis(&["certs:attach", &name, &host]).await;
-    place.served_with(&host, &certificate).await;
-    let secrets = place.secrets().await;
+    // Kubernetes has it at once.
+    let served = place.served_with(&host, &certificate);
+    let (secrets, annotation, ()) = tokio::join!(place.secrets(), place.annotation(), served);
     let [secret] = &secrets[..] else { panic!("one copy: {:?}", names(&secrets)) };
     assert_eq!(secret.type_.as_deref(), Some("kubernetes.io/tls"));
     let told = format!("{host}:{}", secret.name_any().strip_suffix("-cert").unwrap());
-    assert_eq!(place.annotation().await, told);
+    assert_eq!(annotation, told);
     let shown = repository.deis(&["certs:info", &name]).await.succeeded();
     assert!(shown.stdout.contains(&host), "{shown}");
 

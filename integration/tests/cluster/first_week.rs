@@ -1,12 +1,18 @@
 //! What a user does with an app in the first week: give it names, share it, give it away, shape it, restart it, look at its builds, and
 //! destroy it.
 
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use std::panic::{AssertUnwindSafe, resume_unwind};
 
-use kube::api::Api;
-use serde_json::Value;
+use futures_util::FutureExt as _;
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kube::ResourceExt as _;
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
 
 use crate::support::{App, Developer, Platform, Repository, is_ready, until_answers};
+
+/// A label that no node has unless a test gives it one.
+const LABEL: &str = "first-week.deis.test/app";
 
 #[tokio::test]
 async fn an_app_is_served_under_every_name_it_has() {
@@ -84,31 +90,72 @@ async fn processes_have_the_shape_that_was_asked_for() {
 
     let set = repository.deis(&["limits:set", "web=64M/128M"]).await.succeeded();
     drop(set.has_lines(&["Applying limits... done", "--- Memory", "web     64M/128M", "--- CPU", "Unlimited"]));
+    let limited = container(&app).await;
+    assert_eq!(limited["resources"]["limits"]["memory"], "128Mi");
     drop(repository.deis(&["limits:set", "--cpu", "web=50m/500m"]).await.succeeded());
     let check = ["healthchecks:set", "liveness", "httpGet", "5000", "--type=web", "--initial-delay-timeout=1"];
     let checked = repository.deis(&check).await.succeeded();
     drop(checked.has_lines(&["Applying livenessProbe healthcheck... done", "web:", "Initial Delay (seconds): 1"]));
 
-    let pod = only_pod(&app).await;
-    let container = &serde_json::to_value(pod).unwrap()["spec"]["containers"][0];
-    assert_eq!(container["resources"]["requests"]["memory"], "64Mi");
-    assert_eq!(container["resources"]["limits"]["memory"], "128Mi");
-    assert_eq!(container["resources"]["requests"]["cpu"], "50m");
-    assert_eq!(container["resources"]["limits"]["cpu"], "500m");
-    assert_eq!(container["livenessProbe"]["httpGet"]["port"], 5000);
-    assert_eq!(container["livenessProbe"]["initialDelaySeconds"], 1);
+    let shaped = container(&app).await;
+    assert_eq!(shaped["resources"]["requests"]["memory"], "64Mi");
+    assert_eq!(shaped["resources"]["limits"]["memory"], "128Mi");
+    assert_eq!(shaped["resources"]["requests"]["cpu"], "50m");
+    assert_eq!(shaped["resources"]["limits"]["cpu"], "500m");
+    assert_eq!(shaped["livenessProbe"]["httpGet"]["port"], 5000);
+    assert_eq!(shaped["livenessProbe"]["initialDelaySeconds"], 1);
+    let pod = serde_json::to_value(only_pod(&app).await).unwrap();
+    assert_eq!(pod["spec"]["containers"][0]["livenessProbe"], shaped["livenessProbe"]);
+    // Kubernetes adds what its namespace says of the disk.
+    for bound in ["/requests/memory", "/limits/memory", "/requests/cpu", "/limits/cpu"] {
+        let [of_pod, asked] = [&pod["spec"]["containers"][0], &shaped].map(|one| one["resources"].pointer(bound));
+        assert_eq!(of_pod, asked, "{bound}");
+    }
 
     let lifted = repository.deis(&["limits:unset", "web"]).await.succeeded();
     drop(lifted.has_lines(&["--- Memory", "Unlimited", "--- CPU", "web     50m/500m"]));
     drop(repository.deis(&["healthchecks:unset", "liveness", "--type=web"]).await.succeeded());
-    let pod = only_pod(&app).await;
-    let container = &serde_json::to_value(pod).unwrap()["spec"]["containers"][0];
-    assert_eq!(container["livenessProbe"], Value::Null);
+    let lifted = container(&app).await;
+    assert_eq!((&lifted["livenessProbe"], &lifted["resources"]["limits"]["cpu"]), (&Value::Null, &json!("500m")));
 
+    let tag = format!("{LABEL}={}", app.name);
     // No node has it: nothing is released, and what was served goes on being served.
-    let nowhere = repository.deis(&["tags:set", "disk=none-has-it"]).await.failed(1);
+    let nowhere = repository.deis(&["tags:set", &tag]).await.failed(1);
     assert!(nowhere.stderr.contains("No nodes matched the provided labels"), "{nowhere}");
     assert_eq!(app.get().await.0, 200);
+    let nodes = Api::<Node>::all(platform.client.clone());
+    let node = nodes.list(&ListParams::default()).await.unwrap().items.swap_remove(0).name_any();
+    label(&nodes, &node, json!(app.name)).await;
+    // Whatever becomes of it, the node is as it was.
+    let tagged = AssertUnwindSafe(runs_where_its_tag_says(&repository, &app, &tag, &node)).catch_unwind().await;
+    label(&nodes, &node, Value::Null).await;
+    tagged.unwrap_or_else(|panic| resume_unwind(panic));
+    assert_eq!(app.get().await.0, 200);
+}
+
+/// An app has its process on the node that has its tag, and anywhere without one.
+async fn runs_where_its_tag_says(repository: &Repository<'_>, app: &App<'_>, tag: &str, node: &str) {
+    let set = repository.deis(&["tags:set", tag]).await.succeeded();
+    let title = format!("=== {} Tags", app.name);
+    drop(set.has_lines(&["Applying tags... done", &title]));
+    assert_eq!(app.template().await.get("nodeSelector"), Some(&json!({ LABEL: app.name })));
+    let spec = only_pod(app).await.spec.unwrap();
+    assert_eq!(spec.node_name.as_deref(), Some(node));
+    assert_eq!(spec.node_selector, Some([(LABEL.to_owned(), app.name.clone())].into()));
+
+    drop(repository.deis(&["tags:unset", LABEL]).await.succeeded());
+    assert_eq!(app.template().await.get("nodeSelector"), None);
+}
+
+#[expect(clippy::disallowed_methods, reason = "what somebody does with kubectl")]
+async fn label(nodes: &Api<Node>, node: &str, value: Value) {
+    let patch = Patch::Merge(json!({ "metadata": { "labels": { LABEL: value } } }));
+    drop(nodes.patch(node, &PatchParams::default(), &patch).await.unwrap());
+}
+
+/// What Kubernetes is told of the newest release's only container.
+async fn container(app: &App<'_>) -> Value {
+    app.template().await.pointer_mut("/containers/0").unwrap().take()
 }
 
 async fn only_pod(app: &App<'_>) -> Pod {

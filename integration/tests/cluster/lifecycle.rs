@@ -16,10 +16,16 @@ async fn processes_begin_and_end_as_was_asked_for() {
     let hooks = json!({ "lifecycle_post_start": { "web": begin }, "lifecycle_pre_stop": { "web": end } });
     let (status, told) = configure(&developer, &app, &hooks).await;
     assert_eq!(status, 201, "{told}");
+    let asked = app.template().await;
     let pods = app.eventually_pods("the one before is gone", |pods| matches!(pods, [pod] if is_ready(pod))).await;
     let [pod] = &pods[..] else { panic!("one pod: {pods:?}") };
     let spec = serde_json::to_value(&pod.spec).unwrap();
-    assert_eq!(spec["terminationGracePeriodSeconds"], 7);
+    // It was asked for as soon as the call was answered.
+    assert_eq!(asked["containers"][0]["lifecycle"], spec["containers"][0]["lifecycle"]);
+    assert_eq!(
+        (&asked["terminationGracePeriodSeconds"], &spec["terminationGracePeriodSeconds"]),
+        (&json!(7), &json!(7))
+    );
     let lifecycle = &spec["containers"][0]["lifecycle"];
     let command = |hook: &str| lifecycle[hook]["exec"]["command"].as_array().and_then(|words| words.last()).cloned();
     assert_eq!((command("postStart"), command("preStop")), (Some(json!(begin)), Some(json!(end))));

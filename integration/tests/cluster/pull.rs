@@ -1,7 +1,8 @@
 //! `deis pull` on the real node: images from registries outside, deployed or refused as they say of themselves.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::ListParams;
+use serde_json::json;
 
 use crate::support::{App, Developer, Image, Output, PASSWORD, PORT, Platform, Registry, USERNAME, elsewhere, here};
 
@@ -66,9 +67,12 @@ async fn an_image_is_deployed_or_refused_as_it_says_of_itself() {
     let registry = Registry::open(&platform).await;
     let developer = Developer::register(&platform, "puller").await;
     let puller = Puller::create(&platform, &developer).await;
+    let secret = format!("{}-pull", puller.app.name);
+    assert!(platform.names::<Secret>(&puller.app.name).await.contains(&secret), "it is there with the app");
 
     registry.push("by-tag", Image::default()).await;
     puller.pulls(&registry.name(":by-tag")).await;
+    assert_eq!(puller.app.template().await["imagePullSecrets"], json!([{ "name": secret }]));
     puller.serves("by-tag").await;
     assert_eq!(puller.users("v2").await, [Some(1000)]);
     let title = format!("=== {} Processes", puller.app.name);

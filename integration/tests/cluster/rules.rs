@@ -1,12 +1,15 @@
 //! What an app's users say about how it is served, at the router's door and in Kubernetes.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt as _;
 
 use crate::support::{App, Developer, Platform, Repository, until_answers};
+
+/// How long a rule may take from the command's end to both routers.
+const LIMIT: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn an_app_is_closed_hidden_and_opened_again() {
@@ -24,11 +27,11 @@ async fn an_app_is_closed_hidden_and_opened_again() {
     door.after(&["tls:enable"], 301, &[("ssl.enforce", "true")]).await;
     door.after(&["tls:disable"], 200, &[("ssl.enforce", "false")]).await;
 
-    door.after(&["routing:disable"], 404, &[]).await;
+    door.after(&["routing:disable"], 404, &[("routable", "false")]).await;
     // No router has its pods, and nobody waits for that.
     drop(repository.deis(&["config:set", "POWERED_BY=Nobody"]).await.succeeded());
     app.was_configured("POWERED_BY", "Nobody");
-    door.after(&["routing:enable"], 200, &[]).await;
+    door.after(&["routing:enable"], 200, &[("routable", "true")]).await;
     assert_eq!(app.get().await, (200, "Powered by Nobody\n".to_owned()));
 
     // The router has told where the commands came from; the push came another way.
@@ -52,17 +55,21 @@ struct Door<'a> {
 }
 
 impl Door<'_> {
-    /// Says something about the app; both routers answer with this status then, and the Service says so too.
+    /// Says something about the app; the Service says so at once in its annotations or labels, and both routers answer with this status
+    /// within a second.
     #[expect(clippy::print_stdout, reason = "a figure for whoever asks for it")]
-    async fn after(&self, arguments: &[&str], status: u16, annotations: &[(&str, &str)]) {
+    async fn after(&self, arguments: &[&str], status: u16, settings: &[(&str, &str)]) {
         drop(self.repository.deis(arguments).await.succeeded());
-        let start = Instant::now();
-        until_answers(&format!("http://{}.{}/", self.app.name, self.platform.domain), status).await;
-        println!("{arguments:?}: {status} from both routers after {:.3} s", start.elapsed().as_secs_f64());
-        let service = self.platform.objects::<Service>(&self.app.name).get(&self.app.name).await.unwrap();
-        for (key, value) in annotations {
-            let told = service.annotations().get(&format!("router.deis.io/{key}")).map(String::as_str);
-            assert_eq!(told, Some(*value), "{key} after {arguments:?}");
+        let services = self.platform.objects::<Service>(&self.app.name);
+        let url = format!("http://{}.{}/", self.app.name, self.platform.domain);
+        let (service, first) = tokio::join!(services.get(&self.app.name), until_answers(&url, status));
+        let service = service.unwrap();
+        for (key, value) in settings {
+            let key = format!("router.deis.io/{key}");
+            let told = service.annotations().get(&key).or_else(|| service.labels().get(&key));
+            assert_eq!(told.map(String::as_str), Some(*value), "{key} after {arguments:?}");
         }
+        println!("{arguments:?}: {status} from both routers after {:.3} s", first.as_secs_f64());
+        assert!(first < LIMIT, "{arguments:?}: it took {first:?}");
     }
 }

@@ -154,14 +154,17 @@ async fn a_collaborator_who_is_revoked_is_out_within_5_s() {
     let friend = Developer::register(&platform, "friend").await;
     drop(repository.deis(&["perms:create", &friend.name]).await.succeeded());
     let theirs = friend.repository("go").await;
+    let mut logs = theirs.follow_logs(&["--app", &app.name]);
+    drop(logs.until("was granted access").await);
     let mut shell = theirs.on_terminal(&format!("run -a {} -- /bin/bash --norc", app.name));
     shell.shows("$ ").await;
 
     drop(repository.deis(&["perms:delete", &friend.name]).await.succeeded());
     let revoked = Instant::now();
-    let (code, shown) = shell.ends().await;
+    let ((code, shown), _lines) = tokio::join!(shell.ends(), logs.until("The session was ended."));
     let lasted = revoked.elapsed();
     assert!(lasted < Duration::from_secs(5), "{lasted:?}");
+    assert_eq!(logs.ended().await.code(), Some(1), "it asks again, and is refused");
     assert!(shown.contains("The session was ended. You do not have permission"), "{shown:?}");
     assert_eq!(code, Some(1));
     gone(&platform, &app).await;

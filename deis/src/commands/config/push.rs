@@ -21,8 +21,7 @@ pub struct Push {
 impl Push {
     pub async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let values = super::set::parse(&dotenv::lines(&self.text()?))?;
-        let session = context.app_to_change(&self.change)?;
-        super::change(context, &session, "Creating config... ", values).await
+        super::set::send(context, &self.change, values).await
     }
 
     /// A script without a terminal pipes often nothing: then the file is meant.

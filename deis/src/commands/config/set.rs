@@ -12,6 +12,12 @@ use crate::context::Context;
 /// The most that a variable may have, `KEY=value` and a zero byte: Linux hands no program a longer one (`MAX_ARG_STRLEN`).
 const VARIABLE_LIMIT: usize = 128 << 10;
 
+/// Said to whoever sets what became probes.
+const OLD_CHECKS: &str = "\
+Health checks in variables such as HEALTHCHECK_URL are deprecated: the controller
+makes probes of them. In the future, please use 'deis healthchecks' to say how an
+app's processes are checked.";
+
 /// Set environment variables of an app, which makes a release
 #[derive(Debug, Args)]
 pub struct Set {
@@ -34,9 +40,22 @@ impl Set {
                 return Err(Failure::new(format!("{key} is given twice: by --stdin and by {key}=…")));
             }
         }
-        let session = context.app_to_change(&self.change)?;
-        super::change(context, &session, "Creating config... ", values).await
+        send(context, &self.change, values).await
     }
+}
+
+/// Sets variables as they were given, among the arguments or in a file.
+pub async fn send(
+    context: &mut Context,
+    change: &ChangeArgs,
+    mut values: BTreeMap<String, Option<Secret>>,
+) -> Result<(), Failure> {
+    super::ssh_key::encode(&mut values)?;
+    if values.keys().any(|key| key.contains("HEALTHCHECK_")) {
+        context.ui.warn(OLD_CHECKS)?;
+    }
+    let session = context.app_to_change(change)?;
+    super::change(context, &session, "Creating config... ", values).await
 }
 
 /// All of standard input without its last newline.

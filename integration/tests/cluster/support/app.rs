@@ -91,6 +91,13 @@ impl<'a> App<'a> {
         .await;
     }
 
+    /// The pods of the newest release as its ReplicationController makes them now: what was asked for is there without waiting.
+    pub(crate) async fn template(&self) -> serde_json::Value {
+        let list = self.platform.objects::<ReplicationController>(&self.name).list(&ListParams::default()).await;
+        let newest = list.unwrap().into_iter().max_by_key(|controller| version_of(controller.labels()));
+        serde_json::to_value(newest.unwrap().spec.unwrap().template.unwrap().spec).unwrap()
+    }
+
     /// Waits until the newest release has come up in part and the one before it has not gone.
     pub(crate) async fn between_batches(&self) {
         let what = format!("{} is between two batches", self.name);

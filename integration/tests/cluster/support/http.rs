@@ -12,13 +12,20 @@ pub(crate) async fn ask(url: &str) -> (Option<u16>, Option<String>) {
 }
 
 /// Asks until ten answers in a row, each over a connection of its own and so from either router, are as wanted: the answer is the
-/// event to wait for.
-pub(crate) async fn until_answers(url: &str, status: u16) {
+/// event to wait for. Says after how long the first of them was asked for.
+pub(crate) async fn until_answers(url: &str, status: u16) -> Duration {
     let start = Instant::now();
-    let mut in_a_row = 0;
+    let (mut in_a_row, mut first) = (0, Duration::ZERO);
     while in_a_row < 10 {
+        let asked = start.elapsed();
         let (now, code) = ask(url).await;
-        in_a_row = if now == Some(status) { in_a_row + 1 } else { 0 };
+        if now == Some(status) {
+            first = if in_a_row == 0 { asked } else { first };
+            in_a_row += 1;
+        } else {
+            in_a_row = 0;
+        }
         assert!(start.elapsed() < LIMIT, "{url} answers {now:?} ({code:?}), not {status}");
     }
+    first
 }

@@ -30,6 +30,16 @@ use crate::acting::Acting;
 use crate::error::Error;
 use crate::ledger::Ledger;
 
+/// What is said to a name and a password that are not a user's.
+#[must_use]
+pub fn no_login() -> Error {
+    Error::Field {
+        field: "non_field_errors",
+        message: "Unable to log in with provided credentials.".to_owned(),
+        code: Code::InvalidCredentials,
+    }
+}
+
 /// Logs a user in: a new token, valid beside those of his other logins.
 ///
 /// # Errors
@@ -40,15 +50,10 @@ pub async fn login(
     username: &Username,
     password: SecretString,
 ) -> Result<SecretString, Error> {
-    let wrong = || Error::Field {
-        field: "non_field_errors",
-        message: "Unable to log in with provided credentials.".to_owned(),
-        code: Code::InvalidCredentials,
-    };
     let attempt = passwords.attempt(username)?;
     let (user, hash) = ledger.user(username).await?.unzip();
     let fits = attempt.verify(password, hash).await?;
-    let user = user.filter(|user| fits && user.is_active).ok_or_else(wrong)?;
+    let user = user.filter(|user| fits && user.is_active).ok_or_else(no_login)?;
     Acting::identify(&user.username);
     let token = FreshToken::generate();
     ledger.add_token(&user.username, token.hash).await?;

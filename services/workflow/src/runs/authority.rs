@@ -18,7 +18,7 @@ const PACE: Duration = Duration::from_secs(2);
 /// How long a session goes on while the ledger cannot be asked: nothing can be revoked in it meanwhile, either.
 const WITHOUT_LEDGER: Duration = Duration::from_secs(30);
 
-/// By what right somebody works with a process: the token that he showed, and what it lets him do with the app.
+/// By what right somebody works with a process, or goes on reading: the token that he showed, and what it lets him do with the app.
 pub struct Authority {
     /// Who knows.
     pub ledger: Arc<dyn Ledger>,
@@ -28,6 +28,8 @@ pub struct Authority {
     pub app: AppName,
     /// and not another one that has its name by then.
     pub uuid: Uuid,
+    /// What he does with it.
+    pub verb: Verb,
 }
 
 impl Authority {
@@ -52,7 +54,7 @@ impl Authority {
 
     async fn check(&self) -> Result<(), Error> {
         let actor = authenticate(self.ledger.as_ref(), &self.token).await?;
-        let (_user, app) = apps::find(self.ledger.as_ref(), &actor, Verb::Change, &self.app).await?;
+        let (_user, app) = apps::find(self.ledger.as_ref(), &actor, self.verb, &self.app).await?;
         if app.uuid == self.uuid { Ok(()) } else { Err(Error::Missing(crate::error::Kind::App)) }
     }
 }

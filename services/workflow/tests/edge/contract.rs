@@ -123,6 +123,14 @@ pub(crate) async fn routes(sandbox: &Sandbox) -> BTreeSet<(Method, String)> {
     routes
 }
 
+/// For methods of paths a body with which they do something; none where that needs none, or more than one request.
+pub(crate) fn bodies() -> BTreeMap<(Method, String), String> {
+    let rows = table::rows(&read("docs/api.md")).into_iter();
+    let done =
+        rows.filter(|row| row.state == State::Served && (200..300).contains(&row.status) && !row.body.is_empty());
+    done.map(|row| (row.route(), row.body)).collect()
+}
+
 fn without_a_row(routes: &BTreeSet<(Method, String)>, rows: &[Row]) -> Vec<String> {
     let served = rows.iter().filter(|row| row.state.is_served()).map(Row::route).collect::<BTreeSet<_>>();
     let missing = routes.difference(&served);

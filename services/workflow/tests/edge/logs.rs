@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deis_api::AppName;
 use deis_api::rest::{LOG_MEDIA_TYPE, LogEntry};
-use deis_bootstrap::Context;
+use deis_bootstrap::{Context, deadline};
 use deis_proto::workflow::push_service_server::PushService as _;
 use deis_workflow::logs::{Away, Logs, PodLine, PodLogs, Query};
 use deis_workflow::peers::Logger;
@@ -173,6 +174,33 @@ async fn whoever_follows_hears_what_comes_and_is_told_when_it_ends() {
     let last = line(&mut response, &mut rest).await.unwrap();
     assert_eq!(last, "deis[logger] -- the log store went away (Redis does not answer): what comes next is missing");
     assert_eq!(line(&mut response, &mut rest).await, None);
+}
+
+/// Whoever follows is told that he may not any more, whatever took that from him.
+#[tokio::test]
+async fn whoever_follows_hears_nothing_more_within_5_s_when_he_may_not() {
+    for (method, path, told) in [
+        (Method::DELETE, "/v2/apps/shop/perms/carol", "You do not have permission to perform this action."),
+        (Method::POST, "/v2/auth/tokens/", "Invalid token."),
+    ] {
+        let sandbox = Sandbox::start().await;
+        let owner = sandbox.app("shop").await;
+        let carol = sandbox.user("carol").await;
+        sandbox.post("/v2/apps/shop/perms/", &owner, json!({ "username": "carol" })).await;
+        let mut response = sandbox.open("/v2/apps/shop/logs?follow=true&process=worker", &carol, "text/plain").await;
+        let mut rest = String::new();
+        sandbox.logger.print("shop", "shop-v4-worker-abcde", 5, "job 1");
+        assert_eq!(line(&mut response, &mut rest).await.unwrap(), "shop-v4-worker-abcde -- job 1");
+
+        let token = if method == Method::DELETE { &owner } else { &carol };
+        let taken = sandbox.call(method, path, Some(token), None).await;
+        assert!(taken.status.is_success(), "{taken:?}");
+        let told_so = deadline(Duration::from_secs(5), line(&mut response, &mut rest)).await;
+        let last = told_so.expect("he goes on hearing").unwrap();
+        assert_eq!(last, format!("deis[logger] -- The session was ended. {told}"));
+        sandbox.logger.print("shop", "shop-v4-worker-abcde", 6, "job 2");
+        assert_eq!(line(&mut response, &mut rest).await, None);
+    }
 }
 
 #[tokio::test]

@@ -58,7 +58,8 @@ pub(super) async fn register(
 )]
 pub(super) async fn login(State(workflow): State<Workflow>, body: Object) -> Result<Json<rest::Token>, ApiError> {
     let body: rest::Login = body.decode(&["username", "password"])?;
-    let username = body.username.parse().map_err(Error::name("username"))?;
+    // A name that cannot be is one of a user who is not there.
+    let username = body.username.trim().parse().map_err(|_| accounts::no_login())?;
     let password = SecretString::from(body.password);
     let token = accounts::login(workflow.ledger.as_ref(), &workflow.passwords, &username, password).await?;
     Ok(Json(rest::Token { token: token.into() }))

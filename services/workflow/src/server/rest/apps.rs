@@ -45,6 +45,9 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<rest::App>), ApiError> {
     let user = authorise(&actor, Verb::Create, Of::Apps)?;
     let body: rest::NewApp = body.decode(&[])?;
+    if body.id.as_ref().is_some_and(|id| id.trim().is_empty()) {
+        return Err(Error::field("id", "This field may not be blank.").into());
+    }
     let id = body.id.map(|id| id.parse().map_err(Error::name("id"))).transpose()?;
     let structure = body.structure.into_iter().map(|(kind, count)| Ok((kind.parse()?, count)));
     let structure = structure.collect::<Result<_, _>>().map_err(Error::name("structure"))?;

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -7,17 +8,19 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use deis_api::ProcType;
 use deis_api::rest::{LOG_MEDIA_TYPE, LogEntry};
-use futures_util::stream::StreamExt as _;
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
 use super::apps::find;
-use super::caller::Caller;
+use super::caller::Bearer;
 use super::error::ApiError;
 use super::ndjson;
 use super::openapi::{BadRequest, Lines, OfApp};
 use crate::access::Verb;
 use crate::error::Error;
 use crate::logs;
+use crate::runs::Authority;
 use crate::server::Workflow;
 
 /// How many lines there are when nobody says.
@@ -42,7 +45,7 @@ const MOST_LINES: u32 = 1_000_000;
 )]
 pub(super) async fn show(
     State(workflow): State<Workflow>,
-    Caller(actor): Caller,
+    Bearer(actor, token): Bearer,
     Path(id): Path<String>,
     Query(parameters): Query<HashMap<String, String>>,
     headers: HeaderMap,
@@ -56,9 +59,28 @@ pub(super) async fn show(
     if !query.follow && Pin::new(&mut entries).peek().await.is_none() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    let mut entries = entries.boxed();
+    if query.follow {
+        let (ledger, uuid) = (Arc::clone(&workflow.ledger), app.uuid);
+        entries = while_allowed(entries, Authority { ledger, token, app: app.id, uuid, verb: Verb::Read });
+    }
     let lines = entries.map(move |entry| shape.line(&entry)).boxed();
     let lines = if query.follow && shape == Shape::Objects { ndjson::with_signs_of_life(lines) } else { lines };
     Ok(ndjson::answer(shape.media_type(), lines))
+}
+
+/// Entries for as long as whoever follows them may read them, and then why he may not any more.
+fn while_allowed(entries: BoxStream<'static, LogEntry>, authority: Authority) -> BoxStream<'static, LogEntry> {
+    let lost = async move { authority.lost().await.to_string() }.boxed();
+    let next = |following: Option<(BoxStream<'static, LogEntry>, BoxFuture<'static, String>)>| async move {
+        let (mut entries, mut lost) = following?;
+        tokio::select! {
+            biased;
+            text = &mut lost => Some((LogEntry::Notice { text }, None)),
+            entry = entries.next() => Some((entry?, Some((entries, lost)))),
+        }
+    };
+    stream::unfold(Some((entries, lost)), next).boxed()
 }
 
 /// How entries are written.

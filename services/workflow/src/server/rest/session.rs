@@ -54,7 +54,8 @@ pub(super) async fn run(
 ) -> Result<Response, ApiError> {
     let (user, app) = find(workflow.ledger.as_ref(), &actor, Verb::Change, &id).await?;
     let user = user.username.clone();
-    let authority = Authority { ledger: Arc::clone(&workflow.ledger), token, app: app.id.clone(), uuid: app.uuid };
+    let (ledger, uuid, verb) = (Arc::clone(&workflow.ledger), app.uuid, Verb::Change);
+    let authority = Authority { ledger, token, app: app.id.clone(), uuid, verb };
     let work = workflow.clone();
     let session = async move |order: Order, mut client: Client| {
         let command = order.command.join(" ");
@@ -89,7 +90,8 @@ pub(super) async fn exec(
         Error::refused(Code::NotFound, message)
     })?;
     let user = user.username.clone();
-    let authority = Authority { ledger: Arc::clone(&workflow.ledger), token, app: app.id.clone(), uuid: app.uuid };
+    let (ledger, uuid, verb) = (Arc::clone(&workflow.ledger), app.uuid, Verb::Change);
+    let authority = Authority { ledger, token, app: app.id.clone(), uuid, verb };
     let work = workflow.clone();
     let session = async move |order: Order, mut client: Client| {
         let Order { command, terminal, .. } = order;

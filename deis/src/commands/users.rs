@@ -1,0 +1,3 @@
+//! Who has an account.
+
+pub mod list;
