@@ -84,9 +84,9 @@ async fn a_person_works_with_a_shell() {
     shell.types("stty size; echo is-$((6 * 7))\r").await;
     let size = shell.shows("is-42").await;
     assert!(size.contains("24 80"), "{size:?}");
-    // Ctrl-C ends what runs, and neither the shell nor us.
-    shell.types("sleep 600\r").await;
-    shell.shows("sleep 600").await;
+    // Ctrl-C ends what runs, and neither the shell nor us. It has to run: a shell that is about to start something loses the signal.
+    shell.types("tail -f /etc/passwd\r").await;
+    shell.shows("/home/app").await;
     shell.types("\u{3}").await;
     shell.shows("^C").await;
     shell.shows("$ ").await;
@@ -104,9 +104,9 @@ async fn a_person_works_with_a_shell() {
     gone(&platform, &app).await;
 
     // Ctrl-C is the command's own affair where there is no shell.
-    let mut command = repository.on_terminal("run sleep 600");
-    begun(&platform.objects(&app.name)).await;
-    command.shows("Running 'sleep 600'...").await;
+    let mut command = repository.on_terminal("run -- tail -f /etc/passwd");
+    command.shows("Running 'tail -f /etc/passwd'...").await;
+    command.shows("/home/app").await;
     command.types("\u{3}").await;
     assert_eq!(command.ends().await.0, Some(130));
     gone(&platform, &app).await;
