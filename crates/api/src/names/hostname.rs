@@ -4,7 +4,7 @@ use super::{AppName, NameError};
 
 /// A host that a router serves: a name of labels (RFC 1123), lower-case, without a final dot; the first label may be `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[serde(try_from = "String")]
 pub struct Hostname(String);
 
 impl Hostname {

@@ -24,7 +24,8 @@ impl From<Timestamp> for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        // RFC 3339, without a fraction where there is none.
+        self.0.fmt(f)
     }
 }
 

@@ -1,4 +1,6 @@
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use argon2::Argon2;
@@ -20,6 +22,9 @@ const AT_A_TIME: usize = 2;
 
 /// How many are hashed and wait for it. Who comes then is told so at once: the last one has waited for about a second.
 pub(super) const PLACES: usize = 64;
+
+/// How nice (setpriority(2)) a thread is that hashes: where the processors are short it has a tenth of what one that answers requests has.
+const NICE: i32 = 10;
 
 /// When there are places again, surely.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
@@ -90,12 +95,23 @@ impl Passwords {
         })?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|error| Error::Internal(error.into()))?;
         let done = self.tasks.blocking(name, move || {
-            let result = work();
+            let result = nicely(work);
             drop(turn);
             result
         });
         done.await.map_err(|error| Error::Internal(error.into()))
     }
+}
+
+/// Does something with less of the processor than requests have. A thread of the pool could not have its priority back.
+fn nicely<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let niced = || {
+        if let Err(error) = rustix::process::nice(NICE) {
+            tracing::warn!(%error, "passwords are hashed with the priority of requests");
+        }
+        work()
+    };
+    thread::scope(|threads| threads.spawn(niced).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// A try to show that one knows a password. It counts as failed unless the password fits.

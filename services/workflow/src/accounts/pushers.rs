@@ -19,11 +19,8 @@ pub async fn pusher(ledger: &dyn Ledger, fingerprint: &str) -> Result<(Username,
     let owner = ledger.owner_of_fingerprint(fingerprint).await?.ok_or(Error::Missing(Kind::Key))?;
     let (user, _password) = ledger.user(&owner).await?.ok_or(Error::Missing(Kind::Key))?;
     let apps = ledger.apps((!user.is_superuser).then_some(&owner), ALL).await?.items;
-    let actor = Actor::User(user);
-    let may_push = apps
-        .into_iter()
-        .filter(|app| app.destroying.is_none() && authorise(&actor, Verb::Change, Object::App(app)).is_ok());
-    Ok((owner, may_push.map(|app| app.id).collect()))
+    authorise(&Actor::User(user), Verb::Change, Object::Apps)?;
+    Ok((owner, apps.into_iter().filter(|app| !app.is_going).map(|app| app.id).collect()))
 }
 
 /// The keys of those whom an app is shared with, also of who has none.

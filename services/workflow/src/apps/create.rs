@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use deis_api::{AppName, Code, Hostname};
 use deis_kube::objects::Routing;
@@ -15,11 +16,11 @@ const TRIES: usize = 20;
 
 /// Names that no app may have: those of the platform.
 #[derive(Clone, Debug, Default)]
-pub struct ReservedNames(BTreeSet<String>);
+pub struct ReservedNames(Arc<BTreeSet<String>>);
 
 impl FromIterator<String> for ReservedNames {
     fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
-        Self(names.into_iter().collect())
+        Self(Arc::new(names.into_iter().collect()))
     }
 }
 

@@ -4,6 +4,7 @@ use deis_api::rest::Autoscale;
 use deis_api::{AppName, Code, ProcType, ReleaseVersion, Username};
 use deis_kube::objects::Rules;
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{Answer, Ground, Listed, Window};
@@ -60,6 +61,29 @@ pub struct App {
     pub updated: Timestamp,
 }
 
+/// What a list says of an app. A page has up to 10,000: what is only passed on is not taken apart.
+#[derive(Clone, Debug)]
+pub struct ListedApp {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its name.
+    pub id: AppName,
+    /// Who may do everything with it.
+    pub owner: Username,
+    /// Whether an administrator lets its images run as root.
+    pub allow_root: bool,
+    /// [`App::structure`], as JSON.
+    pub structure: Box<RawValue>,
+    /// [`App::procfile`], as JSON.
+    pub procfile: Box<RawValue>,
+    /// Whether it is being destroyed.
+    pub is_going: bool,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was last changed.
+    pub updated: Timestamp,
+}
+
 impl App {
     /// Refuses to change an app that is being destroyed.
     ///
@@ -101,7 +125,7 @@ pub trait Apps: Send + Sync + 'static {
     /// One app.
     fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>>;
     /// The apps that a user owns or may use, or all, by name.
-    fn apps<'a>(&'a self, user: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>>;
+    fn apps<'a>(&'a self, user: Option<&'a Username>, window: Window) -> Answer<'a, Listed<ListedApp>>;
     /// The names of all apps.
     fn app_names(&self) -> Answer<'_, Vec<AppName>>;
     /// Makes an app with an empty config and release v1, which has no build. Refuses a name that is taken.

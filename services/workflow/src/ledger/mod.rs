@@ -22,7 +22,7 @@ use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 
 pub use accounts::{Accounts, NewUser, User};
-pub use apps::{App, AppSettings, Apps, Autoscales, Labels, NewApp, Structure};
+pub use apps::{App, AppSettings, Apps, Autoscales, Labels, ListedApp, NewApp, Structure};
 pub use audit::{AccountEntry, Audit, Change, Entry, Subject};
 pub use builds::{Build, BuildLog, BuildState, Builds, FailedBuild, NewBuild};
 pub use certificates::{Certificate, CertificateTexts, Certificates, NewCertificate};

@@ -36,6 +36,44 @@ async fn an_app_has_its_own_domain_and_settings() {
     }
 }
 
+/// A long list is read from the nearer end: every page must be the part of the list that it says.
+#[tokio::test]
+async fn pages_are_parts_of_one_list() {
+    let sandbox = Sandbox::start().await;
+    let (admin, bob, carol) = (sandbox.user("root").await, sandbox.user("bob").await, sandbox.user("carol").await);
+    let create = async |owner: &str, id: &str| {
+        assert_eq!(sandbox.post("/v2/apps/", owner, json!({ "id": id })).await.status.as_u16(), 201);
+    };
+    for id in ["app-a", "app-c", "app-e", "app-g", "app-h"] {
+        create(&bob, id).await;
+    }
+    drop(sandbox.user("dave").await);
+    for (id, guest) in [("app-b", "bob"), ("app-d", "dave"), ("app-f", "bob")] {
+        create(&carol, id).await;
+        sandbox.post(&format!("/v2/apps/{id}/perms/"), &carol, json!({ "username": guest })).await;
+    }
+    let all = ["app-a", "app-b", "app-c", "app-d", "app-e", "app-f", "app-g", "app-h"];
+    let his = ["app-a", "app-b", "app-c", "app-e", "app-f", "app-g", "app-h"];
+    for (token, ids) in [(&admin, all.as_slice()), (&bob, his.as_slice())] {
+        for (limit, offset) in (1..=9).flat_map(|limit| (0..=9).map(move |offset| (limit, offset))) {
+            let page = sandbox.get(&format!("/v2/apps/?limit={limit}&offset={offset}"), token).await.body;
+            let end = (offset + limit).min(ids.len());
+            let expected = ids.get(offset..end).unwrap_or_default();
+            let found = page["results"].as_array().unwrap().iter().map(|app| app["id"].as_str().unwrap());
+            assert_eq!(found.collect::<Vec<_>>(), expected, "{limit} after {offset}");
+            assert_eq!(page["count"], ids.len(), "{limit} after {offset}");
+        }
+        for app in sandbox.get("/v2/apps/", token).await.body["results"].as_array().unwrap() {
+            let shown = sandbox.get(&format!("/v2/apps/{}/", app["id"].as_str().unwrap()), token).await;
+            assert_eq!(app, &shown.body);
+        }
+    }
+    let none = sandbox.get(&format!("/v2/apps/?offset={}", i64::MAX), &bob).await;
+    assert_eq!((none.status.as_u16(), &none.body["count"], &none.body["results"]), (200, &json!(7), &json!([])));
+    let nobody = sandbox.get("/v2/apps/", &sandbox.user("erin").await).await;
+    assert_eq!((&nobody.body["count"], &nobody.body["results"]), (&json!(0), &json!([])));
+}
+
 #[tokio::test]
 async fn an_app_has_the_procfile_of_its_last_good_release() {
     let sandbox = Sandbox::start().await;

@@ -12,36 +12,51 @@ use super::releases::{ground, is_deploying};
 use super::{SqlLedger, Transaction, note, now, rows, violated};
 use crate::error::{Error, Kind};
 use crate::ledger::apps::{AppSettings, Consent, Restructure, SettingsDecision};
-use crate::ledger::{Answer, App, Apps, Change, Listed, NewApp, Structure, Target, Window};
+use crate::ledger::{Answer, App, Apps, Change, Listed, ListedApp, NewApp, Structure, Target, Window};
 
-/// What is read of an app: its row, who else may use it, and the last Procfile that did not fail.
-macro_rules! columns {
+/// The Procfile of an app's last release that did not fail.
+macro_rules! procfile {
     () => {
-        "apps.*, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators,
-         (SELECT procfile FROM releases JOIN builds ON builds.uuid = build
-          WHERE releases.app = id AND releases.state <> 'failed' ORDER BY version DESC LIMIT 1) AS procfile"
+        "coalesce((SELECT procfile FROM releases JOIN builds ON builds.uuid = build
+          WHERE releases.app = id AND releases.state <> 'failed' ORDER BY version DESC LIMIT 1), '{}') AS procfile"
     };
 }
 
-/// All apps, or those that the user `$1` may use.
-macro_rules! usable {
-    () => {
-        "apps WHERE CAST($1 AS text) IS NULL OR owner = $1
-             OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $1)"
-    };
-}
-
-/// One app.
-pub(super) const APP: &str = concat!("SELECT ", columns!(), " FROM apps WHERE id = $1");
-/// A page of them. What is read of an app beside its row is read of those on the page alone, not of all before them.
-const PAGE: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM (SELECT * FROM ",
-    usable!(),
-    " ORDER BY id LIMIT $2 OFFSET $3) AS apps ORDER BY id"
+/// One app: its row, who else may use it, and its Procfile.
+pub(super) const APP: &str = concat!(
+    "SELECT apps.*, (SELECT string_agg(username, ' ') FROM collaborators WHERE app = id) AS collaborators, ",
+    procfile!(),
+    " FROM apps WHERE id = $1"
 );
-const COUNT: &str = concat!("SELECT count(*) AS total FROM ", usable!());
+
+/// At most `$1` apps after `$2`, with the number of all: one row with that alone where there are none. The end of a long list is read from
+/// its end: `ahead` rows are taken from the front, or `back` after `behind` from the end.
+macro_rules! page {
+    ($total:literal, $filter:literal) => {
+        concat!(
+            "WITH counted AS MATERIALIZED (SELECT ", $total, " AS total),
+             turned AS MATERIALIZED (SELECT total,
+                 CASE WHEN $2 <= total - $2 THEN $1 ELSE 0 END AS ahead,
+                 CASE WHEN $2 <= total - $2 OR $2 >= total THEN 0 WHEN $1 < total - $2 THEN $1 ELSE total - $2 END AS back,
+                 CASE WHEN $1 < total - $2 THEN total - $2 - $1 ELSE 0 END AS behind
+                 FROM counted)
+             SELECT turned.total, page.*, ", procfile!(), " FROM turned LEFT JOIN (
+                 SELECT * FROM (SELECT * FROM apps ", $filter, " ORDER BY id
+                     LIMIT (SELECT ahead FROM turned) OFFSET $2) AS ahead
+                 UNION ALL
+                 SELECT * FROM (SELECT * FROM apps ", $filter, " ORDER BY id DESC
+                     LIMIT (SELECT back FROM turned) OFFSET (SELECT behind FROM turned)) AS back
+             ) AS page ON true ORDER BY id"
+        )
+    };
+}
+
+const ALL: &str = page!("(SELECT count(*) FROM apps)", "");
+/// Those that the user `$3` may use. Nobody is a collaborator on what is his own.
+const USABLE: &str = page!(
+    "(SELECT count(*) FROM apps WHERE owner = $3) + (SELECT count(*) FROM collaborators WHERE username = $3)",
+    "WHERE owner = $3 OR EXISTS (SELECT 1 FROM collaborators WHERE app = id AND username = $3)"
+);
 
 impl Apps for SqlLedger {
     fn app<'a>(&'a self, id: &'a AppName) -> Answer<'a, Option<App>> {
@@ -51,12 +66,17 @@ impl Apps for SqlLedger {
         })
     }
 
-    fn apps<'a>(&'a self, user: Option<&'a Username>, window: Window) -> Answer<'a, Listed<App>> {
+    fn apps<'a>(&'a self, user: Option<&'a Username>, window: Window) -> Answer<'a, Listed<ListedApp>> {
         Box::pin(async move {
-            let user = user.map(Username::as_str);
-            let total = self.database.query(COUNT).bind(user).fetch_one().await?.try_get("total")?;
-            let found = self.database.query(PAGE).bind(user).bind(window.limit).bind(window.offset).fetch_all().await?;
-            Ok(Listed { total, items: found.iter().map(rows::app).collect::<Result<_, _>>()? })
+            let page = self.database.query(if user.is_some() { USABLE } else { ALL });
+            let mut page = page.bind(window.limit).bind(window.offset);
+            if let Some(user) = user {
+                page = page.bind(user.as_str());
+            }
+            let found = page.fetch_all().await?;
+            let total = found.first().ok_or(sqlx::Error::RowNotFound)?.try_get("total")?;
+            let items = found.iter().filter_map(|row| rows::listed_app(row).transpose());
+            Ok(Listed { total, items: items.collect::<Result<_, _>>()? })
         })
     }
 

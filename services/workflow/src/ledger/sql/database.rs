@@ -11,13 +11,17 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Decode, Encode, Executor, IntoArguments, Pool, Postgres, Row as _, SqlSafeStr, Sqlite, Type, query,
+    AssertSqlSafe, Connection as _, Decode, Encode, Executor, IntoArguments, Pool, Postgres, Row as _, SqlSafeStr,
+    Sqlite, Type, query,
 };
 
 /// How many connections one process holds at most.
 const CONNECTIONS: u32 = 16;
 /// How long a request waits for one of them.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a connection that nobody uses is trusted to be there. Asking it costs as much again as a small statement.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// A value that both databases take.
 pub(super) trait Value<'v>: Encode<'v, Postgres> + Type<Postgres> + Encode<'v, Sqlite> + Type<Sqlite> {}
@@ -41,12 +45,22 @@ impl Database {
     /// Prepares connections to a server; the first is made when it is needed.
     pub(super) fn postgres(options: PgConnectOptions) -> Self {
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECTION_PATIENCE);
+        let pool = pool.test_before_acquire(false).before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > TRUSTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        });
         Self::Postgres(pool.connect_lazy_with(options))
     }
 
     /// Prepares connections to a file.
     pub(super) fn sqlite(options: SqliteConnectOptions) -> Self {
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECTION_PATIENCE);
+        // Nobody else can end a connection to a file.
+        let pool = pool.test_before_acquire(false);
         Self::Sqlite(pool.connect_lazy_with(options))
     }
 

@@ -6,6 +6,7 @@ use deis_api::{CertificateDigest, Code, Hostname, ProcType, ReleaseVersion};
 use deis_kube::objects::Rules;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::value::RawValue;
 use sqlx::types::Json;
 
 use super::Row;
@@ -16,8 +17,8 @@ use crate::configs::{Limits, Settings, Shape};
 use crate::error::Error;
 use crate::images::Pulled;
 use crate::ledger::{
-    App, AppSettings, Autoscales, Build, BuildState, Config, Domain, Key, Labels, Release, ReleaseState, Structure,
-    User, Variables,
+    App, AppSettings, Autoscales, Build, BuildState, Config, Domain, Key, Labels, ListedApp, Release, ReleaseState,
+    Structure, User, Variables,
 };
 
 pub(super) fn user(row: &Row) -> Result<User, Error> {
@@ -62,6 +63,22 @@ pub(super) fn app(row: &Row) -> Result<App, Error> {
         created: time(row, "created")?,
         updated: time(row, "updated")?,
     })
+}
+
+/// An app of a list, unless the row has none.
+pub(super) fn listed_app(row: &Row) -> Result<Option<ListedApp>, Error> {
+    let Some(id) = row.try_get::<Option<String>>("id")? else { return Ok(None) };
+    Ok(Some(ListedApp {
+        uuid: row.try_get("uuid")?,
+        id: id.try_into().map_err(broken)?,
+        owner: parsed(row, "owner")?,
+        allow_root: row.try_get("allow_root")?,
+        structure: row.try_get::<Json<Box<RawValue>>>("structure")?.0,
+        procfile: row.try_get::<Json<Box<RawValue>>>("procfile")?.0,
+        is_going: row.try_get::<Option<i64>>("destroying")?.is_some(),
+        created: time(row, "created")?,
+        updated: time(row, "updated")?,
+    }))
 }
 
 /// Process type to replicas asked for.

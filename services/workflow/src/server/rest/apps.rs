@@ -2,7 +2,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use deis_api::{AppName, ReleaseVersion, rest};
+use deis_api::{AppName, ReleaseVersion, Username, rest};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::body::Object;
 use super::caller::Caller;
@@ -12,7 +15,7 @@ use super::pages::Paging;
 use crate::access::{Actor, Object as Of, Verb, authorise};
 use crate::apps;
 use crate::error::{Error, Kind};
-use crate::ledger::{App, Ledger, User};
+use crate::ledger::{App, Ledger, ListedApp, User};
 use crate::server::{Reading, Wait, Workflow};
 
 /// `GET /v2/apps/`: one's own and those shared with one; all for an administrator.
@@ -25,11 +28,11 @@ pub(super) async fn list(
     State(reading): State<Reading>,
     Caller(actor): Caller,
     paging: Paging,
-) -> Result<Json<rest::Page<rest::App>>, ApiError> {
+) -> Result<Json<rest::Page<ShownInList>>, ApiError> {
     let user = authorise(&actor, Verb::Read, Of::Apps)?;
     let user = (!user.is_superuser).then_some(&user.username);
     let apps = reading.ledger.apps(user, paging.window).await?;
-    Ok(Json(paging.page(apps, shown)))
+    Ok(Json(paging.page(apps, shown_in_list)))
 }
 
 /// `POST /v2/apps/`.
@@ -141,4 +144,24 @@ fn shown(app: App) -> rest::App {
         created: app.created.into(),
         updated: app.updated.into(),
     }
+}
+
+/// A [`rest::App`] whose maps are JSON already.
+#[derive(Serialize)]
+pub(super) struct ShownInList {
+    uuid: Uuid,
+    id: AppName,
+    owner: Username,
+    structure: Box<RawValue>,
+    procfile_structure: Box<RawValue>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    allow_root: bool,
+    created: rest::Time,
+    updated: rest::Time,
+}
+
+fn shown_in_list(app: ListedApp) -> ShownInList {
+    let ListedApp { uuid, id, owner, allow_root, structure, procfile, is_going: _, created, updated } = app;
+    let (created, updated) = (created.into(), updated.into());
+    ShownInList { uuid, id, owner, structure, procfile_structure: procfile, allow_root, created, updated }
 }

@@ -5,6 +5,7 @@
 //! is read at that path by the handler of `GET`, for whoever asks now: so no body is kept, and nobody is shown what he may not see any
 //! more. Refusals are not kept: they have changed nothing, and a request that was mended may come with the same key.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -48,11 +49,11 @@ const PATIENCE: Duration = Duration::from_secs(20 * 60);
 /// out a short secret by trying all; for this one he would need a key that is not in there. The platform's pull key is such a secret, all
 /// replicas have it, and it lasts. Account and key are part of it, so that equal requests do not look equal.
 #[derive(Clone, Debug)]
-pub struct Fingerprints(SecretSlice<u8>);
+pub struct Fingerprints(Arc<SecretSlice<u8>>);
 
 impl From<SecretSlice<u8>> for Fingerprints {
     fn from(key: SecretSlice<u8>) -> Self {
-        Self(key)
+        Self(Arc::new(key))
     }
 }
 
