@@ -64,6 +64,16 @@ impl Controller {
         deadline(LIMIT, found).await.unwrap()
     }
 
+    /// Ends it, and tells what it has logged since the last line that was waited for.
+    async fn told(mut self) -> String {
+        drop(self.process.kill().await);
+        let mut told = String::new();
+        while let Some(line) = self.log.next_line().await.unwrap() {
+            told = told + "\n" + &line;
+        }
+        told
+    }
+
     async fn ended(mut self) -> ExitStatus {
         deadline(LIMIT, self.process.wait()).await.unwrap().unwrap()
     }
@@ -91,7 +101,9 @@ async fn a_controller_by_itself_keeps_what_it_acknowledged() {
     let token =
         controller.call(Method::POST, "/v2/auth/login/", "", user).await.1["token"].as_str().unwrap().to_owned();
     let created = controller.call(Method::POST, "/v2/apps/", &token, json!({ "id": "by-itself" })).await;
-    assert_eq!(created.0, StatusCode::CREATED, "{}", created.1);
+    if created.0 != StatusCode::CREATED {
+        panic!("{}: {}", created.1, controller.told().await);
+    }
     let values = json!({ "values": { "POWERED_BY": "SQLite" } });
     let configured = controller.call(Method::POST, "/v2/apps/by-itself/config/", &token, values).await;
     assert_eq!(configured.0, StatusCode::CREATED, "{}", configured.1);
