@@ -47,7 +47,7 @@ bench: packages build upstream ## print the budgets' figures and fail on a broke
 .PHONY: fuzz-api
 fuzz-api: packages ## make up 20,000 requests from the OpenAPI document, others each time; DEIS_FUZZ_SEED=… makes the same again
 	@export DEIS_FUZZ_SEED=$${DEIS_FUZZ_SEED:-$$RANDOM}; echo "DEIS_FUZZ_SEED=$$DEIS_FUZZ_SEED"; \
-	DEIS_FUZZ_EXAMPLES=$${DEIS_FUZZ_EXAMPLES:-110} DEIS_FUZZ_CASES=20000 \
+	DEIS_FUZZ_EXAMPLES=$${DEIS_FUZZ_EXAMPLES:-300} DEIS_FUZZ_CASES=20000 \
 	  cargo test --workspace --locked --test postgres --test sqlite -- --nocapture edge::fuzz
 
 .PHONY: lint
